@@ -1,0 +1,1 @@
+//! Error recovery for LLM calls as a Tower middleware stack

@@ -1,0 +1,1 @@
+//! LlmClient: the LLM service over hyper

@@ -1,0 +1,263 @@
+use crate::{Context, Event, Journey, Observe, journey::Record};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// What travels with one request: what it may spend, and the journey that it makes.
+///
+/// Clones are handles to the same call. It is carried in the extensions of an `http::Request`
+/// (see [`Carry`] and [`Carried`]) or in a field of a request type of one's own, and survives
+/// the request being cloned for a retry or for another route.
+///
+/// ```
+/// use buttress_core::{Call, Context};
+/// use std::time::Duration;
+///
+/// let call = Call::new().within(Duration::from_secs(60)).max_calls(3);
+/// // The first upstream call is paid for; two more may be made.
+/// assert!(call.spend_call() && call.spend_call());
+/// assert!(!call.spend_call());
+/// ```
+#[derive(Clone, Debug)]
+pub struct Call {
+    shared: Arc<Shared>,
+    deadline: Option<Instant>,
+    route: Option<Arc<Route>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    started: Instant,
+    /// Upstream calls that may still be made, beyond the first.
+    calls_left: AtomicU32,
+    waited: AtomicU64,
+    record: Record,
+}
+
+/// The part of a call that one route of a fallback makes.
+#[derive(Debug)]
+struct Route {
+    name: Arc<str>,
+    /// What this route may spend waiting, in nanoseconds; `u64::MAX` is without limit.
+    patience: AtomicU64,
+}
+
+impl Default for Call {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Call {
+    /// The default for the most upstream calls that one request may cause.
+    pub const DEFAULT_MAX_CALLS: u32 = 12;
+
+    /// A call that begins now, without a deadline, with
+    /// [`DEFAULT_MAX_CALLS`](Self::DEFAULT_MAX_CALLS) upstream calls to spend.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                started: Instant::now(),
+                calls_left: AtomicU32::new(Self::DEFAULT_MAX_CALLS - 1),
+                waited: AtomicU64::new(0),
+                record: Record::default(),
+            }),
+            deadline: None,
+            route: None,
+        }
+    }
+
+    /// Sets when the call must be over, unless an earlier deadline is set already.
+    #[must_use]
+    pub fn deadline_at(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(self.deadline.map_or(deadline, |set| set.min(deadline)));
+        self
+    }
+
+    /// Sets how long from now the call may take, unless an earlier deadline is set already.
+    ///
+    /// A limit too far away for the clock to express is no limit.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        match Instant::now().checked_add(limit) {
+            Some(deadline) => self.deadline_at(deadline),
+            None => self,
+        }
+    }
+
+    /// Sets the most upstream calls that this request may cause, the first one included.
+    ///
+    /// Meant for a call that has not begun: it forgets what was spent so far. Zero counts as one.
+    #[must_use]
+    pub fn max_calls(self, calls: u32) -> Self {
+        self.shared
+            .calls_left
+            .store(calls.saturating_sub(1), Relaxed);
+        self
+    }
+
+    /// The handle to give to one route of a fallback: what happens there is recorded under its
+    /// name, and the time spent waiting there is limited by `patience`, if given.
+    #[must_use]
+    pub fn for_route(&self, name: Arc<str>, patience: Option<Duration>) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            deadline: self.deadline,
+            route: Some(Arc::new(Route {
+                name,
+                patience: AtomicU64::new(patience.map_or(u64::MAX, nanos)),
+            })),
+        }
+    }
+
+    /// When the call began.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.shared.started
+    }
+
+    /// All the time that was spent waiting so far: back-off, the waits that services asked for
+    /// and standing in line.
+    #[must_use]
+    pub fn total_waited(&self) -> Duration {
+        Duration::from_nanos(self.shared.waited.load(Relaxed))
+    }
+
+    /// How many upstream calls were made so far.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.shared.record.attempts()
+    }
+
+    /// What was done for this request so far.
+    #[must_use]
+    pub fn journey(&self) -> Journey {
+        self.shared.record.snapshot()
+    }
+}
+
+impl Context for Call {
+    fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        let left = self.route.as_ref()?.patience.load(Relaxed);
+        (left != u64::MAX).then(|| Duration::from_nanos(left))
+    }
+
+    fn spend_call(&self) -> bool {
+        self.shared
+            .calls_left
+            .try_update(Relaxed, Relaxed, |left| left.checked_sub(1))
+            .is_ok()
+    }
+
+    fn waited(&self, wait: Duration) {
+        let wait = nanos(wait);
+        let add = |waited: u64| Some(waited.saturating_add(wait));
+        let _ = self.shared.waited.try_update(Relaxed, Relaxed, add);
+        if let Some(route) = &self.route {
+            let spend = |left| (left != u64::MAX).then(|| u64::saturating_sub(left, wait));
+            let _ = route.patience.try_update(Relaxed, Relaxed, spend);
+        }
+    }
+
+    fn record(&self, event: Event) {
+        let at = self.shared.started.elapsed();
+        let route = self.route.as_ref().map(|route| Arc::clone(&route.name));
+        self.shared.record.push(at, route, event);
+    }
+}
+
+/// A request that has a place for its [`Call`].
+pub trait Carry {
+    /// The call that this request belongs to, if it was given one.
+    fn call(&self) -> Option<&Call>;
+
+    /// Gives the request its call.
+    fn set_call(&mut self, call: Call);
+}
+
+/// The observer for requests that [`Carry`] their [`Call`]: limits and records are the call's.
+/// A request without one is unlimited and unrecorded.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Carried;
+
+impl Carried {
+    /// Looks for the call in the request.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+impl<Req: Carry> Observe<Req> for Carried {
+    type Context = Option<Call>;
+
+    fn context(&self, request: &Req) -> Option<Call> {
+        request.call().cloned()
+    }
+}
+
+/// Saturating, and never the marker for "without limit".
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).map_or(u64::MAX - 1, |nanos| nanos.min(u64::MAX - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_never_overspent() {
+        let call = Call::new().max_calls(4);
+        let spent = std::thread::scope(|scope| {
+            let spend = || (0..10).filter(|_| call.spend_call()).count();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(spend)).collect();
+            let spent = threads.into_iter().map(|thread| thread.join().unwrap());
+            spent.sum::<usize>()
+        });
+        assert_eq!(spent, 3);
+    }
+
+    #[test]
+    fn the_earlier_deadline_stays() {
+        let now = Instant::now();
+        let call = Call::new().deadline_at(now).within(Duration::from_secs(9));
+        assert_eq!(call.deadline(), Some(now));
+        assert_eq!(Call::new().within(Duration::MAX).deadline(), None);
+    }
+
+    #[test]
+    fn patience_is_a_route_s_own_and_waiting_is_everybody_s() {
+        let call = Call::new();
+        let first = call.for_route("first".into(), Some(Duration::from_secs(2)));
+        let last = call.for_route("last".into(), None);
+        first.waited(Duration::from_millis(1500));
+        last.waited(Duration::from_secs(5));
+        assert_eq!(first.patience(), Some(Duration::from_millis(500)));
+        first.waited(Duration::from_secs(1));
+        assert_eq!(first.patience(), Some(Duration::ZERO));
+        assert_eq!(last.patience(), None);
+        assert_eq!(call.total_waited(), Duration::from_millis(7500));
+    }
+
+    #[test]
+    fn steps_carry_the_name_of_their_route() {
+        let call = Call::new();
+        call.for_route("a".into(), None).record(Event::Attempt);
+        call.for_route("b".into(), None).record(Event::Attempt);
+        let journey = call.journey();
+        let routes: Vec<_> = journey.steps().iter().map(|s| s.route.as_deref()).collect();
+        assert_eq!(routes, [Some("a"), Some("b")]);
+        assert_eq!(call.attempts(), 2);
+    }
+}

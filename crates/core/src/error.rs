@@ -1,0 +1,311 @@
+use crate::{AsFailure, Blame, Class, Failure, RetryAfter};
+use std::{error, fmt, sync::Arc, time::Duration};
+
+/// A layer of this stack refused to make the call. Nothing was sent.
+///
+/// Every layer that can refuse asks its inner service's error for `From<Rejected>`, so that one
+/// conversion serves the whole stack: a typed error enum needs one variant for it, and
+/// `BoxError` needs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejected {
+    /// Why.
+    pub cause: Cause,
+    /// When asking again may help, counted from the rejection, where that is known.
+    pub retry_after: Option<Duration>,
+}
+
+/// Why a layer refused a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The service's circuit breaker is open, or all of its probes are out.
+    CircuitOpen,
+    /// The key is rate limited for longer than this call may wait.
+    GateClosed,
+    /// As many calls as allowed are waiting already.
+    QueueFull,
+    /// The request's deadline is past, or too near for what would have to be done.
+    DeadlinePast,
+    /// The request has used up its upstream calls.
+    CallsSpent,
+}
+
+impl Rejected {
+    /// A rejection for this cause, with nothing known of when to come back.
+    #[must_use]
+    pub const fn new(cause: Cause) -> Self {
+        Self {
+            cause,
+            retry_after: None,
+        }
+    }
+
+    /// Says when asking again may help.
+    #[must_use]
+    pub const fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+}
+
+impl Cause {
+    /// A stable lower-case name, for logs and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CircuitOpen => "circuit_open",
+            Self::GateClosed => "gate_closed",
+            Self::QueueFull => "queue_full",
+            Self::DeadlinePast => "deadline_past",
+            Self::CallsSpent => "calls_spent",
+        }
+    }
+}
+
+impl AsFailure for Rejected {
+    fn as_failure(&self) -> Failure {
+        let retry_after = match self.retry_after {
+            Some(wait) => RetryAfter::After(wait),
+            None => RetryAfter::Unspecified,
+        };
+        Failure::new(Class::Rejected, Blame::Local).retry_after(retry_after)
+    }
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.cause {
+            Cause::CircuitOpen => "circuit open",
+            Cause::GateClosed => "rate limited, and the wait is longer than allowed",
+            Cause::QueueFull => "rate limited, and too many calls are waiting already",
+            Cause::DeadlinePast => "no time left before the deadline",
+            Cause::CallsSpent => "no upstream calls left in the request's budget",
+        })?;
+        match self.retry_after {
+            Some(wait) => write!(f, ", retry after {wait:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl error::Error for Rejected {}
+
+/// A call was given up because it took too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Elapsed {
+    /// What was being waited for.
+    pub phase: Phase,
+    /// The limit that passed.
+    pub limit: Duration,
+}
+
+/// What a call was waiting for when its time ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// A connection.
+    Connect,
+    /// The head of the answer.
+    Headers,
+    /// The first content of the answer.
+    FirstContent,
+    /// More content, after some had come.
+    Idle,
+    /// The end of this attempt.
+    Attempt,
+    /// The end of the call, all its attempts taken together.
+    Deadline,
+}
+
+impl Elapsed {
+    /// The limit on this phase passed.
+    #[must_use]
+    pub const fn new(phase: Phase, limit: Duration) -> Self {
+        Self { phase, limit }
+    }
+}
+
+impl Phase {
+    /// A stable lower-case name, for logs and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Headers => "headers",
+            Self::FirstContent => "first_content",
+            Self::Idle => "idle",
+            Self::Attempt => "attempt",
+            Self::Deadline => "deadline",
+        }
+    }
+}
+
+impl AsFailure for Elapsed {
+    fn as_failure(&self) -> Failure {
+        match self.phase {
+            // No connection, no work: as good as refused.
+            Phase::Connect => Failure::SERVICE,
+            // The caller's patience ended; which of the attempts was slow is not known here.
+            Phase::Deadline => Failure::new(Class::Rejected, Blame::Local),
+            Phase::Headers | Phase::FirstContent | Phase::Idle | Phase::Attempt => {
+                Failure::new(Class::Timeout, Blame::Service)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.phase {
+            Phase::Connect => "no connection",
+            Phase::Headers => "no answer",
+            Phase::FirstContent => "no content",
+            Phase::Idle => "no further content",
+            Phase::Attempt => "not finished",
+            Phase::Deadline => "deadline passed: not finished",
+        };
+        write!(f, "{what} within {:?}", self.limit)
+    }
+}
+
+impl error::Error for Elapsed {}
+
+/// Every route of a fallback failed, or could not be asked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Exhausted<E> {
+    /// What each route said, in the order in which they stand.
+    pub routes: Vec<RouteError<E>>,
+}
+
+/// Why one route gave no answer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RouteError<E> {
+    /// The route's name.
+    pub route: Arc<str>,
+    /// Why.
+    pub reason: RouteReason<E>,
+}
+
+/// Why one route gave no answer.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RouteReason<E> {
+    /// It was asked and failed, with this verdict on its error.
+    Failed(Failure, E),
+    /// It was passed over without being asked, for this reason.
+    Skipped(&'static str),
+}
+
+impl<E> Exhausted<E> {
+    /// Gathers what the routes said.
+    #[must_use]
+    pub const fn new(routes: Vec<RouteError<E>>) -> Self {
+        Self { routes }
+    }
+
+    /// The soonest time at which any route may answer again, of those that know.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let waits = self.failed().filter_map(|(failure, _)| failure.wait());
+        waits.min()
+    }
+
+    /// The error to show where only one can be shown: the one that leaves most hope, and of
+    /// equals the first. A route that is down for the moment says more about what the caller
+    /// should do than a backup whose key is wrong.
+    #[must_use]
+    pub fn foremost(&self) -> Option<&E> {
+        let errors = self.failed().min_by_key(|(failure, _)| despair(failure));
+        errors.map(|(_, error)| error)
+    }
+
+    fn failed(&self) -> impl Iterator<Item = (&Failure, &E)> {
+        self.routes.iter().filter_map(|route| match &route.reason {
+            RouteReason::Failed(failure, error) => Some((failure, error)),
+            RouteReason::Skipped(_) => None,
+        })
+    }
+}
+
+impl<E> RouteError<E> {
+    /// The route of this name gave no answer, for this reason.
+    #[must_use]
+    pub const fn new(route: Arc<str>, reason: RouteReason<E>) -> Self {
+        Self { route, reason }
+    }
+}
+
+/// Less is better.
+const fn despair(failure: &Failure) -> u8 {
+    match failure.class {
+        Class::Transient => 0,
+        Class::Timeout => 1,
+        Class::Rejected => 2,
+        Class::Partial => 3,
+        Class::BadInput => 4,
+        Class::Persistent => 5,
+    }
+}
+
+/// The verdict of the [`foremost`](Exhausted::foremost) error, with the soonest wait.
+impl<E> AsFailure for Exhausted<E> {
+    fn as_failure(&self) -> Failure {
+        let failures = self.failed().map(|(failure, _)| failure);
+        let foremost = failures.min_by_key(|failure| despair(failure));
+        let failure = foremost.map_or(Failure::new(Class::Rejected, Blame::Local), |found| *found);
+        match self.retry_after() {
+            Some(wait) => failure.retry_after(RetryAfter::After(wait)),
+            None => failure,
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Exhausted<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("all routes failed")?;
+        for (i, RouteError { route, reason }) in self.routes.iter().enumerate() {
+            f.write_str(if i == 0 { ": " } else { "; " })?;
+            match reason {
+                RouteReason::Failed(_, error) => write!(f, "{route}: {error}")?,
+                RouteReason::Skipped(why) => write!(f, "{route}: passed over, {why}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> error::Error for Exhausted<E> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_shown_is_the_one_that_leaves_most_hope() {
+        let failed = |class, secs| {
+            let wait = RetryAfter::After(Duration::from_secs(secs));
+            let failure = Failure::new(class, Blame::Key).retry_after(wait);
+            RouteReason::Failed(failure, format!("{class} {secs}"))
+        };
+        let reasons = [
+            failed(Class::Persistent, 3),
+            failed(Class::Transient, 20),
+            RouteReason::Skipped("window too small"),
+            failed(Class::Transient, 5),
+        ];
+        let routes = reasons.into_iter().zip(["a", "b", "c", "d"]);
+        let routes = routes.map(|(reason, name)| RouteError::new(name.into(), reason));
+        let exhausted = Exhausted::new(routes.collect());
+        assert_eq!(exhausted.foremost().unwrap(), "transient 20");
+        assert_eq!(exhausted.retry_after(), Some(Duration::from_secs(3)));
+        assert_eq!(
+            exhausted.to_string(),
+            "all routes failed: a: persistent 3; b: transient 20; \
+             c: passed over, window too small; d: transient 5"
+        );
+    }
+}

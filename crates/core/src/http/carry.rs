@@ -1,0 +1,12 @@
+use crate::{Call, Carry};
+
+/// In the request's extensions, which a clone of the request shares.
+impl<B> Carry for http::Request<B> {
+    fn call(&self) -> Option<&Call> {
+        self.extensions().get()
+    }
+
+    fn set_call(&mut self, call: Call) {
+        self.extensions_mut().insert(call);
+    }
+}

@@ -1,0 +1,58 @@
+use crate::{Classify, Failure};
+
+/// Hears how a call ended.
+///
+/// A layer that keeps score (breaker, gate, metrics) makes one per call. It is told once, or
+/// dropped: then the caller went away and the call counts as abandoned.
+pub trait Witness {
+    /// The call ended like this.
+    fn settled(self, outcome: Result<(), Failure>);
+}
+
+/// Nobody listens.
+impl Witness for () {
+    fn settled(self, _: Result<(), Failure>) {}
+}
+
+/// Decides when an outcome is known, and tells the [`Witness`].
+///
+/// A stream that has opened has not succeeded yet. So a layer that keeps score does not look at
+/// the response itself: it hands its witness to a `Judge`, which tells it at once
+/// ([`AtOnce`]) or puts it into the response to be told at the end
+/// ([`AtEnd`](crate::http::AtEnd), for HTTP bodies).
+///
+/// # Cancellation
+/// A response that is dropped before its end drops its witness untold.
+pub trait Judge<T, E> {
+    /// What the caller gets: `T` itself, or a `T` whose end is watched.
+    type Response<W: Witness>;
+
+    /// Judges this result, now or when it ends.
+    ///
+    /// # Errors
+    /// The error of `result`, unchanged.
+    fn judge<W: Witness>(&self, result: Result<T, E>, witness: W) -> Result<Self::Response<W>, E>;
+}
+
+/// Judges a call by its result alone, the moment it is there.
+///
+/// Right for any response that is whole when the future resolves. Works for any type.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AtOnce<C>(C);
+
+impl<C> AtOnce<C> {
+    /// Judges at once, by this classifier.
+    #[must_use]
+    pub const fn new(classify: C) -> Self {
+        Self(classify)
+    }
+}
+
+impl<T, E, C: Classify<T, E>> Judge<T, E> for AtOnce<C> {
+    type Response<W: Witness> = T;
+
+    fn judge<W: Witness>(&self, result: Result<T, E>, witness: W) -> Result<T, E> {
+        witness.settled(self.0.classify(result.as_ref()));
+        result
+    }
+}

@@ -1,0 +1,38 @@
+//! The shared vocabulary of buttress.
+//!
+//! Every layer of the stack speaks in these terms and knows no other layer:
+//!
+//! - [`Failure`]: the verdict on one attempt. [`Class`] says what can be done, [`Blame`] whom to
+//!   tell, [`RetryAfter`] what the other side asked for.
+//! - [`Classify`] reaches that verdict once; [`AsFailure`] is an error that knows its own.
+//! - [`Judge`] and [`Witness`]: who keeps score hears of a call when it has really ended.
+//! - [`Rejected`], [`Elapsed`] and [`Exhausted`]: the only errors that the layers add.
+//! - [`Observe`] and [`Context`]: how a layer looks into a request, and where it reports.
+//! - [`Call`]: what travels with a request: deadline, upstream calls, and its [`Journey`].
+//!
+//! With the feature `http` (on by default) there are also classifiers for plain HTTP
+//! ([`http`]) and gRPC ([`grpc`]) answers, and bodies whose end is watched.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod call;
+mod classify;
+mod error;
+mod failure;
+#[cfg(feature = "http")]
+pub mod grpc;
+#[cfg(feature = "http")]
+pub mod http;
+mod journey;
+mod judge;
+mod observe;
+pub mod recycle;
+
+pub use self::{
+    call::{Call, Carried, Carry},
+    classify::{ByError, Classify, ClassifyFn, classify_fn},
+    error::{Cause, Elapsed, Exhausted, Phase, Rejected, RouteError, RouteReason},
+    failure::{AsFailure, Blame, Class, Failure, RetryAfter},
+    journey::{Journey, Step},
+    judge::{AtOnce, Judge, Witness},
+    observe::{Context, Event, GiveUp, Observe},
+};

@@ -1,0 +1,1 @@
+//! Ordered fallback routes for any Tower service

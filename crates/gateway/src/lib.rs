@@ -1,0 +1,1 @@
+//! The buttress program: LLM error recovery in front of OpenAI and Anthropic clients

@@ -1,0 +1,1 @@
+//! LLM requests, answers, dialects, streams and provider errors, without sockets

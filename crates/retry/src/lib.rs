@@ -1,0 +1,1 @@
+//! Jittered, budgeted retry for any Tower service

@@ -1,0 +1,1 @@
+//! Deadlines and timeouts by phase for any Tower service
