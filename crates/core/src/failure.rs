@@ -1,5 +1,7 @@
 use std::{error, fmt, io, time::Duration};
 
+type BoxError = Box<dyn error::Error + Send + Sync + 'static>;
+
 /// What a layer needs to know of a failed attempt.
 ///
 /// One verdict, three readers: retry asks the [`Class`], the breaker and the gate ask the
@@ -163,8 +165,9 @@ impl fmt::Display for Blame {
 /// variants that wrap a layer's error pass the question on.
 ///
 /// For [`BoxError`](Box) the chain of sources is searched for an error of this stack
-/// ([`Rejected`](crate::Rejected), [`Elapsed`](crate::Elapsed)); any other error is taken for a
-/// broken connection: `Transient`, to be blamed on the service.
+/// ([`Rejected`](crate::Rejected), [`Elapsed`](crate::Elapsed),
+/// [`Exhausted`](crate::Exhausted)); any other error is taken for a broken connection:
+/// `Transient`, to be blamed on the service.
 pub trait AsFailure {
     /// The verdict on this error.
     fn as_failure(&self) -> Failure;
@@ -194,7 +197,7 @@ impl AsFailure for dyn error::Error + Send + Sync + 'static {
     }
 }
 
-impl AsFailure for Box<dyn error::Error + Send + Sync + 'static> {
+impl AsFailure for BoxError {
     fn as_failure(&self) -> Failure {
         (**self).as_failure()
     }
@@ -210,6 +213,9 @@ fn in_chain(error: &(dyn error::Error + 'static)) -> Option<Failure> {
         if let Some(elapsed) = error.downcast_ref::<crate::Elapsed>() {
             return Some(elapsed.as_failure());
         }
+        if let Some(exhausted) = error.downcast_ref::<crate::Exhausted<BoxError>>() {
+            return Some(exhausted.as_failure());
+        }
         next = error.source();
     }
     None
@@ -218,7 +224,7 @@ fn in_chain(error: &(dyn error::Error + 'static)) -> Option<Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Cause, Rejected};
+    use crate::{Cause, Exhausted, Rejected};
 
     #[test]
     fn a_boxed_error_is_judged_by_the_stack_error_in_its_chain() {
@@ -236,12 +242,15 @@ mod tests {
         }
         let wait = Duration::from_secs(3);
         let rejected = Rejected::new(Cause::CircuitOpen).retry_after(wait);
-        let boxed: Box<dyn error::Error + Send + Sync> = Outer(rejected).into();
+        let boxed: BoxError = Outer(rejected).into();
         let failure = boxed.as_failure();
         assert_eq!(failure.class, Class::Rejected);
         assert_eq!(failure.wait(), Some(wait));
 
-        let boxed: Box<dyn error::Error + Send + Sync> = "reset by peer".into();
+        let boxed: BoxError = "reset by peer".into();
         assert_eq!(boxed.as_failure(), Failure::SERVICE);
+
+        let boxed: BoxError = Exhausted::<BoxError>::new(Vec::new()).into();
+        assert_eq!(boxed.as_failure().class, Class::Rejected);
     }
 }
