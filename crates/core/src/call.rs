@@ -45,6 +45,9 @@ struct Route {
     name: Arc<str>,
     /// What this route may spend waiting, in nanoseconds; `u64::MAX` is without limit.
     patience: AtomicU64,
+    /// The route of the outer fallback, when this one's is nested in it. Its patience is spent
+    /// here too.
+    outer: Option<Arc<Route>>,
 }
 
 impl Default for Call {
@@ -103,7 +106,8 @@ impl Call {
     }
 
     /// The handle to give to one route of a fallback: what happens there is recorded under its
-    /// name, and the time spent waiting there is limited by `patience`, if given.
+    /// name, and the time spent waiting there is limited by `patience`, if given. Where this is a
+    /// route's handle already, that route's limit holds too.
     #[must_use]
     pub fn for_route(&self, name: Arc<str>, patience: Option<Duration>) -> Self {
         Self {
@@ -112,6 +116,7 @@ impl Call {
             route: Some(Arc::new(Route {
                 name,
                 patience: AtomicU64::new(patience.map_or(u64::MAX, nanos)),
+                outer: self.route.clone(),
             })),
         }
     }
@@ -140,6 +145,11 @@ impl Call {
     pub fn journey(&self) -> Journey {
         self.shared.record.snapshot()
     }
+
+    /// The route that this handle was given to, and those that it is nested in.
+    fn routes(&self) -> impl Iterator<Item = &Route> {
+        std::iter::successors(self.route.as_deref(), |route| route.outer.as_deref())
+    }
 }
 
 impl Context for Call {
@@ -148,8 +158,9 @@ impl Context for Call {
     }
 
     fn patience(&self) -> Option<Duration> {
-        let left = self.route.as_ref()?.patience.load(Relaxed);
-        (left != u64::MAX).then(|| Duration::from_nanos(left))
+        let left = self.routes().map(|route| route.patience.load(Relaxed));
+        let left = left.min().filter(|&left| left != u64::MAX);
+        left.map(Duration::from_nanos)
     }
 
     fn spend_call(&self) -> bool {
@@ -163,7 +174,7 @@ impl Context for Call {
         let wait = nanos(wait);
         let add = |waited: u64| Some(waited.saturating_add(wait));
         let _ = self.shared.waited.try_update(Relaxed, Relaxed, add);
-        if let Some(route) = &self.route {
+        for route in self.routes() {
             let spend = |left| (left != u64::MAX).then(|| u64::saturating_sub(left, wait));
             let _ = route.patience.try_update(Relaxed, Relaxed, spend);
         }
@@ -204,6 +215,18 @@ impl<Req: Carry> Observe<Req> for Carried {
 
     fn context(&self, request: &Req) -> Option<Call> {
         request.call().cloned()
+    }
+
+    fn enter(
+        &self,
+        request: &mut Req,
+        call: &Option<Call>,
+        route: &Arc<str>,
+        patience: Option<Duration>,
+    ) -> Option<Call> {
+        let call = call.as_ref()?.for_route(Arc::clone(route), patience);
+        request.set_call(call.clone());
+        Some(call)
     }
 }
 
@@ -248,6 +271,17 @@ mod tests {
         assert_eq!(first.patience(), Some(Duration::ZERO));
         assert_eq!(last.patience(), None);
         assert_eq!(call.total_waited(), Duration::from_millis(7500));
+    }
+
+    #[test]
+    fn a_nested_route_spends_the_patience_of_the_outer_one() {
+        let outer = Call::new().for_route("outer".into(), Some(Duration::from_secs(2)));
+        let last = outer.for_route("last".into(), None);
+        assert_eq!(last.patience(), Some(Duration::from_secs(2)));
+        let hasty = outer.for_route("hasty".into(), Some(Duration::from_secs(1)));
+        hasty.waited(Duration::from_millis(1500));
+        assert_eq!(hasty.patience(), Some(Duration::ZERO));
+        assert_eq!(last.patience(), Some(Duration::from_millis(500)));
     }
 
     #[test]

@@ -196,6 +196,8 @@ pub struct RouteError<E> {
 pub enum RouteReason<E> {
     /// It was asked and failed, with this verdict on its error.
     Failed(Failure, E),
+    /// It gave a response that was judged a failure, and that was let go for the next route's.
+    Answered(Failure),
     /// It was passed over without being asked, for this reason.
     Skipped(&'static str),
 }
@@ -210,8 +212,7 @@ impl<E> Exhausted<E> {
     /// The soonest time at which any route may answer again, of those that know.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        let waits = self.failed().filter_map(|(failure, _)| failure.wait());
-        waits.min()
+        self.failures().filter_map(Failure::wait).min()
     }
 
     /// The error to show where only one can be shown: the one that leaves most hope, and of
@@ -219,13 +220,17 @@ impl<E> Exhausted<E> {
     /// should do than a backup whose key is wrong.
     #[must_use]
     pub fn foremost(&self) -> Option<&E> {
-        let errors = self.failed().min_by_key(|(failure, _)| despair(failure));
-        errors.map(|(_, error)| error)
+        let errors = self.routes.iter().filter_map(|route| match &route.reason {
+            RouteReason::Failed(failure, error) => Some((failure, error)),
+            RouteReason::Answered(_) | RouteReason::Skipped(_) => None,
+        });
+        let foremost = errors.min_by_key(|(failure, _)| despair(failure));
+        foremost.map(|(_, error)| error)
     }
 
-    fn failed(&self) -> impl Iterator<Item = (&Failure, &E)> {
+    fn failures(&self) -> impl Iterator<Item = &Failure> {
         self.routes.iter().filter_map(|route| match &route.reason {
-            RouteReason::Failed(failure, error) => Some((failure, error)),
+            RouteReason::Failed(failure, _) | RouteReason::Answered(failure) => Some(failure),
             RouteReason::Skipped(_) => None,
         })
     }
@@ -251,11 +256,11 @@ const fn despair(failure: &Failure) -> u8 {
     }
 }
 
-/// The verdict of the [`foremost`](Exhausted::foremost) error, with the soonest wait.
+/// The verdict that leaves most hope, as [`foremost`](Exhausted::foremost) chooses it, with the
+/// soonest wait.
 impl<E> AsFailure for Exhausted<E> {
     fn as_failure(&self) -> Failure {
-        let failures = self.failed().map(|(failure, _)| failure);
-        let foremost = failures.min_by_key(|failure| despair(failure));
+        let foremost = self.failures().min_by_key(|failure| despair(failure));
         let failure = foremost.map_or(Failure::new(Class::Rejected, Blame::Local), |found| *found);
         match self.retry_after() {
             Some(wait) => failure.retry_after(RetryAfter::After(wait)),
@@ -271,6 +276,7 @@ impl<E: fmt::Display> fmt::Display for Exhausted<E> {
             f.write_str(if i == 0 { ": " } else { "; " })?;
             match reason {
                 RouteReason::Failed(_, error) => write!(f, "{route}: {error}")?,
+                RouteReason::Answered(failure) => write!(f, "{route}: answered, {failure}")?,
                 RouteReason::Skipped(why) => write!(f, "{route}: passed over, {why}")?,
             }
         }

@@ -1,5 +1,5 @@
 use crate::{Cause, Failure};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// How a layer looks into a request, and where it reports what it does.
@@ -17,6 +17,22 @@ pub trait Observe<Req> {
 
     /// Draws it from the request.
     fn context(&self, request: &Req) -> Self::Context;
+
+    /// Prepares the request for one route of a fallback, where it may spend this much time
+    /// waiting, and gives the context in which that route runs. `call` is the context that was
+    /// drawn from the request before any route was tried.
+    ///
+    /// For an observer that tells routes apart; others leave the request as it is.
+    fn enter(
+        &self,
+        request: &mut Req,
+        call: &Self::Context,
+        route: &Arc<str>,
+        patience: Option<Duration>,
+    ) -> Self::Context {
+        let _ = (call, route, patience);
+        self.context(request)
+    }
 }
 
 /// One request's limits, and the record of what is done for it.
@@ -173,6 +189,19 @@ impl<Req, A: Observe<Req>, B: Observe<Req>> Observe<Req> for (A, B) {
 
     fn context(&self, request: &Req) -> Self::Context {
         (self.0.context(request), self.1.context(request))
+    }
+
+    fn enter(
+        &self,
+        request: &mut Req,
+        call: &Self::Context,
+        route: &Arc<str>,
+        patience: Option<Duration>,
+    ) -> Self::Context {
+        (
+            self.0.enter(request, &call.0, route, patience),
+            self.1.enter(request, &call.1, route, patience),
+        )
     }
 }
 
