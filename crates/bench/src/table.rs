@@ -1,0 +1,103 @@
+//! Taking turns, taking medians, printing.
+
+use std::{
+    hint::black_box,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+use tower::Service;
+
+/// Calls in one round, and rounds.
+const CALLS: u32 = 50_000;
+const ROUNDS: usize = 41;
+
+/// One thing to measure.
+pub(crate) struct Subject {
+    name: &'static str,
+    /// Makes this many calls.
+    run: Box<dyn FnMut(u32)>,
+}
+
+impl Subject {
+    /// Calls a service whose answers are there at once.
+    pub(crate) fn service<S, Req>(
+        name: &'static str,
+        mut service: S,
+        mut request: impl FnMut() -> Req + 'static,
+    ) -> Self
+    where
+        S: Service<Req> + 'static,
+    {
+        let run = move |calls| {
+            let mut cx = Context::from_waker(Waker::noop());
+            for _ in 0..calls {
+                let ready = service.poll_ready(&mut cx);
+                assert!(matches!(ready, Poll::Ready(Ok(()))), "not ready");
+                let answer = pin!(service.call(black_box(request()))).poll(&mut cx);
+                assert!(answer.is_ready(), "not answered at once");
+                let _ = black_box(answer);
+            }
+        };
+        Self {
+            name,
+            run: Box::new(run),
+        }
+    }
+
+    /// Calls a function.
+    pub(crate) fn function(name: &'static str, mut call: impl FnMut() + 'static) -> Self {
+        let run = move |calls| (0..calls).for_each(|_| call());
+        Self {
+            name,
+            run: Box::new(run),
+        }
+    }
+}
+
+/// Measures the subjects beside each other and prints a table. The first one is what the others
+/// are compared with.
+pub(crate) fn compare(title: &str, mut subjects: Vec<Subject>) {
+    let mut times = vec![Vec::with_capacity(ROUNDS); subjects.len()];
+    for subject in &mut subjects {
+        (subject.run)(CALLS);
+    }
+    for _ in 0..ROUNDS {
+        for (subject, times) in subjects.iter_mut().zip(&mut times) {
+            times.push(nanos(|| (subject.run)(CALLS)) / f64::from(CALLS));
+        }
+    }
+    let medians: Vec<f64> = times.into_iter().map(median).collect();
+    let bare = medians.first().copied().unwrap_or_default();
+
+    println!("\n{title}");
+    println!(
+        "  {:<46} {:>9} {:>10} {:>7} {:>12}",
+        "", "ns/call", "over bare", "ratio", "allocations"
+    );
+    for (subject, median) in subjects.iter_mut().zip(medians) {
+        let counted = allocation_counter::measure(|| (subject.run)(1000));
+        #[expect(clippy::cast_precision_loss, reason = "a thousand calls")]
+        let allocations = counted.count_total as f64 / 1000.0;
+        println!(
+            "  {:<46} {median:>9.1} {:>10.1} {:>7.2} {allocations:>12.1}",
+            subject.name,
+            median - bare,
+            median / bare,
+        );
+    }
+}
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "here it is real time that is asked for"
+)]
+fn nanos(run: impl FnOnce()) -> f64 {
+    let start = std::time::Instant::now();
+    run();
+    start.elapsed().as_secs_f64() * 1e9
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}

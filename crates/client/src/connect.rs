@@ -1,0 +1,63 @@
+//! Connections: TCP with a time limit, TLS with this machine's trusted roots.
+
+use crate::InvalidClient;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use std::{sync::Arc, time::Duration};
+
+pub(crate) type Connector = HttpsConnector<HttpConnector>;
+
+/// Which HTTP versions a client speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HttpVersion {
+    /// What the server prefers, told by ALPN in the TLS handshake; HTTP/1.1 without TLS.
+    #[default]
+    Negotiated,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only, without TLS as well ("prior knowledge").
+    Http2,
+}
+
+pub(crate) fn connector(
+    limit: Duration,
+    version: HttpVersion,
+    roots: Option<RootCertStore>,
+) -> Result<Connector, InvalidClient> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(limit));
+    tcp.set_keepalive(Some(Duration::from_secs(60)));
+
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(InvalidClient::tls)?
+        .with_root_certificates(roots.unwrap_or_else(trusted_roots))
+        .with_no_client_auth();
+    let https = HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_or_http();
+    Ok(match version {
+        HttpVersion::Negotiated => https.enable_all_versions().wrap_connector(tcp),
+        HttpVersion::Http1 => https.enable_http1().wrap_connector(tcp),
+        HttpVersion::Http2 => https.enable_http2().wrap_connector(tcp),
+    })
+}
+
+/// The roots that the operating system trusts, so that a company's own proxy works, or Mozilla's
+/// where the system has none, as in an empty container.
+fn trusted_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    for error in found.errors {
+        tracing::debug!(%error, "skipped a trusted root of the operating system");
+    }
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
+}
