@@ -1,0 +1,292 @@
+use crate::{Failed, Policy, Route, service::Shared};
+use buttress_core::{
+    Class, Context, Event, Exhausted, Failure, GiveUp, Observe, RouteError, RouteReason,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+use tower_service::Service;
+
+/// One request's way along the routes: where it is, what happened on the way, and which route
+/// comes next. It decides; the future does the calling and the waiting.
+pub(crate) struct Course<S, P, D, Req>
+where
+    S: Service<Req>,
+    P: Policy<Req, S::Response, S::Error, D>,
+{
+    shared: Arc<Shared<S, P, D>>,
+    /// The call as it came, before any route.
+    call: <P::Observe as Observe<Req>>::Context,
+    /// The call as the route knows it that was entered last.
+    entered: Option<<P::Observe as Observe<Req>>::Context>,
+    at: usize,
+    /// The first route not looked at yet.
+    next: usize,
+    /// The request, for the routes not looked at yet.
+    kept: Option<Req>,
+    /// An upstream call is in hand: the first one, or one that a route did not make.
+    paid: bool,
+    /// Why routes may not be tried any more. Empty as long as there is none.
+    ruled_out: Vec<Option<&'static str>>,
+    /// Why the routes behind us gave no answer.
+    history: Vec<RouteError<S::Error>>,
+    /// A failing response, until another route is really called.
+    response: Option<S::Response>,
+}
+
+/// A route that was entered and has to be made ready.
+pub(crate) struct Entry<S, Req> {
+    pub(crate) service: S,
+    pub(crate) request: Req,
+    /// How long it may take to be ready, if another route stands behind.
+    pub(crate) patience: Option<Duration>,
+}
+
+impl<S, P, D, Req> Course<S, P, D, Req>
+where
+    S: Service<Req>,
+    P: Policy<Req, S::Response, S::Error, D>,
+{
+    /// A course that has not begun.
+    pub(crate) fn new(shared: Arc<Shared<S, P, D>>, request: &Req) -> Self {
+        Self {
+            call: shared.policy.observe().context(request),
+            shared,
+            entered: None,
+            at: 0,
+            next: 0,
+            kept: None,
+            paid: true,
+            ruled_out: Vec::new(),
+            history: Vec::new(),
+            response: None,
+        }
+    }
+
+    /// Begins at the primary, which is ready already. An `Err` gives the request back, because
+    /// the primary can't take it.
+    pub(crate) fn begin(&mut self, mut request: Req) -> Result<Req, Req> {
+        if self.open(0, &request).is_err() {
+            return Err(request);
+        }
+        self.enter(0, &mut request);
+        self.paid = false;
+        Ok(request)
+    }
+
+    /// Begins by looking for a route that can take the request and be made ready.
+    pub(crate) fn search(&mut self, request: Req) {
+        self.kept = Some(request);
+    }
+
+    /// Goes on to the next route that may be tried and can take the request, if there is one
+    /// and the request has time and calls left.
+    pub(crate) fn advance(&mut self) -> Option<Entry<S, Req>>
+    where
+        S: Clone,
+    {
+        let Some(mut request) = self.kept.take() else {
+            if self.next < self.shared.routes.len() {
+                self.call.record(Event::GaveUp(GiveUp::NotReplayable));
+            }
+            return None;
+        };
+        while self.next < self.shared.routes.len() {
+            let at = self.next;
+            if let Err(why) = self.open(at, &request) {
+                self.pass_over(at, why, &mut request);
+                continue;
+            }
+            if let Err(why) = self.afford() {
+                self.call.record(Event::GaveUp(why));
+                let rest = self.shared.routes[at..].iter();
+                self.history
+                    .extend(rest.map(|route| skipped(route, why.as_str())));
+                return None;
+            }
+            let patience = self.enter(at, &mut request);
+            return Some(Entry {
+                service: self.shared.template(at),
+                request,
+                patience,
+            });
+        }
+        None
+    }
+
+    /// The route is called now, after this wait for it to be ready.
+    pub(crate) fn called(&mut self, waited: Duration) {
+        self.waited(waited);
+        self.paid = false;
+        // Its connection is needed no longer.
+        self.response = None;
+    }
+
+    /// The route could not be made ready in this time, which was all that it had.
+    pub(crate) fn not_ready(&mut self, waited: Duration) {
+        self.waited(waited);
+        let why = "not ready in time";
+        if let Some(route) = &self.entered {
+            route.record(Event::Skipped { why });
+        }
+        self.history
+            .push(skipped(&self.shared.routes[self.at], why));
+    }
+
+    /// The route failed to be made ready. Nothing was sent, so the call passes on.
+    pub(crate) fn broken(&mut self, error: S::Error, waited: Duration) {
+        self.waited(waited);
+        let failure = self.shared.policy.classify(Err(&error)).err();
+        self.failed(failure.unwrap_or(Failure::SERVICE), Err(error));
+        self.paid = true;
+    }
+
+    /// The route gave this. A failure is taken down and judged for the routes that follow;
+    /// anything else is given back, to go to the caller.
+    pub(crate) fn settle(
+        &mut self,
+        outcome: Result<S::Response, S::Error>,
+    ) -> Option<Result<S::Response, S::Error>> {
+        if let Err(failure) = self.shared.policy.classify(outcome.as_ref()) {
+            self.failed(failure, outcome);
+            return None;
+        }
+        if let Some(route) = &self.entered {
+            route.record(Event::Answered);
+        }
+        Some(outcome.map(|response| self.signed(response)))
+    }
+
+    /// What the caller gets when there is no route left.
+    pub(crate) fn finish(&mut self) -> Result<S::Response, S::Error>
+    where
+        S::Error: From<Exhausted<S::Error>>,
+    {
+        if let Some(response) = self.response.take() {
+            return Ok(self.signed(response));
+        }
+        let mut history = std::mem::take(&mut self.history);
+        let asked = |route: &&RouteError<_>| !matches!(route.reason, RouteReason::Skipped(_));
+        let failed = |route: &RouteError<_>| matches!(route.reason, RouteReason::Failed(..));
+        // Where only one was asked, there is only one error to tell.
+        if history.iter().filter(asked).count() == 1
+            && let Some(only) = history.iter().position(failed)
+            && let RouteReason::Failed(_, error) = history.swap_remove(only).reason
+        {
+            return Err(error);
+        }
+        Err(Exhausted::new(history).into())
+    }
+
+    /// When all has to be over.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.call.deadline()
+    }
+
+    fn waited(&self, wait: Duration) {
+        if !wait.is_zero()
+            && let Some(route) = &self.entered
+        {
+            route.waited(wait);
+        }
+    }
+
+    /// Enters a route, and keeps the request for those behind it. Gives the patience that the
+    /// route has if one of them could take it, which a fallback around this one may limit further.
+    fn enter(&mut self, at: usize, request: &mut Req) -> Option<Duration> {
+        self.at = at;
+        self.next = at + 1;
+        let policy = &self.shared.policy;
+        let mut behind = self.next..self.shared.routes.len();
+        if !behind.is_empty() {
+            self.kept = policy.keep(request);
+        }
+        let route = &self.shared.routes[at];
+        let hurry = self.kept.is_some() && behind.any(|at| self.open(at, request).is_ok());
+        let patience = hurry.then_some(route.patience);
+        let observe = policy.observe();
+        let context = observe.enter(request, &self.call, &route.name, patience);
+        policy.prepare(request, &route.declares);
+        context.record(Event::Entered);
+        let patience = patience.into_iter().chain(context.patience()).min();
+        self.entered = Some(context);
+        patience
+    }
+
+    /// Whether nothing speaks against this route.
+    fn open(&self, at: usize, request: &Req) -> Result<(), &'static str> {
+        match self.ruled_out.get(at) {
+            Some(Some(why)) => Err(why),
+            _ => {
+                let declares = &self.shared.routes[at].declares;
+                self.shared.policy.fits(request, declares)
+            }
+        }
+    }
+
+    /// Passes over a route without asking it.
+    fn pass_over(&mut self, at: usize, why: &'static str, request: &mut Req) {
+        self.next = at + 1;
+        let route = &self.shared.routes[at];
+        // Entered only so that the step in the journey has the route's name: the request is
+        // prepared anew for the route that it really enters.
+        let observe = self.shared.policy.observe();
+        let context = observe.enter(request, &self.call, &route.name, None);
+        context.record(Event::Skipped { why });
+        self.history.push(skipped(route, why));
+    }
+
+    /// Whether the request has the time and an upstream call for another route.
+    fn afford(&mut self) -> Result<(), GiveUp> {
+        let deadline = self.call.deadline();
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Err(GiveUp::DeadlineTooNear);
+        }
+        if !self.paid && !self.call.spend_call() {
+            return Err(GiveUp::CallsSpent);
+        }
+        self.paid = true;
+        Ok(())
+    }
+
+    /// Takes the failure down, and rules out the routes that may not be tried after it.
+    fn failed(&mut self, failure: Failure, outcome: Result<S::Response, S::Error>) {
+        // Nothing was sent, so its call is still there.
+        self.paid |= failure.class == Class::Rejected;
+        let Shared { policy, routes } = &*self.shared;
+        let route = &routes[self.at];
+        if let Some(request) = &self.kept {
+            let failed = Failed {
+                route: &route.name,
+                declares: &route.declares,
+                failure,
+                outcome: outcome.as_ref(),
+            };
+            self.ruled_out.resize(routes.len(), None);
+            for (route, ruled_out) in routes.iter().zip(&mut self.ruled_out).skip(self.next) {
+                let ruling = policy.falls_back(request, &failed, &route.declares);
+                *ruled_out = ruled_out.or(ruling.err());
+            }
+        }
+        let reason = match outcome {
+            Ok(response) => {
+                self.response = Some(response);
+                RouteReason::Answered(failure)
+            }
+            Err(error) => RouteReason::Failed(failure, error),
+        };
+        self.history
+            .push(RouteError::new(Arc::clone(&route.name), reason));
+    }
+
+    /// The answer of the route that was asked last, with its name on it.
+    fn signed(&self, mut response: S::Response) -> S::Response {
+        let route = &self.shared.routes[self.at].name;
+        let policy = &self.shared.policy;
+        policy.answered(&mut response, route, &self.call);
+        response
+    }
+}
+
+fn skipped<T, D, E>(route: &Route<T, D>, why: &'static str) -> RouteError<E> {
+    RouteError::new(Arc::clone(&route.name), RouteReason::Skipped(why))
+}
