@@ -1,4 +1,4 @@
-use crate::{Failed, Policy, Route, service::Shared};
+use crate::{Failed, Policy, service::Shared};
 use buttress_core::{
     Class, Context, Event, Exhausted, Failure, GiveUp, Observe, RouteError, RouteReason,
 };
@@ -25,12 +25,17 @@ where
     kept: Option<Req>,
     /// An upstream call is in hand: the first one, or one that a route did not make.
     paid: bool,
-    /// Why routes may not be tried any more. Empty as long as there is none.
-    ruled_out: Vec<Option<&'static str>>,
+    /// What went wrong so far. A healthy call does not carry it.
+    setbacks: Option<Box<Setbacks<S::Response, S::Error>>>,
+}
+
+struct Setbacks<Res, E> {
+    /// Why routes may not be tried any more, by their number.
+    ruled_out: Box<[Option<&'static str>]>,
     /// Why the routes behind us gave no answer.
-    history: Vec<RouteError<S::Error>>,
+    history: Vec<RouteError<E>>,
     /// A failing response, until another route is really called.
-    response: Option<S::Response>,
+    response: Option<Res>,
 }
 
 /// A route that was entered and has to be made ready.
@@ -56,9 +61,7 @@ where
             next: 0,
             kept: None,
             paid: true,
-            ruled_out: Vec::new(),
-            history: Vec::new(),
-            response: None,
+            setbacks: None,
         }
     }
 
@@ -98,9 +101,8 @@ where
             }
             if let Err(why) = self.afford() {
                 self.call.record(Event::GaveUp(why));
-                let rest = self.shared.routes[at..].iter();
-                self.history
-                    .extend(rest.map(|route| skipped(route, why.as_str())));
+                let rest = at..self.shared.routes.len();
+                rest.for_each(|at| self.note(at, RouteReason::Skipped(why.as_str())));
                 return None;
             }
             let patience = self.enter(at, &mut request);
@@ -117,8 +119,10 @@ where
     pub(crate) fn called(&mut self, waited: Duration) {
         self.waited(waited);
         self.paid = false;
-        // Its connection is needed no longer.
-        self.response = None;
+        if let Some(setbacks) = &mut self.setbacks {
+            // Its connection is needed no longer.
+            setbacks.response = None;
+        }
     }
 
     /// The route could not be made ready in this time, which was all that it had.
@@ -128,8 +132,7 @@ where
         if let Some(route) = &self.entered {
             route.record(Event::Skipped { why });
         }
-        self.history
-            .push(skipped(&self.shared.routes[self.at], why));
+        self.note(self.at, RouteReason::Skipped(why));
     }
 
     /// The route failed to be made ready. Nothing was sent, so the call passes on.
@@ -161,10 +164,13 @@ where
     where
         S::Error: From<Exhausted<S::Error>>,
     {
-        if let Some(response) = self.response.take() {
+        let setbacks = self.setbacks.take().map(|setbacks| *setbacks);
+        let (response, mut history) = setbacks.map_or((None, Vec::new()), |setbacks| {
+            (setbacks.response, setbacks.history)
+        });
+        if let Some(response) = response {
             return Ok(self.signed(response));
         }
-        let mut history = std::mem::take(&mut self.history);
         let asked = |route: &&RouteError<_>| !matches!(route.reason, RouteReason::Skipped(_));
         let failed = |route: &RouteError<_>| matches!(route.reason, RouteReason::Failed(..));
         // Where only one was asked, there is only one error to tell.
@@ -214,13 +220,13 @@ where
 
     /// Whether nothing speaks against this route.
     fn open(&self, at: usize, request: &Req) -> Result<(), &'static str> {
-        match self.ruled_out.get(at) {
-            Some(Some(why)) => Err(why),
-            _ => {
-                let declares = &self.shared.routes[at].declares;
-                self.shared.policy.fits(request, declares)
-            }
+        if let Some(setbacks) = &self.setbacks
+            && let Some(why) = setbacks.ruled_out[at]
+        {
+            return Err(why);
         }
+        let declares = &self.shared.routes[at].declares;
+        self.shared.policy.fits(request, declares)
     }
 
     /// Passes over a route without asking it.
@@ -232,7 +238,7 @@ where
         let observe = self.shared.policy.observe();
         let context = observe.enter(request, &self.call, &route.name, None);
         context.record(Event::Skipped { why });
-        self.history.push(skipped(route, why));
+        self.note(at, RouteReason::Skipped(why));
     }
 
     /// Whether the request has the time and an upstream call for another route.
@@ -253,29 +259,40 @@ where
         // Nothing was sent, so its call is still there.
         self.paid |= failure.class == Class::Rejected;
         let Shared { policy, routes } = &*self.shared;
-        let route = &routes[self.at];
+        let setbacks = self
+            .setbacks
+            .get_or_insert_with(|| Setbacks::new(routes.len()));
         if let Some(request) = &self.kept {
             let failed = Failed {
-                route: &route.name,
-                declares: &route.declares,
+                route: &routes[self.at].name,
+                declares: &routes[self.at].declares,
                 failure,
                 outcome: outcome.as_ref(),
             };
-            self.ruled_out.resize(routes.len(), None);
-            for (route, ruled_out) in routes.iter().zip(&mut self.ruled_out).skip(self.next) {
+            let behind = routes.iter().zip(&mut setbacks.ruled_out).skip(self.next);
+            for (route, ruled_out) in behind {
                 let ruling = policy.falls_back(request, &failed, &route.declares);
                 *ruled_out = ruled_out.or(ruling.err());
             }
         }
         let reason = match outcome {
             Ok(response) => {
-                self.response = Some(response);
+                setbacks.response = Some(response);
                 RouteReason::Answered(failure)
             }
             Err(error) => RouteReason::Failed(failure, error),
         };
-        self.history
-            .push(RouteError::new(Arc::clone(&route.name), reason));
+        self.note(self.at, reason);
+    }
+
+    /// Takes down why a route gave no answer.
+    fn note(&mut self, at: usize, reason: RouteReason<S::Error>) {
+        let routes = &self.shared.routes;
+        let setbacks = self
+            .setbacks
+            .get_or_insert_with(|| Setbacks::new(routes.len()));
+        let route = Arc::clone(&routes[at].name);
+        setbacks.history.push(RouteError::new(route, reason));
     }
 
     /// The answer of the route that was asked last, with its name on it.
@@ -287,6 +304,12 @@ where
     }
 }
 
-fn skipped<T, D, E>(route: &Route<T, D>, why: &'static str) -> RouteError<E> {
-    RouteError::new(Arc::clone(&route.name), RouteReason::Skipped(why))
+impl<Res, E> Setbacks<Res, E> {
+    fn new(routes: usize) -> Box<Self> {
+        Box::new(Self {
+            ruled_out: vec![None; routes].into(),
+            history: Vec::with_capacity(routes),
+            response: None,
+        })
+    }
 }

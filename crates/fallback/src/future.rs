@@ -40,7 +40,6 @@ pin_project! {
             service: S,
             request: Option<Req>,
             patience: Option<Duration>,
-            #[pin]
             limit: Limit,
         },
         // A route was asked.
@@ -92,7 +91,7 @@ where
                     service,
                     request,
                     patience,
-                    mut limit,
+                    limit,
                 } => match service.poll_ready(cx) {
                     Poll::Ready(Ok(())) => {
                         course.called(limit.waited());
@@ -108,7 +107,7 @@ where
                     }
                     Poll::Pending => {
                         let deadline = course.deadline();
-                        ready!(limit.as_mut().poll_passed(cx, *patience, deadline));
+                        ready!(limit.poll_passed(cx, *patience, deadline));
                         course.not_ready(limit.waited());
                         State::Between
                     }
