@@ -1,7 +1,5 @@
-use crate::{Failed, Policy, service::Shared};
-use buttress_core::{
-    Class, Context, Event, Exhausted, Failure, GiveUp, Observe, RouteError, RouteReason,
-};
+use crate::{Failed, Policy, service::Shared, setbacks::Setbacks};
+use buttress_core::{Class, Context, Event, Exhausted, Failure, GiveUp, Observe};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tower_service::Service;
@@ -25,17 +23,8 @@ where
     kept: Option<Req>,
     /// An upstream call is in hand: the first one, or one that a route did not make.
     paid: bool,
-    /// What went wrong so far. A healthy call does not carry it.
+    /// What went wrong so far. Made when something does, so that a healthy call is small.
     setbacks: Option<Box<Setbacks<S::Response, S::Error>>>,
-}
-
-struct Setbacks<Res, E> {
-    /// Why routes may not be tried any more, by their number.
-    ruled_out: Box<[Option<&'static str>]>,
-    /// Why the routes behind us gave no answer.
-    history: Vec<RouteError<E>>,
-    /// A failing response, until another route is really called.
-    response: Option<Res>,
 }
 
 /// A route that was entered and has to be made ready.
@@ -102,7 +91,7 @@ where
             if let Err(why) = self.afford() {
                 self.call.record(Event::GaveUp(why));
                 let rest = at..self.shared.routes.len();
-                rest.for_each(|at| self.note(at, RouteReason::Skipped(why.as_str())));
+                rest.for_each(|at| self.skipped(at, why.as_str()));
                 return None;
             }
             let patience = self.enter(at, &mut request);
@@ -120,8 +109,7 @@ where
         self.waited(waited);
         self.paid = false;
         if let Some(setbacks) = &mut self.setbacks {
-            // Its connection is needed no longer.
-            setbacks.response = None;
+            setbacks.let_go();
         }
     }
 
@@ -132,7 +120,7 @@ where
         if let Some(route) = &self.entered {
             route.record(Event::Skipped { why });
         }
-        self.note(self.at, RouteReason::Skipped(why));
+        self.skipped(self.at, why);
     }
 
     /// The route failed to be made ready. Nothing was sent, so the call passes on.
@@ -156,7 +144,7 @@ where
         if let Some(route) = &self.entered {
             route.record(Event::Answered);
         }
-        Some(outcome.map(|response| self.signed(response)))
+        Some(outcome.map(|response| self.signed(self.at, response)))
     }
 
     /// What the caller gets when there is no route left.
@@ -164,23 +152,10 @@ where
     where
         S::Error: From<Exhausted<S::Error>>,
     {
-        let setbacks = self.setbacks.take().map(|setbacks| *setbacks);
-        let (response, mut history) = setbacks.map_or((None, Vec::new()), |setbacks| {
-            (setbacks.response, setbacks.history)
-        });
-        if let Some(response) = response {
-            return Ok(self.signed(response));
-        }
-        let asked = |route: &&RouteError<_>| !matches!(route.reason, RouteReason::Skipped(_));
-        let failed = |route: &RouteError<_>| matches!(route.reason, RouteReason::Failed(..));
-        // Where only one was asked, there is only one error to tell.
-        if history.iter().filter(asked).count() == 1
-            && let Some(only) = history.iter().position(failed)
-            && let RouteReason::Failed(_, error) = history.swap_remove(only).reason
-        {
-            return Err(error);
-        }
-        Err(Exhausted::new(history).into())
+        let setbacks = self.setbacks.take();
+        let setbacks = setbacks.unwrap_or_else(|| Setbacks::new(0));
+        let (at, response) = setbacks.finish()?;
+        Ok(self.signed(at, response))
     }
 
     /// When all has to be over.
@@ -221,7 +196,7 @@ where
     /// Whether nothing speaks against this route.
     fn open(&self, at: usize, request: &Req) -> Result<(), &'static str> {
         if let Some(setbacks) = &self.setbacks
-            && let Some(why) = setbacks.ruled_out[at]
+            && let Some(why) = setbacks.ruled_out(at)
         {
             return Err(why);
         }
@@ -238,7 +213,7 @@ where
         let observe = self.shared.policy.observe();
         let context = observe.enter(request, &self.call, &route.name, None);
         context.record(Event::Skipped { why });
-        self.note(at, RouteReason::Skipped(why));
+        self.skipped(at, why);
     }
 
     /// Whether the request has the time and an upstream call for another route.
@@ -269,47 +244,28 @@ where
                 failure,
                 outcome: outcome.as_ref(),
             };
-            let behind = routes.iter().zip(&mut setbacks.ruled_out).skip(self.next);
-            for (route, ruled_out) in behind {
-                let ruling = policy.falls_back(request, &failed, &route.declares);
-                *ruled_out = ruled_out.or(ruling.err());
+            for (at, route) in routes.iter().enumerate().skip(self.next) {
+                if let Err(why) = policy.falls_back(request, &failed, &route.declares) {
+                    setbacks.rule_out(at, why);
+                }
             }
         }
-        let reason = match outcome {
-            Ok(response) => {
-                setbacks.response = Some(response);
-                RouteReason::Answered(failure)
-            }
-            Err(error) => RouteReason::Failed(failure, error),
-        };
-        self.note(self.at, reason);
+        setbacks.failed(self.at, &routes[self.at].name, failure, outcome);
     }
 
-    /// Takes down why a route gave no answer.
-    fn note(&mut self, at: usize, reason: RouteReason<S::Error>) {
+    fn skipped(&mut self, at: usize, why: &'static str) {
         let routes = &self.shared.routes;
         let setbacks = self
             .setbacks
             .get_or_insert_with(|| Setbacks::new(routes.len()));
-        let route = Arc::clone(&routes[at].name);
-        setbacks.history.push(RouteError::new(route, reason));
+        setbacks.skipped(&routes[at].name, why);
     }
 
-    /// The answer of the route that was asked last, with its name on it.
-    fn signed(&self, mut response: S::Response) -> S::Response {
-        let route = &self.shared.routes[self.at].name;
+    /// An answer of this route, with its name on it.
+    fn signed(&self, at: usize, mut response: S::Response) -> S::Response {
+        let route = &self.shared.routes[at].name;
         let policy = &self.shared.policy;
         policy.answered(&mut response, route, &self.call);
         response
-    }
-}
-
-impl<Res, E> Setbacks<Res, E> {
-    fn new(routes: usize) -> Box<Self> {
-        Box::new(Self {
-            ruled_out: vec![None; routes].into(),
-            history: Vec::with_capacity(routes),
-            response: None,
-        })
     }
 }

@@ -76,6 +76,7 @@ mod limit;
 mod policy;
 mod route;
 mod service;
+mod setbacks;
 mod verdict;
 
 #[cfg(test)]

@@ -490,10 +490,13 @@ async fn the_last_failing_response_comes_back_as_it_came() {
     let exhausted = exhausted(service.oneshot(Ask::default()).await);
     let text = "all routes failed: a: answered, transient (service); b: down";
     assert_eq!(exhausted.to_string(), text);
+    // Under its own route's name, though another one was entered meanwhile.
     let never = unasked().readiness(Readiness::Never);
-    let service = fallback([answers(503), never]);
+    let mut routes = Routes::new(Route::new("long name", answers(503)).declares(1));
+    routes.extend([Route::new("b", never).declares(1)]);
+    let service = Fallback::new(routes, BySize(by_verdict()));
     let call = Call::new().within(Duration::from_secs(3));
-    assert_eq!(service.oneshot(Ask::new(&call)).await.unwrap(), 503);
+    assert_eq!(service.oneshot(Ask::new(&call)).await.unwrap(), 9503);
 }
 
 #[tokio::test]
