@@ -1,0 +1,232 @@
+//! The one error of an LLM service.
+
+mod conceal;
+mod provider;
+mod render;
+mod truncated;
+
+pub use self::{provider::ProviderError, render::ErrorAnswer, truncated::Truncated};
+
+use crate::{Answer, Fallback, InvalidRequest, Kind, Provider, TransportError, Verdict, classify};
+use buttress_core::{AsFailure, Blame, Cause, Elapsed, Exhausted, Failure, Phase, Rejected};
+use std::{error, fmt};
+
+type BoxError = Box<dyn error::Error + Send + Sync>;
+
+/// Why an LLM call gave no answer, or not all of it.
+///
+/// It is flat: whichever layer gave up, its error is a variant here. None of them shows
+/// anything of the conversation or of a key, neither in `Display` nor in `Debug`; what a
+/// provider answered can be had from [`ProviderError`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LlmError {
+    /// The provider answered, and the answer is a failure.
+    Provider(Box<ProviderError>),
+    /// The connection failed.
+    Transport {
+        /// How.
+        error: TransportError,
+        /// What the HTTP library says of it.
+        source: Option<BoxError>,
+    },
+    /// A stream ended before its protocol's end.
+    Truncated(Truncated),
+    /// The request can't be read, or can't be sent to this provider.
+    Invalid(Box<InvalidRequest>),
+    /// A layer refused to make the call. Nothing was sent.
+    Rejected(Rejected),
+    /// It took too long.
+    Elapsed(Elapsed),
+    /// All routes failed.
+    Exhausted(Box<Exhausted<Self>>),
+}
+
+impl LlmError {
+    /// Judges an answer whose body is whole.
+    ///
+    /// An answer that is whole by its protocol passes, even one that was cut at its token limit
+    /// or that refuses (see [`Verdict::usable`]): the caller has a right to it.
+    /// [`classify`] tells those apart as well.
+    ///
+    /// # Errors
+    /// The failure, when it is one.
+    pub fn check(provider: Provider, answer: &Answer<'_>) -> Result<(), Self> {
+        match classify::report(provider, answer) {
+            Ok(()) => Ok(()),
+            Err((verdict, _)) if verdict.usable => Ok(()),
+            Err((verdict, said)) => {
+                let error = ProviderError::new(provider, answer, verdict, said.quoted);
+                Err(Self::Provider(Box::new(error)))
+            }
+        }
+    }
+
+    /// An error that a provider reports inside a stream, as the JSON of its event.
+    /// `emitted` says whether content had reached the caller before: then the request can't be
+    /// sent again unnoticed.
+    #[must_use]
+    pub fn in_stream(provider: Provider, event: &[u8], emitted: bool) -> Self {
+        let error = ProviderError::in_stream(provider, event, emitted);
+        Self::Provider(Box::new(error))
+    }
+
+    /// The connection failed like this, of which the HTTP library says that.
+    #[must_use]
+    pub fn transport(error: TransportError, source: impl Into<BoxError>) -> Self {
+        let source = Some(source.into());
+        Self::Transport { error, source }
+    }
+
+    /// What it means.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Provider(error) => error.verdict(),
+            Self::Transport { error, .. } => error.verdict(),
+            Self::Truncated(error) => error.verdict(),
+            Self::Invalid(error) => {
+                let verdict = Verdict::new(Kind::InvalidRequest, "the request is not valid");
+                if error.elsewhere() {
+                    verdict.fallback(Fallback::Yes)
+                } else {
+                    verdict
+                }
+            }
+            Self::Rejected(rejected) => of_rejected(rejected),
+            Self::Elapsed(elapsed) => of_elapsed(elapsed),
+            Self::Exhausted(exhausted) => {
+                let verdict = exhausted.foremost().map(Self::verdict);
+                let none = Verdict::new(Kind::Rejected, "no route could be asked");
+                let verdict = verdict.unwrap_or(none);
+                verdict.delay(exhausted.retry_after().or(verdict.delay))
+            }
+        }
+    }
+
+    /// What happened, in one word.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.verdict().kind
+    }
+
+    /// What the provider answered, if it is its answer that tells the failure: of the
+    /// [foremost](Exhausted::foremost) error when all routes failed.
+    #[must_use]
+    pub fn provider_error(&self) -> Option<&ProviderError> {
+        match self {
+            Self::Provider(error) => Some(error),
+            Self::Exhausted(exhausted) => exhausted.foremost()?.provider_error(),
+            _ => None,
+        }
+    }
+}
+
+/// Why, in words that never change.
+const fn of_rejected(rejected: &Rejected) -> Verdict {
+    let (why, fallback) = match rejected.cause {
+        Cause::CircuitOpen => ("the provider's circuit is open", Fallback::Yes),
+        Cause::GateClosed => (
+            "the key is rate limited for longer than the call may wait",
+            Fallback::Yes,
+        ),
+        Cause::QueueFull => ("too many calls wait for the key", Fallback::Yes),
+        Cause::DeadlinePast => ("no time is left before the deadline", Fallback::No),
+        Cause::CallsSpent => ("the call has spent its upstream calls", Fallback::No),
+        _ => ("the call was refused", Fallback::Yes),
+    };
+    Verdict::new(Kind::Rejected, why)
+        .fallback(fallback)
+        .delay(rejected.retry_after)
+}
+
+const fn of_elapsed(elapsed: &Elapsed) -> Verdict {
+    match elapsed.phase {
+        Phase::Connect => TransportError::ConnectTimeout.verdict(),
+        Phase::Deadline => Verdict::new(Kind::Timeout, "the call's deadline passed")
+            .blame(Blame::Local)
+            .retry_same(false)
+            .fallback(Fallback::No),
+        _ => TransportError::ReadTimeout.verdict(),
+    }
+}
+
+impl AsFailure for LlmError {
+    fn as_failure(&self) -> Failure {
+        match self {
+            Self::Rejected(rejected) => rejected.as_failure(),
+            Self::Elapsed(elapsed) => elapsed.as_failure(),
+            Self::Exhausted(exhausted) => exhausted.as_failure(),
+            _ => self.verdict().failure(),
+        }
+    }
+}
+
+impl fmt::Display for LlmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Provider(error) => error.fmt(f),
+            Self::Transport { error, .. } => error.fmt(f),
+            Self::Truncated(error) => error.fmt(f),
+            Self::Invalid(error) => write!(f, "invalid request: {error}"),
+            Self::Rejected(rejected) => rejected.fmt(f),
+            Self::Elapsed(elapsed) => elapsed.fmt(f),
+            Self::Exhausted(exhausted) => exhausted.fmt(f),
+        }
+    }
+}
+
+impl error::Error for LlmError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Transport { source, .. } => match source {
+                Some(source) => Some(&**source),
+                None => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+impl From<ProviderError> for LlmError {
+    fn from(error: ProviderError) -> Self {
+        Self::Provider(Box::new(error))
+    }
+}
+
+impl From<TransportError> for LlmError {
+    fn from(error: TransportError) -> Self {
+        let source = None;
+        Self::Transport { error, source }
+    }
+}
+
+impl From<Truncated> for LlmError {
+    fn from(error: Truncated) -> Self {
+        Self::Truncated(error)
+    }
+}
+
+impl From<InvalidRequest> for LlmError {
+    fn from(error: InvalidRequest) -> Self {
+        Self::Invalid(Box::new(error))
+    }
+}
+
+impl From<Rejected> for LlmError {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}
+
+impl From<Elapsed> for LlmError {
+    fn from(elapsed: Elapsed) -> Self {
+        Self::Elapsed(elapsed)
+    }
+}
+
+impl From<Exhausted<Self>> for LlmError {
+    fn from(exhausted: Exhausted<Self>) -> Self {
+        Self::Exhausted(Box::new(exhausted))
+    }
+}

@@ -1,0 +1,198 @@
+use super::conceal::conceal;
+use crate::{
+    Answer, Provider, Verdict,
+    classify::{self, Quoted},
+};
+use buttress_core::{AsFailure, Failure};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
+use std::{error, fmt};
+
+/// What a provider answered, and what it means.
+///
+/// `Display` and `Debug` show only what was concluded from it: a provider's message may quote
+/// the prompt or the key. The message and the body are there for the caller who sent the
+/// request.
+#[derive(Clone)]
+pub struct ProviderError {
+    provider: Provider,
+    status: Option<u16>,
+    verdict: Verdict,
+    quoted: Quoted,
+    request_id: Option<String>,
+    headers: HeaderMap,
+    body: Bytes,
+    whole: bool,
+}
+
+impl ProviderError {
+    /// The most of a body that is kept: 64 KiB. Errors are far smaller.
+    pub const MAX_BODY: usize = 64 * 1024;
+
+    pub(crate) fn new(
+        provider: Provider,
+        answer: &Answer<'_>,
+        verdict: Verdict,
+        quoted: Quoted,
+    ) -> Self {
+        let kept = answer.body.get(..Self::MAX_BODY).unwrap_or(answer.body);
+        Self {
+            provider,
+            status: answer.status,
+            verdict,
+            quoted,
+            request_id: request_id(answer.headers),
+            headers: retry_headers(answer.headers),
+            body: Bytes::copy_from_slice(kept),
+            whole: kept.len() == answer.body.len(),
+        }
+    }
+
+    pub(crate) fn in_stream(provider: Provider, event: &[u8], emitted: bool) -> Self {
+        let headers = HeaderMap::new();
+        let (verdict, said) = classify::event(provider, event);
+        let verdict = if emitted {
+            verdict.after_content()
+        } else {
+            verdict
+        };
+        // What the head of a stream said is no news of its error.
+        let answer = Answer::new(200, &headers, event).status(None);
+        Self::new(provider, &answer, verdict, said.quoted)
+    }
+
+    /// Who answered.
+    #[must_use]
+    pub const fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// The status of the answer; `None` for an error inside a stream.
+    #[must_use]
+    pub const fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// What it means.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// The provider's message, with what looks like a key taken out. It may quote the
+    /// conversation: for the caller, not for logs.
+    #[must_use]
+    pub fn message(&self) -> Option<String> {
+        self.quoted
+            .message
+            .as_deref()
+            .map(|text| conceal(text).into_owned())
+    }
+
+    /// The provider's `type`.
+    #[must_use]
+    pub fn error_type(&self) -> Option<&str> {
+        self.quoted.kind.as_deref()
+    }
+
+    /// The provider's `code`, a number written out.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.quoted.code.as_deref()
+    }
+
+    /// The field of the request that is at fault, as the provider names it.
+    #[must_use]
+    pub fn param(&self) -> Option<&str> {
+        self.quoted.param.as_deref()
+    }
+
+    /// The name under which the provider knows this call.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request_id.as_deref()
+    }
+
+    /// The headers that speak of limits and of trying again.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body, up to [`MAX_BODY`](Self::MAX_BODY) bytes of it, as it came. It may quote the
+    /// conversation and the key.
+    #[must_use]
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Whether the body was kept whole.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.whole
+    }
+}
+
+/// The one name that each provider gives to a call.
+const REQUEST_IDS: [&str; 5] = [
+    "x-request-id",
+    "request-id",
+    "x-amzn-requestid",
+    "apim-request-id",
+    "cf-ray",
+];
+
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let found = REQUEST_IDS.iter().find_map(|name| headers.get(*name))?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    let found = found.to_str().ok()?;
+    // It goes into logs: nothing but a name, and not a long one.
+    (found.len() <= 128 && found.chars().all(plain)).then(|| found.to_owned())
+}
+
+fn retry_headers(headers: &HeaderMap) -> HeaderMap {
+    let speaks = |name: &HeaderName| {
+        let name = name.as_str();
+        name.starts_with("retry-after")
+            || name.starts_with("x-ratelimit-")
+            || name.starts_with("anthropic-ratelimit-")
+            || name.starts_with("ratelimit")
+            || name == "x-should-retry"
+    };
+    let kept = headers.iter().filter(|(name, _)| speaks(name));
+    kept.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+impl AsFailure for ProviderError {
+    fn as_failure(&self) -> Failure {
+        self.verdict.failure()
+    }
+}
+
+impl fmt::Display for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.status {
+            Some(status) => write!(f, "{} answered {status}: ", self.provider)?,
+            None => write!(f, "{} reported inside a stream: ", self.provider)?,
+        }
+        self.verdict.fmt(f)?;
+        match &self.request_id {
+            Some(id) => write!(f, ", request {id}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for ProviderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderError")
+            .field("provider", &self.provider)
+            .field("status", &self.status)
+            .field("verdict", &self.verdict)
+            .field("request_id", &self.request_id)
+            .field("body", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl error::Error for ProviderError {}

@@ -1,0 +1,214 @@
+//! An error as its caller knows errors: with the status, the codes and the shape of the dialect
+//! in which the request was made.
+
+use super::{LlmError, ProviderError, conceal::conceal};
+use crate::{Dialect, Kind, Verdict};
+use buttress_core::Cause;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::borrow::Cow;
+
+/// An error in the shape of a dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ErrorAnswer {
+    /// The status to answer with.
+    pub status: u16,
+    /// The body: JSON.
+    pub body: Bytes,
+}
+
+impl LlmError {
+    /// The status that tells a caller of this dialect what happened: the true one, where a
+    /// provider answered with one that the dialect knows.
+    ///
+    /// | | status |
+    /// |---|---|
+    /// | the provider answered with a registered status of failure | that |
+    /// | overloaded | 503, to a caller of Anthropic's 529 |
+    /// | rate limited, quota used up, the key's gate closed | 429 |
+    /// | no answer in time, deadline past | 504 |
+    /// | circuit open, upstream calls spent | 503 |
+    /// | connection broken, stream cut off, malformed answer | 502 |
+    /// | request not valid, too long, refused | 400 |
+    #[must_use]
+    pub fn status_for(&self, dialect: Dialect) -> u16 {
+        match self {
+            Self::Provider(error) => status(dialect, error.status(), &error.verdict()),
+            Self::Exhausted(exhausted) => match exhausted.foremost() {
+                Some(error) => error.status_for(dialect),
+                None => 503,
+            },
+            Self::Rejected(rejected) => match rejected.cause {
+                Cause::GateClosed | Cause::QueueFull => 429,
+                Cause::DeadlinePast => 504,
+                _ => 503,
+            },
+            Self::Transport { .. } if self.kind() != Kind::Timeout => match self.kind() {
+                Kind::RateLimited => 429,
+                _ => 502,
+            },
+            _ => status(dialect, None, &self.verdict()),
+        }
+    }
+
+    /// The answer to a caller of this dialect.
+    ///
+    /// What a provider of the same dialect said goes through as it is; what one of another
+    /// dialect said is said in the words of this one. What a provider said of its key does not
+    /// go through: the key is not the caller's.
+    #[must_use]
+    pub fn render(&self, dialect: Dialect) -> ErrorAnswer {
+        let status = self.status_for(dialect);
+        let body = match self.own_words(dialect) {
+            Some(body) => body,
+            None => Bytes::from(self.in_words_of(dialect).to_string()),
+        };
+        ErrorAnswer { status, body }
+    }
+
+    /// The event that ends a stream which this error broke. No end marker may follow it.
+    #[must_use]
+    pub fn render_event(&self, dialect: Dialect) -> Bytes {
+        let own = self.own_words(dialect);
+        let own = own.and_then(|body| serde_json::from_slice::<Value>(&body).ok());
+        // Written anew: an event of several lines is one that some readers get wrong.
+        let body = own.unwrap_or_else(|| self.in_words_of(dialect));
+        let head = match dialect {
+            Dialect::OpenAiChat => "",
+            Dialect::AnthropicMessages => "event: error\n",
+        };
+        Bytes::from(format!("{head}data: {body}\n\n"))
+    }
+
+    /// The provider's own body, where the caller will understand it and may see it.
+    fn own_words(&self, dialect: Dialect) -> Option<Bytes> {
+        let error = self.provider_error()?;
+        let may_pass = error.is_whole() && error.verdict().kind != Kind::Auth;
+        if !may_pass || error.provider().dialect() != Some(dialect) {
+            return None;
+        }
+        let text = str::from_utf8(error.body()).ok()?;
+        let body: Value = serde_json::from_str(text).ok()?;
+        let shaped = body.get("error").is_some_and(Value::is_object)
+            && match dialect {
+                Dialect::OpenAiChat => true,
+                Dialect::AnthropicMessages => body.get("type").is_some_and(|kind| kind == "error"),
+            };
+        let harmless = matches!(conceal(text), Cow::Borrowed(_));
+        (shaped && harmless).then(|| error.body().clone())
+    }
+
+    fn in_words_of(&self, dialect: Dialect) -> Value {
+        let message = self.message();
+        let kind = self.caller_kind();
+        let error = self.provider_error();
+        match dialect {
+            Dialect::OpenAiChat => {
+                let (kind, code) = openai_words(kind);
+                let param = error.and_then(ProviderError::param);
+                json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
+            }
+            Dialect::AnthropicMessages => {
+                let kind = anthropic_words(kind, self.status_for(dialect));
+                let mut body =
+                    json!({"type": "error", "error": {"type": kind, "message": message}});
+                let id = error.and_then(ProviderError::request_id);
+                if let (Some(id), Some(body)) = (id, body.as_object_mut()) {
+                    body.insert("request_id".to_owned(), id.into());
+                }
+                body
+            }
+        }
+    }
+
+    /// What is said to the caller: the provider's words, unless they speak of its key.
+    fn message(&self) -> String {
+        match self.provider_error() {
+            Some(error) if error.verdict().kind != Kind::Auth => {
+                let own = || error.verdict().why.to_owned();
+                error.message().unwrap_or_else(own)
+            }
+            Some(error) => format!("{}: {}", error.provider(), error.verdict().why),
+            None => self.to_string(),
+        }
+    }
+
+    /// What happened, as a caller who knows nothing of layers would put it.
+    fn caller_kind(&self) -> Kind {
+        match (self, self.kind()) {
+            (Self::Exhausted(exhausted), kind) => {
+                exhausted.foremost().map_or(kind, Self::caller_kind)
+            }
+            (Self::Rejected(rejected), _) => match rejected.cause {
+                Cause::GateClosed | Cause::QueueFull => Kind::RateLimited,
+                Cause::DeadlinePast => Kind::Timeout,
+                _ => Kind::Overloaded,
+            },
+            // A certificate that this side does not trust is no fault of the caller's.
+            (Self::Transport { .. }, Kind::InvalidRequest) => Kind::ServerError,
+            (_, kind) => kind,
+        }
+    }
+}
+
+/// The provider's own status where callers know it, else the one that the kind stands for.
+fn status(dialect: Dialect, status: Option<u16>, verdict: &Verdict) -> u16 {
+    let overloaded = match dialect {
+        Dialect::OpenAiChat => 503,
+        Dialect::AnthropicMessages => 529,
+    };
+    match (verdict.kind, status) {
+        // Each dialect has its own number for it.
+        (Kind::Overloaded, Some(503 | 529) | None) => overloaded,
+        // Registered statuses; others (498, 520 to 530, …) are one vendor's.
+        (_, Some(status @ (400..=418 | 421..=426 | 428 | 429 | 431 | 451 | 500..=511))) => status,
+        (Kind::Overloaded, _) => overloaded,
+        (Kind::RateLimited | Kind::QuotaExhausted, _) => 429,
+        (Kind::ServerError | Kind::Partial, _) => 502,
+        (Kind::Transient | Kind::Rejected, _) => 503,
+        (Kind::Timeout, _) => 504,
+        (Kind::Auth, _) => 401,
+        (Kind::Permission, _) => 403,
+        (Kind::NotFound, _) => 404,
+        (Kind::InvalidRequest | Kind::ContextLength | Kind::ContentPolicy, _) => 400,
+    }
+}
+
+/// The `type` and `code` that OpenAI has for it.
+const fn openai_words(kind: Kind) -> (&'static str, Option<&'static str>) {
+    match kind {
+        Kind::RateLimited => ("requests", Some("rate_limit_exceeded")),
+        Kind::QuotaExhausted => ("insufficient_quota", Some("insufficient_quota")),
+        Kind::Overloaded | Kind::Rejected => {
+            ("service_unavailable_error", Some("server_is_overloaded"))
+        }
+        Kind::ServerError | Kind::Transient | Kind::Partial => ("server_error", None),
+        Kind::Timeout => ("timeout", None),
+        Kind::Auth => ("invalid_request_error", Some("invalid_api_key")),
+        Kind::Permission => ("invalid_request_error", Some("permission_denied")),
+        Kind::NotFound => ("invalid_request_error", Some("model_not_found")),
+        Kind::InvalidRequest => ("invalid_request_error", None),
+        Kind::ContextLength => ("invalid_request_error", Some("context_length_exceeded")),
+        Kind::ContentPolicy => ("invalid_request_error", Some("content_policy_violation")),
+    }
+}
+
+/// The `type` that Anthropic has for it.
+const fn anthropic_words(kind: Kind, status: u16) -> &'static str {
+    match (kind, status) {
+        (_, 413) => "request_too_large",
+        (_, 409) => "conflict_error",
+        (Kind::RateLimited, _) => "rate_limit_error",
+        (Kind::QuotaExhausted, _) => "billing_error",
+        (Kind::Overloaded | Kind::Rejected, _) => "overloaded_error",
+        (Kind::ServerError | Kind::Transient | Kind::Partial, _) => "api_error",
+        (Kind::Timeout, _) => "timeout_error",
+        (Kind::Auth, _) => "authentication_error",
+        (Kind::Permission, _) => "permission_error",
+        (Kind::NotFound, _) => "not_found_error",
+        (Kind::InvalidRequest | Kind::ContextLength | Kind::ContentPolicy, _) => {
+            "invalid_request_error"
+        }
+    }
+}

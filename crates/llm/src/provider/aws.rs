@@ -1,0 +1,53 @@
+//! Amazon Bedrock.
+
+use super::Profile;
+use crate::classify::{Rule, means::*};
+
+/// Its host carries the region. The name of the error stands in the header `x-amzn-ErrorType`.
+pub(super) const BEDROCK: Profile = Profile {
+    key_env: Some("AWS_BEARER_TOKEN_BEDROCK"),
+    ..Profile::compatible("bedrock").rules(RULES)
+};
+
+const RULES: &[Rule] = &[
+    Rule::new(QUOTA).named(&["throttlingexception"]).says(&[
+        &["per day"],
+        &["per month"],
+        &["daily"],
+    ]),
+    Rule::new(QUOTA).named(&["servicequotaexceededexception"]),
+    Rule::new(RATE_LIMITED).named(&[
+        "throttlingexception",
+        "toomanyrequestsexception",
+        "requestlimitexceeded",
+    ]),
+    Rule::new(NOT_READY).named(&["modelnotreadyexception"]),
+    Rule::new(MODEL_TIMEOUT).named(&["modeltimeoutexception"]),
+    Rule::new(OVERLOADED).named(&["serviceunavailableexception"]),
+    Rule::new(SERVER_ERROR).named(&["internalserverexception", "modelstreamerrorexception"]),
+    Rule::new(SERVER_ERROR)
+        .status(&[0, 424])
+        .named(&["modelerrorexception"]),
+    Rule::new(AUTH).named(&[
+        "expiredtokenexception",
+        "expiredtoken",
+        "unrecognizedclientexception",
+        "invalidsignatureexception",
+        "incompletesignatureexception",
+        "missingauthenticationtokenexception",
+        "invalidclienttokenid",
+    ]),
+    Rule::new(PERMISSION).named(&["accessdeniedexception", "notauthorized", "optinrequired"]),
+    Rule::new(NOT_FOUND).named(&["resourcenotfoundexception"]),
+    // Comes as a 400, and its model of errors does not call it retryable.
+    Rule::new(CONFLICT.retry_same(false)).named(&["conflictexception"]),
+    Rule::new(NOT_FOUND).named(&["validationexception"]).says(&[
+        &["model identifier is invalid"],
+        &["on-demand throughput isn"],
+    ]),
+    Rule::new(TOO_LONG).named(&["validationexception"]).says(&[
+        &["input is too long"],
+        &["too many input tokens"],
+        &["input tokens", "exceed"],
+    ]),
+];

@@ -1,0 +1,101 @@
+//! Hosts that speak OpenAI's dialect, with what is peculiar to each.
+
+use super::Profile;
+use crate::classify::{Rule, means::*};
+
+pub(super) const COHERE: Profile = Profile::compatible("cohere")
+    .at("https://api.cohere.ai/compatibility/v1", "CO_API_KEY")
+    .rules(&[
+        // A trial key has a limit by the minute, which passes, and one by the month.
+        Rule::new(QUOTA)
+            .status(&[0, 402, 429])
+            .says(&[&["/ month"], &["per month"], &["monthly"]]),
+        Rule::new(INVALID)
+            .status(&[400, 422])
+            .says(&[&["too many tokens", "max tokens must be"]]),
+        Rule::new(TOO_LONG)
+            .status(&[400, 422])
+            .says(&[&["too many tokens"]]),
+        Rule::new(POLICY).says(&[&["blocked input"], &["blocked output"]]),
+    ]);
+
+pub(super) const MISTRAL: Profile = Profile::compatible("mistral")
+    .at("https://api.mistral.ai/v1", "MISTRAL_API_KEY")
+    .rules(&[
+        // Says so under `invalid_request_error`.
+        Rule::new(OVERLOADED).says(&[&["service tier capacity exceeded"]]),
+        Rule::new(TOO_LONG).says(&[&["too large for model", "context length"]]),
+        Rule::new(NOT_FOUND)
+            .status(&[400])
+            .says(&[&["invalid model"]]),
+    ]);
+
+pub(super) const GROQ: Profile = Profile::compatible("groq")
+    .at("https://api.groq.com/openai/v1", "GROQ_API_KEY")
+    .rules(&[
+        Rule::new(OVERLOADED).status(&[498]),
+        Rule::new(NOT_FOUND)
+            .status(&[400])
+            .named(&["model_decommissioned"]),
+        Rule::new(PERMISSION).named(&["organization_restricted"]),
+    ]);
+
+pub(super) const TOGETHER: Profile = Profile::compatible("together")
+    .at("https://api.together.xyz/v1", "TOGETHER_API_KEY")
+    .rules(&[
+        // Typed `credit_limit`, and passes within the minute.
+        Rule::new(RATE_LIMITED)
+            .status(&[0, 429])
+            .says(&[&["queries per minute"], &["rate limit"]]),
+        Rule::new(QUOTA)
+            .status(&[0, 402, 403])
+            .named(&["credit_limit"]),
+        Rule::new(TOO_LONG)
+            .status(&[400, 403, 413, 422])
+            .says(&[&["`max_new_tokens` must be <="]]),
+    ]);
+
+pub(super) const FIREWORKS: Profile = Profile::compatible("fireworks")
+    .at("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY")
+    .rules(&[
+        Rule::new(QUOTA).status(&[400, 403, 412]).says(&[
+            &["suspended"],
+            &["billing"],
+            &["spending limit"],
+        ]),
+        Rule::new(NOT_HERE).status(&[412]),
+    ]);
+
+pub(super) const DEEPSEEK: Profile =
+    Profile::compatible("deepseek").at("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY");
+
+pub(super) const OPENROUTER: Profile = Profile::compatible("openrouter")
+    .at("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY")
+    .rules(&[
+        // Money that is held for calls in flight, and comes back when they end.
+        Rule::new(RATE_LIMITED).status(&[402]).timed(),
+        Rule::new(QUOTA)
+            .status(&[0, 429])
+            .says(&[&["free-models-per-day"]]),
+        Rule::new(QUOTA)
+            .status(&[401, 403])
+            .says(&[&["key limit exceeded"]]),
+        Rule::new(POLICY)
+            .status(&[0, 403])
+            .named(&["flagged_input"]),
+        Rule::new(POLICY)
+            .status(&[403])
+            .says(&[&["flagged"], &["moderation"]]),
+        Rule::new(NOT_FOUND)
+            .status(&[400])
+            .says(&[&["is not a valid model id"]]),
+    ]);
+
+pub(super) const CEREBRAS: Profile =
+    Profile::compatible("cerebras").at("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY");
+
+pub(super) const XAI: Profile = Profile::compatible("xai")
+    .at("https://api.x.ai/v1", "XAI_API_KEY")
+    .rules(&[Rule::new(NOT_FOUND)
+        .status(&[400])
+        .says(&[&["model not found"]])]);

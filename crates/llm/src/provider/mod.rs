@@ -1,0 +1,246 @@
+//! Who is asked, and what is known of each.
+//!
+//! A provider is a [`Profile`]: a name, how it is reached, and the rules for what is peculiar in
+//! its failures. One that speaks OpenAI's dialect needs a variant, a line in
+//! [`Provider::profile`] and a profile, which may well be without rules: those that all
+//! providers share are applied after its own.
+
+mod anthropic;
+mod aws;
+mod azure;
+mod compatible;
+mod google;
+mod hosts;
+mod local;
+mod network;
+mod openai;
+
+use crate::{Dialect, classify::Rule};
+use std::{error, fmt, str::FromStr};
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Provider {
+    /// OpenAI.
+    OpenAi,
+    /// OpenAI's models on Azure.
+    Azure,
+    /// Anthropic.
+    Anthropic,
+    /// Google's Gemini API, and Vertex.
+    Gemini,
+    /// Amazon Bedrock.
+    Bedrock,
+    /// Cohere.
+    Cohere,
+    /// Mistral.
+    Mistral,
+    /// Groq.
+    Groq,
+    /// Together.
+    Together,
+    /// Fireworks.
+    Fireworks,
+    /// DeepSeek.
+    DeepSeek,
+    /// OpenRouter.
+    OpenRouter,
+    /// Cerebras.
+    Cerebras,
+    /// xAI.
+    Xai,
+    /// A vLLM server.
+    Vllm,
+    /// A llama.cpp server.
+    LlamaCpp,
+    /// An Ollama server.
+    Ollama,
+    /// Anything else that speaks OpenAI's dialect.
+    Compatible,
+    /// A gRPC server.
+    Grpc,
+    /// Cloudflare, answering in a provider's stead. A source of failures, not to be asked.
+    Cloudflare,
+    /// Another proxy, answering in a provider's stead. A source of failures, not to be asked.
+    Proxy,
+    /// The connection itself. A source of failures, not to be asked.
+    Transport,
+}
+
+/// What is known of a provider.
+#[derive(Debug)]
+pub(crate) struct Profile {
+    pub(crate) name: &'static str,
+    /// The dialect that it is asked in; `None` where there is nothing to ask yet.
+    pub(crate) dialect: Option<Dialect>,
+    pub(crate) base_url: Option<&'static str>,
+    pub(crate) key_env: Option<&'static str>,
+    /// What its failures mean, where that is not what the same failure means elsewhere.
+    pub(crate) rules: &'static [Rule],
+}
+
+impl Profile {
+    /// One that speaks OpenAI's dialect, without peculiarities.
+    const fn compatible(name: &'static str) -> Self {
+        Self {
+            name,
+            dialect: Some(Dialect::OpenAiChat),
+            base_url: None,
+            key_env: None,
+            rules: &[],
+        }
+    }
+
+    /// A source of failures that can't be asked.
+    const fn source(name: &'static str) -> Self {
+        Self {
+            dialect: None,
+            ..Self::compatible(name)
+        }
+    }
+
+    /// Sets where it is found, and which environment variable usually holds its key.
+    const fn at(mut self, base_url: &'static str, key_env: &'static str) -> Self {
+        self.base_url = Some(base_url);
+        self.key_env = Some(key_env);
+        self
+    }
+
+    const fn rules(mut self, rules: &'static [Rule]) -> Self {
+        self.rules = rules;
+        self
+    }
+}
+
+impl Provider {
+    /// All providers.
+    pub const ALL: [Self; 22] = [
+        Self::OpenAi,
+        Self::Azure,
+        Self::Anthropic,
+        Self::Gemini,
+        Self::Bedrock,
+        Self::Cohere,
+        Self::Mistral,
+        Self::Groq,
+        Self::Together,
+        Self::Fireworks,
+        Self::DeepSeek,
+        Self::OpenRouter,
+        Self::Cerebras,
+        Self::Xai,
+        Self::Vllm,
+        Self::LlamaCpp,
+        Self::Ollama,
+        Self::Compatible,
+        Self::Grpc,
+        Self::Cloudflare,
+        Self::Proxy,
+        Self::Transport,
+    ];
+
+    pub(crate) const fn profile(self) -> &'static Profile {
+        match self {
+            Self::OpenAi => &openai::OPENAI,
+            Self::Azure => &azure::AZURE,
+            Self::Anthropic => &anthropic::ANTHROPIC,
+            Self::Gemini => &google::GEMINI,
+            Self::Bedrock => &aws::BEDROCK,
+            Self::Cohere => &hosts::COHERE,
+            Self::Mistral => &hosts::MISTRAL,
+            Self::Groq => &hosts::GROQ,
+            Self::Together => &hosts::TOGETHER,
+            Self::Fireworks => &hosts::FIREWORKS,
+            Self::DeepSeek => &hosts::DEEPSEEK,
+            Self::OpenRouter => &hosts::OPENROUTER,
+            Self::Cerebras => &hosts::CEREBRAS,
+            Self::Xai => &hosts::XAI,
+            Self::Vllm => &local::VLLM,
+            Self::LlamaCpp => &local::LLAMA_CPP,
+            Self::Ollama => &local::OLLAMA,
+            Self::Compatible => &compatible::COMPATIBLE,
+            Self::Grpc => &network::GRPC,
+            Self::Cloudflare => &network::CLOUDFLARE,
+            Self::Proxy => &network::PROXY,
+            Self::Transport => &network::TRANSPORT,
+        }
+    }
+
+    /// Its stable lower-case name, as used in configuration, logs and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.profile().name
+    }
+
+    /// The dialect that it is asked in, or `None` when it can't be asked: a bare connection, a
+    /// proxy.
+    ///
+    /// Several providers have a dialect of their own as well; this is the one that they are
+    /// asked in here.
+    #[must_use]
+    pub const fn dialect(self) -> Option<Dialect> {
+        self.profile().dialect
+    }
+
+    /// Where it is found, unless it is told otherwise: what the dialect's paths
+    /// (`/chat/completions`, `/v1/messages`) are put behind, as in the official SDKs. `None`
+    /// where that differs from customer to customer.
+    #[must_use]
+    pub const fn base_url(self) -> Option<&'static str> {
+        self.profile().base_url
+    }
+
+    /// The environment variable that usually holds its key; `None` where a key is not usual.
+    #[must_use]
+    pub const fn key_env(self) -> Option<&'static str> {
+        self.profile().key_env
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Provider {
+    type Err = InvalidProvider;
+
+    fn from_str(name: &str) -> Result<Self, InvalidProvider> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|provider| provider.as_str().eq_ignore_ascii_case(name))
+            .ok_or(InvalidProvider(()))
+    }
+}
+
+/// A name that is no provider's. Anything that speaks OpenAI's dialect can be asked as
+/// [`Provider::Compatible`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidProvider(());
+
+impl fmt::Display for InvalidProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown provider, expected one of")?;
+        for (i, provider) in Provider::ALL.iter().enumerate() {
+            write!(f, "{} {provider}", if i == 0 { "" } else { "," })?;
+        }
+        Ok(())
+    }
+}
+
+impl error::Error for InvalidProvider {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_back() {
+        for provider in Provider::ALL {
+            assert_eq!(provider.as_str().parse(), Ok(provider));
+        }
+        assert_eq!("OpenAI".parse(), Ok(Provider::OpenAi));
+        assert!("".parse::<Provider>().is_err());
+    }
+}
