@@ -123,12 +123,11 @@ where
         self.skipped(self.at, why);
     }
 
-    /// The route failed to be made ready. Nothing was sent, so the call passes on.
+    /// The route failed to be made ready.
     pub(crate) fn broken(&mut self, error: S::Error, waited: Duration) {
         self.waited(waited);
         let failure = self.shared.policy.classify(Err(&error)).err();
         self.failed(failure.unwrap_or(Failure::SERVICE), Err(error));
-        self.paid = true;
     }
 
     /// The route gave this. A failure is taken down and judged for the routes that follow;

@@ -23,13 +23,17 @@ type Outcome = Result<u64, BoxError>;
 #[derive(Clone, Debug, Default)]
 struct Ask {
     size: u64,
+    /// The size that it grows to, as far as the route lets it.
+    wants: u64,
     call: Option<Call>,
 }
 
 impl Ask {
     fn new(call: &Call) -> Self {
-        let call = Some(call.clone());
-        Self { size: 0, call }
+        Self {
+            call: Some(call.clone()),
+            ..Self::default()
+        }
     }
 }
 
@@ -106,6 +110,9 @@ impl Policy<Ask, u64, BoxError, u64> for BySize {
     ) -> Result<(), &'static str> {
         failed.by_verdict(max > failed.declares)
     }
+    fn prepare(&self, request: &mut Ask, max: &u64) {
+        request.size = request.size.max(request.wants.min(*max));
+    }
     fn answered(&self, response: &mut u64, route: &Arc<str>, _: &Option<Call>) {
         *response += 1000 * route.len() as u64;
     }
@@ -123,6 +130,7 @@ struct Scripted {
     script: Arc<dyn Fn(&Ask) -> Outcome + Send + Sync>,
     readiness: Readiness,
     ready: bool,
+    dead: bool,
     alive: Arc<()>,
 }
 
@@ -132,6 +140,7 @@ impl Clone for Scripted {
             script: Arc::clone(&self.script),
             alive: Arc::clone(&self.alive),
             ready: false,
+            dead: false,
             ..*self
         }
     }
@@ -150,13 +159,17 @@ impl Service<Ask> for Scripted {
     type Future = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        assert!(!self.dead, "polled after it had failed");
         match self.readiness {
             Readiness::Ready => {
                 self.ready = true;
                 Poll::Ready(Ok(()))
             }
             Readiness::Never => Poll::Pending,
-            Readiness::Broken => Poll::Ready(Err("broken".into())),
+            Readiness::Broken => {
+                self.dead = true;
+                Poll::Ready(Err("broken".into()))
+            }
         }
     }
 
@@ -178,6 +191,7 @@ fn scripted(script: impl Fn(&Ask) -> Outcome + Send + Sync + 'static) -> Scripte
         script: Arc::new(script),
         readiness: Readiness::Ready,
         ready: false,
+        dead: false,
         alive: Arc::new(()),
     }
 }
@@ -468,9 +482,9 @@ async fn the_last_backup_may_take_until_the_deadline_to_be_ready() {
 async fn a_primary_that_fails_to_be_ready_has_failed_and_no_more() {
     let call = Call::new().max_calls(1);
     let broken = || unasked().readiness(Readiness::Broken);
-    let mut service = fallback([broken(), answers(7)]);
+    let mut service = fallback([broken(), broken(), answers(7)]);
     for _ in 0..2 {
-        let ready = service.ready().await.unwrap();
+        let ready = service.ready().await.unwrap().ready().await.unwrap();
         assert_eq!(ready.call(Ask::new(&call)).await.unwrap(), 7);
     }
     let service = fallback([broken(), broken()]);
@@ -589,16 +603,62 @@ async fn a_call_that_is_dropped_leaves_nothing_behind() {
     }
 }
 
+fn called_unready(service: &mut impl Service<Ask>) -> bool {
+    let call = std::panic::AssertUnwindSafe(|| drop(service.call(Ask::default())));
+    std::panic::catch_unwind(call).is_err()
+}
+
 #[tokio::test]
-async fn a_clone_is_not_ready_because_its_origin_is() {
-    let mut service = fallback([answers(7)]);
-    service.ready().await.unwrap();
-    let mut clone = service.clone();
-    let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        drop(clone.call(Ask::default()));
-    }));
-    assert!(called.is_err());
-    assert_eq!(service.call(Ask::default()).await.unwrap(), 7);
+async fn readiness_is_an_instance_s_own() {
+    for readiness in [Readiness::Ready, Readiness::Broken] {
+        let mut service = fallback([answers(7).readiness(readiness), answers(7)]);
+        service.ready().await.unwrap();
+        assert!(called_unready(&mut service.clone()));
+        assert_eq!(service.call(Ask::default()).await.unwrap(), 7);
+        assert!(called_unready(&mut service));
+    }
+}
+
+#[tokio::test]
+async fn readiness_that_was_not_needed_is_given_back() {
+    let mut service = by_size([(unasked(), 10), (answers(7), 100)]);
+    let ask = Ask {
+        size: 50,
+        ..Ask::default()
+    };
+    let answer = service.ready().await.unwrap().call(ask);
+    assert!(called_unready(&mut service));
+    assert_eq!(answer.await.unwrap(), 1007);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nested_backup_is_not_waited_for_longer_than_the_outer_route_may() {
+    let never = unasked().readiness(Readiness::Never);
+    let inner = fallback([fails("down", Class::Transient), never]);
+    let routes = Routes::new(Route::new("inner", inner)).or(Route::new("b", answers(7)));
+    let service = Fallback::new(routes, by_verdict());
+    let began = Instant::now();
+    assert_eq!(service.oneshot(Ask::new(&Call::new())).await.unwrap(), 7);
+    assert_eq!(began.elapsed(), Route::DEFAULT_PATIENCE);
+}
+
+#[tokio::test]
+async fn each_route_gets_the_request_as_it_prepares_it() {
+    let expects = |size| {
+        scripted(move |ask: &Ask| {
+            assert_eq!(ask.size, size);
+            trouble("down", Class::Transient)
+        })
+    };
+    let service = by_size([(expects(30), 30), (unasked(), 10), (expects(20), 20)]);
+    let ask = Ask {
+        wants: 50,
+        size: 15,
+        ..Ask::default()
+    };
+    let exhausted = exhausted(service.oneshot(ask).await);
+    let text = "all routes failed: a: down; b: passed over, window too small; c: down";
+    assert_eq!(exhausted.to_string(), text);
 }
 
 #[tokio::test]
