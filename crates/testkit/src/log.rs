@@ -24,10 +24,11 @@ impl Log {
         }
     }
 
-    /// Writes a call down and gives it its number.
+    /// Writes a call down and gives it its number and its time, both in the order of arrival.
     pub(crate) fn push(&self, call: &mut Received) {
         self.kept.send_modify(|kept| {
             call.index = kept.count;
+            call.at = Instant::now();
             kept.count += 1;
             if kept.calls.len() < self.limit {
                 kept.calls.push(call.clone());

@@ -37,7 +37,13 @@ where
 ///     .then(Reply::rate_limited().retry_after(1))
 ///     .times(2, Reply::overloaded())
 ///     .forever(|call: &Received| Reply::text(format!("you are call {}", call.index())));
-/// # drop(outage);
+///
+/// // Every third call finds the service overloaded.
+/// let flaky = Script::new().forever(|call: &Received| match call.index() % 3 {
+///     0 => Reply::overloaded(),
+///     _ => Reply::text("hello"),
+/// });
+/// # drop((outage, flaky));
 /// ```
 #[derive(Clone)]
 pub struct Script {

@@ -1,4 +1,4 @@
-use crate::{Dialect, Fault, Received, Script, log::Log, plan::Plan, received::Asked};
+use crate::{Dialect, Fault, Received, Reply, Script, log::Log, plan::Plan, received::Asked};
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use std::{
@@ -57,16 +57,22 @@ impl Shared {
             finished: false,
             closed: None,
         };
+        let keyed = self
+            .key
+            .as_deref()
+            .is_none_or(|key| call.dialect.accepts(&call.headers, key));
         if asks_models && !self.any_path {
             let models = call.dialect.models(self.models.iter().map(String::as_str));
-            return (None, Plan::aside(&call, 200, &models));
+            let plan = match keyed {
+                true => Plan::aside(&call, 200, &models),
+                false => Plan::new(&Reply::invalid_key(), &call),
+            };
+            return (None, plan);
         }
         if too_large {
             return self.turn_away(call, Fault::RequestTooLarge);
         }
-        if let Some(key) = &self.key
-            && !call.dialect.accepts(&call.headers, key)
-        {
+        if !keyed {
             return self.turn_away(call, Fault::InvalidKey);
         }
         if dialect.is_none() && !self.any_path {
@@ -87,10 +93,7 @@ impl Shared {
 
     fn turn_away(&self, mut call: Received, fault: Fault) -> (Option<usize>, Plan) {
         self.log.push(&mut call);
-        (
-            Some(call.index),
-            Plan::new(&crate::Reply::error(fault), &call),
-        )
+        (Some(call.index), Plan::new(&Reply::error(fault), &call))
     }
 }
 

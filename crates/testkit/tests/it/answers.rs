@@ -325,9 +325,13 @@ async fn a_wrong_key_or_path_takes_no_step_and_models_are_no_call() {
         .await
         .unwrap();
     let client = Client::http1();
-    let models = Request::get(format!("{}/models", provider.base_url())).body(Full::default());
+    let models = Request::get(format!("{}/models", provider.base_url()))
+        .header("authorization", "Bearer sk-right")
+        .body(Full::default());
     let models = read_json(client.send(models.unwrap()).await.unwrap()).await;
     assert_eq!(models["data"][1]["id"], "b");
+    let keyless = Request::get(format!("{}/models", provider.base_url())).body(Full::default());
+    assert_eq!(client.send(keyless.unwrap()).await.unwrap().status(), 401);
     assert_eq!(provider.call_count(), 0);
 
     let mut wrong = request(&provider.url(), Dialect::OpenAi, false);

@@ -7,6 +7,7 @@
 mod answers;
 mod breaks;
 mod client;
+mod facts;
 mod http2;
 mod lifecycle;
 mod record;
