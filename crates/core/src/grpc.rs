@@ -61,8 +61,8 @@ impl GrpcStatus {
     pub fn trailers(trailers: &HeaderMap) -> Result<(), Failure> {
         let code = trailers.get("grpc-status").and_then(number);
         let verdict = code.map_or(Err(Failure::SERVICE), Self::verdict);
-        verdict.map_err(|failure| match trailers.get("grpc-retry-pushback-ms") {
-            Some(pushback) => failure.retry_after(read_pushback(pushback)),
+        verdict.map_err(|failure| match pushback(trailers) {
+            Some(pushback) => failure.retry_after(pushback),
             None => failure,
         })
     }
@@ -108,11 +108,15 @@ pub fn timeout(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
-fn read_pushback(value: &HeaderValue) -> RetryAfter {
-    match number(value) {
+/// What `grpc-retry-pushback-ms` asks for (gRFC A6): a wait, or no retry where it is negative or
+/// can't be read. `None` where there is none.
+#[must_use]
+pub fn pushback(metadata: &HeaderMap) -> Option<RetryAfter> {
+    let value = metadata.get("grpc-retry-pushback-ms")?;
+    Some(match number(value) {
         Some(millis) => RetryAfter::After(Duration::from_millis(millis.into())),
         None => RetryAfter::Never,
-    }
+    })
 }
 
 /// Digits only: `str::parse` would take a plus sign.

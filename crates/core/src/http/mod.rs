@@ -7,6 +7,6 @@ mod status;
 
 pub use self::{
     at_end::{AtEnd, ClassifyEnd, Watched},
-    retry_after::{date, retry_after, seconds},
+    retry_after::{date, list, retry_after, seconds},
     status::HttpStatus,
 };

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 ///
 /// A date is read against the answer's own `Date` where it has one, so that a wrong clock on
 /// this side does no harm; otherwise against `now`. A date in the past asks for no wait. Of
-/// several values the longest counts. Values that are neither are passed over; where none is
-/// usable the answer is `None`.
+/// several values, in one line or in many, the longest counts. Values that are neither are
+/// passed over; where none is usable the answer is `None`.
 ///
 /// The many other headers that carry a wait are read by the crate `buttress-retry-after`.
 #[must_use]
@@ -25,9 +25,34 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
             Some(until.duration_since(sent()).unwrap_or_default())
         })
     };
-    let values = headers.get_all(RETRY_AFTER).into_iter();
-    let waits = values.filter_map(|value| read(value.to_str().ok()?.trim()));
-    waits.max()
+    let lines = headers.get_all(RETRY_AFTER).into_iter();
+    let values = lines.filter_map(|line| line.to_str().ok()).flat_map(list);
+    values.filter_map(read).max()
+}
+
+/// The values that a field lists, without the blanks around them. Proxies join repeated fields
+/// with commas; the comma inside an HTTP-date separates nothing.
+pub fn list(field: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(field);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut commas = text.match_indices(',').map(|(at, _)| at);
+        let Some(end) = commas.find(|at| !names_a_day(text[..*at].trim())) else {
+            rest = None;
+            return Some(text.trim());
+        };
+        rest = Some(&text[end + 1..]);
+        Some(text[..end].trim())
+    })
+}
+
+fn names_a_day(word: &str) -> bool {
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    word.len() <= "wednesday".len()
+        && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && days
+            .iter()
+            .any(|day| word.get(..3).is_some_and(|s| s.eq_ignore_ascii_case(day)))
 }
 
 /// Seconds, whole or decimal, without sign or exponent; rounded up to whole milliseconds, so
@@ -178,6 +203,9 @@ mod tests {
         assert_eq!(read(&["15", date], 784_111_737), Some(40_000));
         assert_eq!(read(&[date], 784_111_800), Some(0));
         assert_eq!(read(&["soon"], 0), None);
+        assert_eq!(read(&["30, 120,abc"], 0), Some(120_000));
+        let joined = format!("15, {date}, {date},");
+        assert_eq!(read(&[&joined], 784_111_737), Some(40_000));
     }
 
     #[test]
