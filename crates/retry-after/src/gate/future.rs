@@ -1,0 +1,119 @@
+use super::{GateWitness, PaceHint, later::Later};
+use buttress_core::{Context, Judge, Rejected};
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{self, Poll, ready},
+};
+use tower_service::Service;
+
+pin_project! {
+    /// The future of a [`Gate`](super::Gate).
+    ///
+    /// # Cancellation
+    /// Dropped in line, it gives up its place; dropped when its turn has come, the turn passes
+    /// on to the next one. Dropped while the call is out, the call counts neither way.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct GateResponseFuture<S, Req, J, P, C>
+    where
+        S: Service<Req>,
+    {
+        #[pin]
+        state: State<S::Future, Pin<Box<Later<S, Req, C>>>>,
+        judge: J,
+        pace: P,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, L> {
+        Calling {
+            #[pin]
+            call: F,
+            witness: Option<GateWitness>,
+        },
+        Waiting {
+            later: L,
+        },
+        Rejected {
+            rejected: Rejected,
+        },
+    }
+}
+
+impl<S, Req, J, P, C> GateResponseFuture<S, Req, J, P, C>
+where
+    S: Service<Req>,
+{
+    pub(crate) const fn calling(call: S::Future, witness: GateWitness, judge: J, pace: P) -> Self {
+        let state = State::Calling {
+            call,
+            witness: Some(witness),
+        };
+        Self { state, judge, pace }
+    }
+
+    pub(crate) fn waiting(later: Later<S, Req, C>, judge: J, pace: P) -> Self {
+        let later = Box::pin(later);
+        let state = State::Waiting { later };
+        Self { state, judge, pace }
+    }
+
+    pub(crate) const fn rejected(rejected: Rejected, judge: J, pace: P) -> Self {
+        let state = State::Rejected { rejected };
+        Self { state, judge, pace }
+    }
+}
+
+impl<S, Req, J, P, C> Future for GateResponseFuture<S, Req, J, P, C>
+where
+    S: Service<Req>,
+    S::Error: From<Rejected>,
+    J: Judge<S::Response, S::Error>,
+    P: PaceHint<S::Response, S::Error>,
+    C: Context,
+{
+    type Output = Result<J::Response<GateWitness>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProj::Calling { call, witness } => {
+                    let result = ready!(call.poll(cx));
+                    let witness = witness.take().expect("polled after the answer");
+                    witness.learn(this.pace.hint(result.as_ref()));
+                    let probe = witness.probe();
+                    let answer = this.judge.judge(result, witness);
+                    if let Some(probe) = probe
+                        && answer.is_ok()
+                    {
+                        probe.answered();
+                    }
+                    return Poll::Ready(answer);
+                }
+                // Waiting => Calling
+                StateProj::Waiting { later } => {
+                    let (call, witness) = ready!(later.as_mut().poll_call(cx))?;
+                    let witness = Some(witness);
+                    this.state.set(State::Calling { call, witness });
+                }
+                StateProj::Rejected { rejected } => {
+                    return Poll::Ready(Err((*rejected).into()));
+                }
+            }
+        }
+    }
+}
+
+impl<S, Req, J, P, C> fmt::Debug for GateResponseFuture<S, Req, J, P, C>
+where
+    S: Service<Req>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GateResponseFuture")
+    }
+}

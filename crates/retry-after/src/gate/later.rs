@@ -1,0 +1,97 @@
+use super::{
+    GateWitness,
+    block::{Turn, Turned},
+};
+use buttress_core::{Context, Event, Rejected};
+use pin_project_lite::pin_project;
+use std::{
+    pin::Pin,
+    task::{self, Poll, ready},
+};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_service::Service;
+
+/// A call that was made, and what hears of its end.
+type Called<F> = (F, GateWitness);
+
+pin_project! {
+    /// A call that stands in line. Kept in a box, since no healthy call needs it.
+    pub(crate) struct Later<S, Req, C> {
+        #[pin]
+        sleep: Option<Sleep>,
+        // Given back when the turn has come.
+        turn: Option<Turn>,
+        since: Instant,
+        context: C,
+        // There when the turn has come.
+        witness: Option<GateWitness>,
+        service: S,
+        request: Option<Req>,
+    }
+}
+
+impl<S, Req, C> Later<S, Req, C> {
+    pub(crate) const fn new(
+        turn: Turn,
+        since: Instant,
+        context: C,
+        service: S,
+        request: Req,
+    ) -> Self {
+        Self {
+            sleep: None,
+            turn: Some(turn),
+            since,
+            context,
+            witness: None,
+            service,
+            request: Some(request),
+        }
+    }
+}
+
+impl<S, Req, C> Later<S, Req, C>
+where
+    S: Service<Req>,
+    S::Error: From<Rejected>,
+    C: Context,
+{
+    /// Makes the call when its turn has come.
+    pub(crate) fn poll_call(
+        self: Pin<&mut Self>,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<Called<S::Future>, S::Error>> {
+        let mut this = self.project();
+        while let Some(turn) = this.turn.as_ref() {
+            let now = Instant::now();
+            match turn.poll(cx.waker(), now) {
+                Turned::Go(witness) => {
+                    *this.witness = Some(witness);
+                    *this.turn = None;
+                    this.sleep.set(None);
+                    this.context.waited(now - *this.since);
+                }
+                Turned::Rejected(rejected) => {
+                    *this.turn = None;
+                    this.context.waited(now - *this.since);
+                    this.context.record(Event::Rejected(rejected.cause));
+                    return Poll::Ready(Err(rejected.into()));
+                }
+                Turned::Until(at) => {
+                    match this.sleep.as_mut().as_pin_mut() {
+                        Some(sleep) if sleep.deadline() == at => {}
+                        Some(sleep) => sleep.reset(at),
+                        None => this.sleep.set(Some(sleep_until(at))),
+                    }
+                    let sleep = this.sleep.as_mut().as_pin_mut();
+                    let sleep = sleep.expect("the timer was set just now");
+                    ready!(sleep.poll(cx));
+                }
+            }
+        }
+        ready!(this.service.poll_ready(cx))?;
+        let request = this.request.take().expect("polled after the call was made");
+        let witness = this.witness.take().expect("the turn has come");
+        Poll::Ready(Ok((this.service.call(request), witness)))
+    }
+}

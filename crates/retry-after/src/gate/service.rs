@@ -1,0 +1,81 @@
+use super::{
+    GateResponseFuture, GateWitness, Gates, OneGate, PaceHint, block::Entered, later::Later,
+    select::Finding,
+};
+use buttress_core::{Context as _, Event, Judge, Observe, Rejected};
+use std::task::{Context, Poll};
+use tokio::time::Instant;
+use tower_service::Service;
+
+/// Lets calls wait while their key is limited, see [`GateLayer`](super::GateLayer).
+///
+/// While the gate is open, the instance that was made ready is the one called. A call that has to
+/// stand in line does so with a clone of the inner service that is made ready when its turn has
+/// come: a readied service may hold a permit or a connection, which others could use in the
+/// meantime. The readied one stays for the next call.
+#[derive(Clone, Debug)]
+pub struct Gate<S, J, P = (), O = (), G = OneGate> {
+    inner: S,
+    judge: J,
+    pace: P,
+    observe: O,
+    gates: G,
+}
+
+impl<S, J, P, O, G> Gate<S, J, P, O, G> {
+    pub(crate) const fn new(inner: S, judge: J, pace: P, observe: O, gates: G) -> Self {
+        Self {
+            inner,
+            judge,
+            pace,
+            observe,
+            gates,
+        }
+    }
+}
+
+impl<Req, S, J, P, O, G> Service<Req> for Gate<S, J, P, O, G>
+where
+    S: Service<Req> + Clone,
+    S::Error: From<Rejected>,
+    J: Judge<S::Response, S::Error> + Clone,
+    P: PaceHint<S::Response, S::Error> + Clone,
+    O: Observe<Req>,
+    G: Gates<Req>,
+{
+    type Response = J::Response<GateWitness>;
+    type Error = S::Error;
+    type Future = GateResponseFuture<S, Req, J, P, O::Context>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        let (judge, pace) = (self.judge.clone(), self.pace.clone());
+        let anchor = match self.gates.find(&request).0 {
+            Finding::Open(witness) => {
+                let call = self.inner.call(request);
+                return GateResponseFuture::calling(call, witness, judge, pace);
+            }
+            Finding::Shut(anchor) => anchor,
+        };
+        let context = self.observe.context(&request);
+        let now = Instant::now();
+        match anchor.enter(&context, now) {
+            Entered::Go(witness) => {
+                let call = self.inner.call(request);
+                GateResponseFuture::calling(call, witness, judge, pace)
+            }
+            Entered::Wait(turn, wait) => {
+                context.record(Event::Queued { wait });
+                let later = Later::new(turn, now, context, self.inner.clone(), request);
+                GateResponseFuture::waiting(later, judge, pace)
+            }
+            Entered::Rejected(rejected) => {
+                context.record(Event::Rejected(rejected.cause));
+                GateResponseFuture::rejected(rejected, judge, pace)
+            }
+        }
+    }
+}

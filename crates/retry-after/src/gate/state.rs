@@ -1,0 +1,304 @@
+use super::{Hint, pace::Pace, settings::Settings};
+use buttress_core::{Blame, Class, Failure};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What a gate knows of its key. It has no clock, no lock and no line: those are the block's.
+///
+/// An *epoch* begins whenever the gate closes or parks, and whenever a probe comes back without
+/// a verdict. Every call carries the epoch in which it was let in. So many calls that hit the
+/// same limit close the gate once, and a straggler that succeeds does not open it.
+#[derive(Debug)]
+pub(crate) struct State {
+    settings: Settings,
+    mode: Mode,
+    epoch: u64,
+    /// The first epoch of the present owner of the block.
+    first: u64,
+    pace: Pace,
+    /// Limit verdicts without a wait, one after the other.
+    backoffs: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mode {
+    /// Everybody passes.
+    Open,
+    /// Nobody passes before this.
+    Closed { until: Instant },
+    /// One call after the other passes.
+    Paced {
+        since: Instant,
+        next: Instant,
+        /// A call succeeded since.
+        well: bool,
+    },
+    /// Nobody passes before this, and then one to see; without it nobody at all.
+    Parked { until: Option<Instant> },
+    /// That one is out.
+    Probing,
+}
+
+/// Whether a call may go.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Admit {
+    Go {
+        probe: bool,
+    },
+    /// Not before this.
+    At(Instant),
+    /// Not before something happens.
+    Wait,
+}
+
+/// What an outcome says of the key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// It works.
+    Well,
+    /// It is limited, for this long.
+    Limited(Option<Duration>),
+    /// It does not work until somebody does something, or for this long.
+    Spent(Option<Duration>),
+    /// Nothing.
+    Beside,
+}
+
+impl Verdict {
+    pub(crate) fn of(outcome: Result<(), Failure>) -> Self {
+        let Err(failure) = outcome else {
+            return Self::Well;
+        };
+        match (failure.blame, failure.class) {
+            (Blame::Key, Class::Persistent) => Self::Spent(failure.wait()),
+            (Blame::Key, Class::Transient | Class::Timeout | Class::Partial) => {
+                Self::Limited(failure.wait())
+            }
+            _ => Self::Beside,
+        }
+    }
+}
+
+impl State {
+    pub(crate) fn new(settings: &Settings, epoch: u64) -> Self {
+        Self {
+            mode: Mode::Open,
+            epoch,
+            first: epoch,
+            pace: Pace::new(settings.spacing),
+            backoffs: 0,
+            settings: settings.clone(),
+        }
+    }
+
+    pub(crate) const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    pub(crate) const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(crate) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) const fn per_second(&self) -> f64 {
+        self.pace.per_second()
+    }
+
+    /// Lets the next call in, if it may go now. `alone` says that no other call waits.
+    pub(crate) fn admit(&mut self, now: Instant, alone: bool) -> Admit {
+        match self.mode {
+            Mode::Closed { until } | Mode::Parked { until: Some(until) } if now < until => {
+                return Admit::At(until);
+            }
+            Mode::Parked { until: None } | Mode::Probing => return Admit::Wait,
+            // Parked => Probing
+            Mode::Parked { until: Some(_) } => {
+                self.mode = Mode::Probing;
+                return Admit::Go { probe: true };
+            }
+            // Closed => Paced
+            Mode::Closed { .. } => self.reopen(now),
+            Mode::Open | Mode::Paced { .. } => {}
+        }
+        let Mode::Paced { since, next, well } = self.mode else {
+            return Admit::Go { probe: false };
+        };
+        if now < next {
+            return Admit::At(next);
+        }
+        if well && alone && now >= later(since, self.settings.well_after) {
+            // Paced => Open
+            self.mode = Mode::Open;
+            self.pace.forget();
+            return Admit::Go { probe: false };
+        }
+        // Timers are late by up to a millisecond; what they lose may be caught up.
+        const LATE: Duration = Duration::from_millis(10);
+        let from = next.max(now.checked_sub(LATE).unwrap_or(now));
+        self.mode = Mode::Paced {
+            since,
+            next: later(from, self.pace.spacing()),
+            well,
+        };
+        Admit::Go { probe: false }
+    }
+
+    /// When a call may go before which this many others wait, if all goes well. `None` where
+    /// nobody knows.
+    pub(crate) fn expect(&self, now: Instant, ahead: usize) -> Option<Instant> {
+        let first = match self.mode {
+            Mode::Open | Mode::Probing => now,
+            Mode::Closed { until } => until.max(now),
+            Mode::Paced { next, .. } => next.max(now),
+            Mode::Parked { until } => until?.max(now),
+        };
+        Some(later(first, self.pace.time_for(ahead)))
+    }
+
+    /// Takes in what a call of this epoch found out.
+    pub(crate) fn settle(&mut self, epoch: u64, verdict: Verdict, now: Instant) {
+        if epoch < self.first {
+            return;
+        }
+        if epoch < self.epoch {
+            return self.hear_straggler(verdict, now);
+        }
+        match verdict {
+            Verdict::Well => match &mut self.mode {
+                Mode::Paced { well, .. } => {
+                    *well = true;
+                    self.backoffs = 0;
+                    self.pace.grow();
+                }
+                // Probing => Paced
+                Mode::Probing => self.reopen(now),
+                Mode::Open | Mode::Closed { .. } | Mode::Parked { .. } => {}
+            },
+            Verdict::Beside => {
+                if self.mode == Mode::Probing {
+                    // Probing => Parked
+                    self.become_(Mode::Parked { until: Some(now) });
+                }
+            }
+            // (Open | Paced | Probing) => Closed
+            Verdict::Limited(wait) => {
+                match self.mode {
+                    Mode::Paced { .. } => self.pace.halve(),
+                    _ => self.pace.restart(),
+                }
+                let wait = wait.unwrap_or_else(|| self.back_off());
+                let until = later(now, wait);
+                self.become_(Mode::Closed { until });
+            }
+            // (Open | Paced | Probing) => Parked
+            Verdict::Spent(wait) => self.park(Some(wait.unwrap_or(self.settings.park)), now),
+        }
+    }
+
+    /// The probe of this epoch has its answer, if it is not judged yet.
+    pub(crate) fn answered(&mut self, epoch: u64, now: Instant) {
+        if epoch == self.epoch && self.mode == Mode::Probing {
+            self.reopen(now);
+        }
+    }
+
+    /// A call from before the last closing tells nothing new, unless it tells of a longer wait.
+    fn hear_straggler(&mut self, verdict: Verdict, now: Instant) {
+        let (Verdict::Limited(Some(wait)) | Verdict::Spent(Some(wait))) = verdict else {
+            return;
+        };
+        let wanted = later(now, wait);
+        match &mut self.mode {
+            Mode::Closed { until } | Mode::Parked { until: Some(until) } => {
+                *until = wanted.max(*until);
+            }
+            Mode::Open | Mode::Paced { .. } if matches!(verdict, Verdict::Spent(_)) => {
+                self.become_(Mode::Parked {
+                    until: Some(wanted),
+                });
+            }
+            Mode::Open | Mode::Paced { .. } => self.become_(Mode::Closed { until: wanted }),
+            Mode::Parked { until: None } | Mode::Probing => {}
+        }
+    }
+
+    /// Takes in what an answer to a call of this epoch told of the pace.
+    pub(crate) fn learn(&mut self, epoch: u64, hint: Hint, now: Instant) {
+        if epoch < self.first {
+            return;
+        }
+        if let Some(every) = hint.every {
+            self.pace.learn(every);
+        }
+        let Some(hold) = hint.hold.filter(|_| epoch == self.epoch) else {
+            return;
+        };
+        let wanted = later(now, hold);
+        match &mut self.mode {
+            // Open => Paced
+            Mode::Open => {
+                self.pace.restart();
+                self.mode = Mode::Paced {
+                    since: now,
+                    next: wanted,
+                    well: true,
+                };
+            }
+            Mode::Paced { next, .. } => *next = wanted.max(*next),
+            Mode::Closed { .. } | Mode::Parked { .. } | Mode::Probing => {}
+        }
+    }
+
+    /// Lets calls through again, at the pace at hand while others wait, else all of them.
+    pub(crate) fn open(&mut self, now: Instant, alone: bool) {
+        if alone {
+            self.mode = Mode::Open;
+        } else {
+            self.reopen(now);
+        }
+    }
+
+    pub(crate) fn close(&mut self, wait: Duration, now: Instant) {
+        let until = later(now, wait);
+        self.become_(Mode::Closed { until });
+    }
+
+    pub(crate) fn park(&mut self, wait: Option<Duration>, now: Instant) {
+        let until = wait.map(|wait| later(now, wait));
+        self.pace.restart();
+        self.become_(Mode::Parked { until });
+    }
+
+    fn reopen(&mut self, now: Instant) {
+        self.mode = Mode::Paced {
+            since: now,
+            next: now,
+            well: false,
+        };
+    }
+
+    /// Calls that were let in before have nothing more to say.
+    fn become_(&mut self, mode: Mode) {
+        self.mode = mode;
+        self.epoch += 1;
+    }
+
+    fn back_off(&mut self) -> Duration {
+        let doubled = 2_u32.saturating_pow(self.backoffs);
+        self.backoffs = self.backoffs.saturating_add(1);
+        let wait = self.settings.backoff.saturating_mul(doubled);
+        wait.min(self.settings.max_backoff)
+    }
+}
+
+/// This much later, or so late that nobody will be there.
+pub(crate) fn later(from: Instant, wait: Duration) -> Instant {
+    const YEARS: Duration = Duration::from_secs(30 * 365 * 86_400);
+    from.checked_add(wait).unwrap_or_else(|| from + YEARS)
+}
+
+#[cfg(test)]
+mod tests {}
