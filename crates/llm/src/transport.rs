@@ -45,9 +45,14 @@ pub enum TransportError {
 const WORDS: &[(TransportError, &[&str])] = {
     use TransportError as T;
     &[
+        // A GOAWAY that leaves open whether the request was looked at.
+        (T::Reset, &["last_stream_id >="]),
+        (T::TooFast, &["enhance_your_calm", "enhance your calm"]),
         (
             T::Unprocessed,
             &[
+                "keep-alive",
+                "keepalive",
                 "goaway",
                 "go_away",
                 "go away",
@@ -55,11 +60,12 @@ const WORDS: &[(TransportError, &[&str])] = {
                 "refused stream",
             ],
         ),
-        (T::TooFast, &["enhance_your_calm", "enhance your calm"]),
         (
             T::Protocol,
             &[
                 "unsupported protocol",
+                "handshake failure",
+                "handshakefailure",
                 "http_1_1_required",
                 "no application protocol",
                 "protocolversion",
@@ -76,6 +82,8 @@ const WORDS: &[(TransportError, &[&str])] = {
                 "certificate",
                 "unknownissuer",
                 "unknown_ca",
+                "unknown ca",
+                "hostname mismatch",
                 "self signed",
                 "self-signed",
                 "cert_has_expired",
@@ -125,6 +133,8 @@ const WORDS: &[(TransportError, &[&str])] = {
                 "body cut",
                 "content-length mismatch",
                 "premature close",
+                "chunk",
+                "reading body",
             ],
         ),
         (
@@ -152,6 +162,7 @@ const WORDS: &[(TransportError, &[&str])] = {
             &[
                 "cancelled",
                 "canceled",
+                "client disconnected",
                 "aborted by the user",
                 "operation was aborted",
             ],
@@ -160,6 +171,7 @@ const WORDS: &[(TransportError, &[&str])] = {
             T::Reset,
             &[
                 "reset",
+                "rst_stream",
                 "broken pipe",
                 "epipe",
                 "econnaborted",

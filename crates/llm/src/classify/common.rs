@@ -4,7 +4,7 @@ use super::{Rule, means::*};
 use crate::Verdict;
 
 /// Statuses that requests refused for what they hold come with.
-const REFUSED: &[u16] = &[0, 400, 403, 413, 422, 429, 500];
+const REFUSED: &[u16] = &[0, 400, 403, 413, 422, 500];
 
 /// Particular codes and words, whatever the status says.
 pub(super) const RULES: &[Rule] = &[
@@ -24,6 +24,10 @@ pub(super) const RULES: &[Rule] = &[
         "insufficient_credits",
         "insufficient_funds",
         "exceeded_current_quota_error",
+        "credit_balance_exhausted",
+        "enforced_spend_limit_reached",
+        "quota_exhausted",
+        "insufficient_g1_credits_balance",
         "payment_required",
     ]),
     Rule::new(QUOTA).named_like(&[
@@ -43,6 +47,8 @@ pub(super) const RULES: &[Rule] = &[
         &["out of credits"],
         &["account is suspended"],
         &["account has been suspended"],
+        &["monthly", "limit"],
+        &["per month"],
     ]),
     Rule::new(POLICY).named(&[
         "content_filter",
@@ -91,13 +97,17 @@ pub(super) const RULES: &[Rule] = &[
         &["maximum prompt length"],
         &["context window"],
         &["context limit"],
-        &["available context size"],
         &["exceeds context length"],
         &["exceeded max context length"],
         &["prompt is too long"],
         &["prompt too long"],
         &["input is too long"],
         &["too many input tokens"],
+        &["exceeded model token limit"],
+        &["token limit exceeded"],
+        &["context size"],
+        &["greater than the context length"],
+        &["maximum allowed input length"],
         &["input token count", "exceeds"],
         &["input tokens exceed"],
         &["exceeds the maximum number of tokens"],
@@ -128,6 +138,8 @@ pub(super) const RULES: &[Rule] = &[
         &["location is not supported"],
         &["not available in your country"],
     ]),
+    // Who came up too fast is limited; the same code with a 503 is about everybody.
+    Rule::new(RATE_LIMITED).status(&[429]).named(&["slow_down"]),
     // A limit of one's own is told by other words; these say that everybody is short of it.
     Rule::new(OVERLOADED).named(&[
         "overloaded_error",
@@ -141,6 +153,8 @@ pub(super) const RULES: &[Rule] = &[
         "provider_overloaded",
         "model_capacity_exhausted",
         "model_overloaded",
+        "queue_exceeded",
+        "nocapacity",
     ]),
     Rule::new(OVERLOADED)
         .status(&[0, 400, 429, 500, 502, 503])
@@ -151,12 +165,18 @@ pub(super) const RULES: &[Rule] = &[
             &["tier capacity exceeded"],
             &["no capacity available"],
             &["at capacity"],
+            &["high traffic"],
             &["engine is overloaded"],
             &["servers are overloaded"],
         ]),
     Rule::new(OVERLOADED)
         .status(&[429])
         .named(&["server_error"]),
+    Rule::new(OVERLOADED).named_like(&["temporary-reduced-capacity"]),
+    // Envoy, whose own circuit breaker is full.
+    Rule::new(OVERLOADED)
+        .status(&[503])
+        .says(&[&["upstream connect error", "overflow"]]),
     // An envoy that lost its upstream says 503, which for once is no word on load.
     Rule::new(SERVER_ERROR)
         .status(&[503])
@@ -223,7 +243,7 @@ pub(super) const fn by_status(status: u16) -> Verdict {
         403 | 451 => PERMISSION,
         404 | 405 | 410 => NOT_FOUND,
         408 | 504 | 524 => TIMEOUT,
-        409 | 425 => CONFLICT,
+        409 | 421 | 425 => CONFLICT,
         429 => RATE_LIMITED,
         499 => CANCELLED,
         501 | 505 => NOT_HERE,

@@ -29,6 +29,7 @@ pub fn classify_finish(reason: &str) -> Result<(), Verdict> {
         | "blocklist"
         | "prohibited_content"
         | "spii"
+        | "language"
         | "image_safety"
         | "image_prohibited_content"
         | "image_recitation"
@@ -41,7 +42,10 @@ pub fn classify_finish(reason: &str) -> Result<(), Verdict> {
         | "malformed_response"
         | "malformed_model_output"
         | "malformed_tool_use"
-        | "no_image" => MALFORMED_OUTPUT,
+        | "no_image"
+        | "other"
+        | "finish_reason_unspecified" => MALFORMED_OUTPUT,
+        "timeout" => TIMEOUT,
         "insufficient_system_resource" => OVERLOADED,
         "error" => SERVER_ERROR,
         _ => return Ok(()),

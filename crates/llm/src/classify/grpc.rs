@@ -27,7 +27,7 @@ const CODES: [(&str, Option<Verdict>); 17] = [
     ("failed_precondition", Some(NOT_HERE)),
     ("aborted", Some(CONFLICT)),
     ("out_of_range", Some(INVALID)),
-    ("unimplemented", Some(NOT_HERE)),
+    ("unimplemented", Some(NOT_FOUND)),
     ("internal", Some(SERVER_ERROR)),
     ("unavailable", Some(OVERLOADED)),
     ("data_loss", Some(SERVER_ERROR.retry_same(false))),

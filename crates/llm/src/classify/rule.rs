@@ -76,7 +76,7 @@ impl Rule {
             self.part_of_name.is_empty() || said.is_named(holds)
         };
         let says = || {
-            let all = |group: &&[&str]| group.iter().all(|word| said.message.contains(word));
+            let all = |group: &&[&str]| group.iter().all(|words| said.says(words));
             self.says.is_empty() || self.says.iter().any(all)
         };
         let timed = !self.timed || said.timed;
@@ -87,11 +87,13 @@ impl Rule {
 
 /// Whether one request asks for more than the whole of a limit.
 fn is_over_limit(message: &str) -> bool {
+    // "Rate limit reached" comes before "limit 8000".
     let number = |word: &str| {
-        let (_, rest) = message.split_once(word)?;
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != ',');
-        let digits = rest.get(..end.unwrap_or(rest.len()))?;
-        digits.replace(',', "").parse::<u64>().ok()
+        message.split(word).skip(1).find_map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_digit() && c != ',');
+            let digits = rest.get(..end.unwrap_or(rest.len()))?;
+            digits.replace(',', "").parse::<u64>().ok()
+        })
     };
     matches!((number("limit "), number("requested ")), (Some(limit), Some(asked)) if asked > limit)
 }
@@ -108,6 +110,9 @@ mod tests {
         assert!(is_over_limit("limit 30,000, used 3, requested 61,337."));
         assert!(!is_over_limit(
             "limit 30000, used 29937, requested 385. please"
+        ));
+        assert!(is_over_limit(
+            "rate limit reached: limit 8000, requested 9000"
         ));
         assert!(!is_over_limit("limit reached"));
         assert!(!is_over_limit("limit 99999999999999999999999, requested 1"));

@@ -24,6 +24,8 @@ pub(crate) struct Said {
     pub(crate) names: Vec<String>,
     /// The message in lower case.
     pub(crate) message: String,
+    /// What the provider behind this one said, in lower case.
+    also: String,
     /// Whether a wait was asked for.
     pub(crate) timed: bool,
     /// A status in the body.
@@ -74,7 +76,14 @@ impl Said {
         self.names.iter().any(|name| like(name))
     }
 
+    /// Whether these words are in the message, its own or that of the provider behind it.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        self.message.contains(words) || self.also.contains(words)
+    }
+
     pub(crate) fn name(&mut self, name: &str) {
+        // AWS puts a namespace before it.
+        let name = name.rsplit('#').next().unwrap_or(name);
         if !name.is_empty() && name.len() <= 256 {
             self.names.push(name.to_ascii_lowercase());
         }
@@ -154,8 +163,7 @@ impl Said {
         if self.quoted.message.is_some() || text.is_empty() {
             return;
         }
-        let end = text.floor_char_boundary(MAX_MESSAGE);
-        let text = text.get(..end).unwrap_or_default();
+        let text = bounded(text);
         self.message = text.to_lowercase();
         self.quoted.message = Some(text.to_owned());
     }
@@ -166,7 +174,7 @@ impl Said {
         self.body_status = self.body_status.or(status);
     }
 
-    /// What Google, Azure and OpenRouter say beside the error.
+    /// What Google, Azure, Anthropic and OpenRouter say beside the message.
     fn details(&mut self, object: &Map<String, Value>) {
         let inner = |key: &str| object.get(key).and_then(Value::as_object);
         if let Some(Value::String(code)) = inner("innererror").and_then(|inner| inner.get("code")) {
@@ -184,11 +192,26 @@ impl Said {
             if let Some(Value::Object(headers)) = metadata.get("headers") {
                 self.inner_headers(headers);
             }
+            // What the provider behind this one said, for the rules only.
+            if let Some(Value::String(raw)) = metadata.get("raw") {
+                self.also = bounded(raw).to_lowercase();
+            }
+        }
+        if let Some(Value::String(code)) =
+            inner("details").and_then(|details| details.get("error_code"))
+        {
+            self.name(code);
         }
         let details = object.get("details").and_then(Value::as_array);
         for detail in details.into_iter().flatten() {
             if let Some(Value::String(reason)) = detail.get("reason") {
                 self.name(reason);
+            }
+            let quota = detail
+                .get("metadata")
+                .and_then(|data| data.get("quota_limit"));
+            if let Some(Value::String(quota)) = quota {
+                self.name(quota);
             }
             let violations = detail.get("violations").and_then(Value::as_array);
             for violation in violations.into_iter().flatten() {
@@ -211,6 +234,11 @@ impl Said {
             self.inner_headers.push((name.clone(), value));
         }
     }
+}
+
+fn bounded(text: &str) -> &str {
+    let end = text.floor_char_boundary(MAX_MESSAGE);
+    text.get(..end).unwrap_or(text)
 }
 
 /// Where names stand. `code` first: where the two disagree, it is the finer one.

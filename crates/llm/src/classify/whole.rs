@@ -19,16 +19,21 @@ struct Whole<'a> {
     candidates: Option<&'a RawValue>,
     #[serde(borrow, rename = "promptFeedback")]
     prompt_feedback: Option<&'a RawValue>,
-    #[serde(
-        borrow,
-        alias = "stopReason",
-        alias = "finish_reason",
-        alias = "done_reason"
-    )]
-    stop_reason: Option<&'a RawValue>,
     #[serde(borrow)]
     incomplete_details: Option<&'a RawValue>,
-    #[serde(borrow, alias = "object")]
+    // One name each of the reason why the model stopped. Aliases of one field would clash in an
+    // answer that has two of them.
+    #[serde(borrow)]
+    stop_reason: Option<&'a RawValue>,
+    #[serde(borrow, rename = "stopReason")]
+    stop_reason_camel: Option<&'a RawValue>,
+    #[serde(borrow)]
+    finish_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    done_reason: Option<&'a RawValue>,
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow)]
     r#type: Option<&'a RawValue>,
 }
 
@@ -37,8 +42,10 @@ struct Whole<'a> {
 struct Choice<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
-    #[serde(borrow, alias = "finishReason")]
+    #[serde(borrow)]
     finish_reason: Option<&'a RawValue>,
+    #[serde(borrow, rename = "finishReason")]
+    finish_reason_camel: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
 }
@@ -95,7 +102,8 @@ pub(super) fn flaw(body: &[u8]) -> Option<Flaw<'_>> {
             body
         }));
     }
-    if string(whole.r#type).is_some_and(|name| name == "error") {
+    let is_error = |name| string(name).is_some_and(|name| name == "error");
+    if is_error(whole.r#type) || is_error(whole.object) {
         return Some(Flaw::Error(body));
     }
     let feedback: PromptFeedback = read(whole.prompt_feedback);
@@ -103,7 +111,14 @@ pub(super) fn flaw(body: &[u8]) -> Option<Flaw<'_>> {
         return Some(Flaw::Known(POLICY.usable()));
     }
     let incomplete: Incomplete = read(whole.incomplete_details);
-    let reason = incomplete.reason.or_else(|| string(whole.stop_reason));
+    let reasons = [
+        whole.stop_reason,
+        whole.stop_reason_camel,
+        whole.finish_reason,
+        whole.done_reason,
+    ];
+    let reason = || reasons.into_iter().find_map(string);
+    let reason = incomplete.reason.or_else(reason);
     if let Some(Err(verdict)) = reason.as_deref().map(classify_finish) {
         return Some(Flaw::Known(verdict));
     }
@@ -132,7 +147,10 @@ fn of_choice<'a>(choice: &Choice<'a>) -> Option<Flaw<'a>> {
     if message.refusal.is_some_and(|refusal| !refusal.is_empty()) {
         return Some(Flaw::Known(REFUSAL));
     }
-    let verdict = classify_finish(&string(choice.finish_reason)?).err()?;
+    let verdict = classify_finish(&string(
+        choice.finish_reason.or(choice.finish_reason_camel),
+    )?)
+    .err()?;
     Some(Flaw::Known(verdict))
 }
 

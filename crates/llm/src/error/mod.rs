@@ -5,6 +5,9 @@ mod provider;
 mod render;
 mod truncated;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{provider::ProviderError, render::ErrorAnswer, truncated::Truncated};
 
 use crate::{Answer, Fallback, InvalidRequest, Kind, Provider, TransportError, Verdict, classify};

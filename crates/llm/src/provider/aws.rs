@@ -25,9 +25,8 @@ const RULES: &[Rule] = &[
     Rule::new(MODEL_TIMEOUT).named(&["modeltimeoutexception"]),
     Rule::new(OVERLOADED).named(&["serviceunavailableexception"]),
     Rule::new(SERVER_ERROR).named(&["internalserverexception", "modelstreamerrorexception"]),
-    Rule::new(SERVER_ERROR)
-        .status(&[0, 424])
-        .named(&["modelerrorexception"]),
+    // Its model of errors does not call it retryable.
+    Rule::new(SERVER_ERROR.retry_same(false)).named(&["modelerrorexception"]),
     Rule::new(AUTH).named(&[
         "expiredtokenexception",
         "expiredtoken",
@@ -36,8 +35,15 @@ const RULES: &[Rule] = &[
         "incompletesignatureexception",
         "missingauthenticationtokenexception",
         "invalidclienttokenid",
+        "requestexpired",
     ]),
-    Rule::new(PERMISSION).named(&["accessdeniedexception", "notauthorized", "optinrequired"]),
+    Rule::new(PERMISSION).named(&[
+        "accessdeniedexception",
+        "ftuformnotfilled",
+        "mpagreementbeingcreated",
+        "notauthorized",
+        "optinrequired",
+    ]),
     Rule::new(NOT_FOUND).named(&["resourcenotfoundexception"]),
     // Comes as a 400, and its model of errors does not call it retryable.
     Rule::new(CONFLICT.retry_same(false)).named(&["conflictexception"]),

@@ -10,6 +10,11 @@ pub(super) const AZURE: Profile = Profile {
 };
 
 const RULES: &[Rule] = &[
+    // The resource is blocked, not this request.
+    Rule::new(PERMISSION)
+        .status(&[403])
+        .says(&[&["temporarily blocked"]]),
+    Rule::new(PERMISSION).named(&["permissiondenied"]),
     Rule::new(NOT_FOUND).named(&["deploymentnotfound"]),
     Rule::new(OVERLOADED).status(&[429]).says(&[
         &["temporarily unable to process"],

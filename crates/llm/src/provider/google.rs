@@ -13,6 +13,7 @@ pub(super) const GEMINI: Profile = Profile::compatible("gemini")
 /// "Check your plan and billing" is what it says of any limit, so the quota's name decides: one
 /// that is counted by the day is used up, one by the minute passes.
 const RULES: &[Rule] = &[
+    Rule::new(AUTH).says(&[&["unregistered callers"]]),
     Rule::new(AUTH).named(&[
         "api_key_invalid",
         "api_key_expired",

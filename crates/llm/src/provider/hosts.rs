@@ -72,6 +72,13 @@ pub(super) const DEEPSEEK: Profile =
 pub(super) const OPENROUTER: Profile = Profile::compatible("openrouter")
     .at("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY")
     .rules(&[
+        // Budgets that are set on a key, a workspace or a guardrail come as a 403.
+        Rule::new(QUOTA).named(&[
+            "openrouter_guardrail_budget",
+            "openrouter_workspace_budget",
+            "openrouter_key_limit",
+            "token_limit_exceeded",
+        ]),
         // Money that is held for calls in flight, and comes back when they end.
         Rule::new(RATE_LIMITED).status(&[402]).timed(),
         Rule::new(QUOTA)
@@ -91,8 +98,9 @@ pub(super) const OPENROUTER: Profile = Profile::compatible("openrouter")
             .says(&[&["is not a valid model id"]]),
     ]);
 
-pub(super) const CEREBRAS: Profile =
-    Profile::compatible("cerebras").at("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY");
+pub(super) const CEREBRAS: Profile = Profile::compatible("cerebras")
+    .at("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY")
+    .rules(&[Rule::new(QUOTA).status(&[0, 429]).says(&[&["per day"]])]);
 
 pub(super) const XAI: Profile = Profile::compatible("xai")
     .at("https://api.x.ai/v1", "XAI_API_KEY")

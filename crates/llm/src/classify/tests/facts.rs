@@ -1,6 +1,6 @@
 //! Every row of the facts about failing answers and about waits.
 
-use super::*;
+use crate::{Answer, Provider, Verdict, classify, delay};
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 use std::{

@@ -1,0 +1,317 @@
+use super::*;
+use crate::Dialect;
+use buttress_core::{Class, RetryAfter, RouteError, RouteReason};
+use http::HeaderMap;
+use serde_json::{Value, json};
+use std::{error::Error as _, fs, path::Path, time::Duration};
+
+fn failing(provider: Provider, status: u16, body: &str) -> LlmError {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-request-id", "req_1".parse().unwrap());
+    headers.insert("retry-after", "7".parse().unwrap());
+    headers.insert("set-cookie", "secret".parse().unwrap());
+    let answer = Answer::new(status, &headers, body.as_bytes());
+    LlmError::check(provider, &answer).unwrap_err()
+}
+
+fn rendered(error: &LlmError, dialect: Dialect) -> (u16, Value) {
+    let answer = error.render(dialect);
+    (answer.status, serde_json::from_slice(&answer.body).unwrap())
+}
+
+const SECRET: &str = r#"{"error":{"message":"Incorrect API key provided: sk-proj-0123456789. Prompt: hello","type":"invalid_request_error","param":"p","code":"invalid_api_key"}}"#;
+
+#[test]
+fn neither_keys_nor_prompts_are_shown() {
+    for status in [400, 401, 429] {
+        let error = failing(Provider::OpenAi, status, SECRET);
+        let shown = format!("{error} {error:?} {error:#?}");
+        assert!(
+            !shown.contains("sk-") && !shown.contains("hello"),
+            "{shown}"
+        );
+        assert!(shown.contains("req_1"));
+        let own = error.provider_error().unwrap();
+        assert_eq!(own.body().as_ref(), SECRET.as_bytes());
+        assert!(own.message().unwrap().contains("[key]"));
+        assert_eq!(
+            (own.code(), own.param()),
+            (Some("invalid_api_key"), Some("p"))
+        );
+        assert!(own.headers().contains_key("retry-after"));
+        assert!(!own.headers().contains_key("set-cookie"));
+        for dialect in Dialect::ALL {
+            let text = error.render(dialect).body;
+            assert!(!String::from_utf8_lossy(&text).contains("sk-proj"));
+        }
+    }
+}
+
+#[test]
+fn a_provider_of_the_same_dialect_is_quoted() {
+    let body = r#"{ "error": {"message": "m", "type": "tokens", "param": null, "code": "rate_limit_exceeded", "extra": 1} }"#;
+    let error = failing(Provider::Groq, 429, body);
+    let answer = error.render(Dialect::OpenAiChat);
+    assert_eq!(
+        (answer.status, answer.body.as_ref()),
+        (429, body.as_bytes())
+    );
+    let expected = json!({"type": "error", "error": {"type": "rate_limit_error", "message": "m"}, "request_id": "req_1"});
+    assert_eq!(
+        rendered(&error, Dialect::AnthropicMessages),
+        (429, expected)
+    );
+    // What is not the dialect's shape is put into it.
+    let error = failing(Provider::Proxy, 502, "<html></html>");
+    let (status, body) = rendered(&error, Dialect::OpenAiChat);
+    assert_eq!(
+        (status, &body["error"]["type"]),
+        (502, &json!("server_error"))
+    );
+}
+
+#[test]
+fn errors_cross_as_the_facts_say() {
+    let facts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/facts/translate.jsonl");
+    let text = fs::read_to_string(facts).unwrap();
+    let rows = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut seen = 0;
+    for row in rows.filter(|row| row["kind"] == "error") {
+        let provider: Provider = row["from"].as_str().unwrap().parse().unwrap();
+        let dialect = match row["to"].as_str() {
+            Some("openai") => Dialect::OpenAiChat,
+            Some("anthropic") => Dialect::AnthropicMessages,
+            _ => continue,
+        };
+        let headers = HeaderMap::new();
+        let body = row["input"]["body"].to_string();
+        let status = row["input"]["status"].as_u64().unwrap().try_into().unwrap();
+        let answer = Answer::new(status, &headers, body.as_bytes());
+        let error = LlmError::check(provider, &answer).unwrap_err();
+        let (status, body) = rendered(&error, dialect);
+        assert_eq!(
+            json!({"status": status, "body": body}),
+            row["expected"],
+            "{}",
+            row["id"]
+        );
+        seen += 1;
+    }
+    assert_eq!(seen, 4);
+}
+
+#[test]
+fn errors_cross_to_anthropic_too() {
+    for (status, kind, code, expected, status_there) in [
+        (
+            400,
+            "invalid_request_error",
+            "",
+            "invalid_request_error",
+            400,
+        ),
+        (
+            401,
+            "invalid_request_error",
+            "invalid_api_key",
+            "authentication_error",
+            401,
+        ),
+        (403, "invalid_request_error", "", "permission_error", 403),
+        (
+            404,
+            "invalid_request_error",
+            "model_not_found",
+            "not_found_error",
+            404,
+        ),
+        (413, "invalid_request_error", "", "request_too_large", 413),
+        (
+            429,
+            "requests",
+            "rate_limit_exceeded",
+            "rate_limit_error",
+            429,
+        ),
+        (
+            429,
+            "insufficient_quota",
+            "insufficient_quota",
+            "billing_error",
+            429,
+        ),
+        (500, "server_error", "", "api_error", 500),
+        (
+            503,
+            "service_unavailable_error",
+            "server_is_overloaded",
+            "overloaded_error",
+            529,
+        ),
+        (504, "timeout", "", "timeout_error", 504),
+        (
+            400,
+            "invalid_request_error",
+            "context_length_exceeded",
+            "invalid_request_error",
+            400,
+        ),
+    ] {
+        let body = json!({"error": {"message": "m", "type": kind, "code": code}}).to_string();
+        let error = failing(Provider::OpenAi, status, &body);
+        let (status, body) = rendered(&error, Dialect::AnthropicMessages);
+        assert_eq!(
+            (status, &body["error"]["type"]),
+            (status_there, &json!(expected)),
+            "{kind} {code}"
+        );
+    }
+}
+
+#[test]
+fn a_stream_is_ended_by_an_event_of_its_dialect() {
+    let event =
+        br#"{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}"#;
+    let error = LlmError::in_stream(Provider::Anthropic, event, false);
+    assert_eq!(error.kind(), Kind::Overloaded);
+    let crossed = error.render_event(Dialect::OpenAiChat);
+    let data = crossed
+        .strip_prefix(b"data: ")
+        .unwrap()
+        .strip_suffix(b"\n\n")
+        .unwrap();
+    let expected = json!({"error": {"message": "Overloaded", "type": "service_unavailable_error", "param": null, "code": "server_is_overloaded"}});
+    assert_eq!(serde_json::from_slice::<Value>(data).unwrap(), expected);
+    let own = error.render_event(Dialect::AnthropicMessages);
+    let own = String::from_utf8(own.to_vec()).unwrap();
+    let data = own.strip_prefix("event: error\ndata: ").unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(data).unwrap(),
+        serde_json::from_slice::<Value>(event).unwrap()
+    );
+}
+
+#[test]
+fn what_the_caller_has_seen_is_not_asked_for_again() {
+    let event = br#"{"error": {"message": "m", "type": "server_error"}}"#;
+    let before = LlmError::in_stream(Provider::OpenAi, event, false);
+    let after = LlmError::in_stream(Provider::OpenAi, event, true);
+    assert_eq!(before.as_failure(), Failure::SERVICE);
+    assert_eq!(after.as_failure().class, Class::Persistent);
+    assert!(after.verdict().counts_toward_breaker());
+    assert_eq!(
+        LlmError::from(Truncated::new(0)).as_failure(),
+        Failure::SERVICE
+    );
+    let cut = LlmError::from(Truncated::new(9).transport(TransportError::Reset));
+    assert_eq!(
+        cut.as_failure(),
+        Failure::new(Class::Partial, Blame::Service)
+    );
+    assert_eq!(cut.status_for(Dialect::OpenAiChat), 502);
+}
+
+#[test]
+fn layers_errors_stay_what_they_are() {
+    let rejected = Rejected::new(Cause::GateClosed).retry_after(Duration::from_secs(4));
+    let error = LlmError::from(rejected);
+    assert_eq!(error.as_failure(), rejected.as_failure());
+    assert_eq!(error.kind(), Kind::Rejected);
+    let statuses = [
+        (
+            LlmError::from(Rejected::new(Cause::GateClosed)),
+            429,
+            "rate_limit_error",
+        ),
+        (
+            Rejected::new(Cause::CircuitOpen).into(),
+            503,
+            "overloaded_error",
+        ),
+        (
+            Rejected::new(Cause::DeadlinePast).into(),
+            504,
+            "timeout_error",
+        ),
+        (
+            Elapsed::new(Phase::Deadline, Duration::ZERO).into(),
+            504,
+            "timeout_error",
+        ),
+        (
+            Elapsed::new(Phase::Headers, Duration::ZERO).into(),
+            504,
+            "timeout_error",
+        ),
+        (TransportError::Refused.into(), 502, "api_error"),
+        (TransportError::Certificate.into(), 502, "api_error"),
+        (TransportError::ReadTimeout.into(), 504, "timeout_error"),
+        (
+            InvalidRequest::Missing { field: "model" }.into(),
+            400,
+            "invalid_request_error",
+        ),
+    ];
+    for (error, status, kind) in statuses {
+        let (got, body) = rendered(&error, Dialect::AnthropicMessages);
+        assert_eq!(
+            (got, &body["error"]["type"]),
+            (status, &json!(kind)),
+            "{error}"
+        );
+    }
+    let elapsed = Elapsed::new(Phase::Idle, Duration::ZERO);
+    assert_eq!(LlmError::from(elapsed).as_failure(), elapsed.as_failure());
+}
+
+#[test]
+fn when_all_routes_fail_the_foremost_speaks() {
+    let auth = failing(Provider::OpenAi, 401, SECRET);
+    let busy = failing(
+        Provider::Anthropic,
+        529,
+        r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+    );
+    let routes = [("a", auth), ("b", busy)].map(|(name, error)| {
+        RouteError::new(name.into(), RouteReason::Failed(error.as_failure(), error))
+    });
+    let error = LlmError::from(Exhausted::new(routes.into()));
+    assert_eq!(error.kind(), Kind::Overloaded);
+    assert_eq!(
+        error.as_failure().retry_after,
+        RetryAfter::After(Duration::from_secs(7))
+    );
+    assert_eq!(error.status_for(Dialect::OpenAiChat), 503);
+    assert_eq!(rendered(&error, Dialect::AnthropicMessages).0, 529);
+    assert!(!error.to_string().contains("sk-"));
+    let none = LlmError::from(Exhausted::new(Vec::new()));
+    assert_eq!(rendered(&none, Dialect::OpenAiChat).0, 503);
+}
+
+#[test]
+fn an_answer_that_is_whole_passes() {
+    let headers = HeaderMap::new();
+    for body in [
+        r#"{"choices":[{"finish_reason":"length","message":{}}]}"#,
+        r#"{"choices":[{"finish_reason":"content_filter","message":{}}]}"#,
+        r#"{"stop_reason":"refusal","content":[]}"#,
+    ] {
+        let answer = Answer::new(200, &headers, body.as_bytes());
+        assert!(LlmError::check(Provider::OpenAi, &answer).is_ok());
+        assert!(crate::classify(Provider::OpenAi, &answer).is_err());
+    }
+    let empty = Answer::new(200, &headers, b"");
+    assert!(LlmError::check(Provider::OpenAi, &empty).is_err());
+}
+
+#[test]
+fn the_cause_of_a_broken_connection_is_kept() {
+    let source = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    let error = LlmError::transport(TransportError::Reset, source);
+    assert!(error.source().is_some());
+    assert_eq!(error.as_failure(), Failure::SERVICE);
+    // Small enough to be handed up by value.
+    assert!(size_of::<LlmError>() <= 40, "{}", size_of::<LlmError>());
+}
