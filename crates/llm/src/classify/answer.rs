@@ -1,7 +1,8 @@
 use super::{
-    Said, common, grpc,
+    Said, grpc,
     means::*,
-    read, wait,
+    read,
+    wait::{self, Told},
     whole::{self, Flaw},
 };
 use crate::{Fallback, Kind, Provider, TransportError, Verdict};
@@ -72,7 +73,10 @@ impl fmt::Debug for Answer<'_> {
 /// # Errors
 /// The verdict on a failure.
 pub fn classify(provider: Provider, answer: &Answer<'_>) -> Result<(), Verdict> {
-    report(provider, answer).map_err(|(verdict, _)| verdict)
+    match report(provider, answer) {
+        None => Ok(()),
+        Some((verdict, _)) => Err(verdict),
+    }
 }
 
 /// Judges an error object out of a stream, or one that came in an answer that says 200.
@@ -94,9 +98,7 @@ pub fn delay(
     body: &[u8],
     now: SystemTime,
 ) -> Option<Duration> {
-    let Some(status) = status else {
-        return None;
-    };
+    let status = status?;
     let said = match status {
         // What a model says about waiting asks for none.
         200..300 if !headers.contains_key("grpc-status") => match whole::flaw(body) {
@@ -119,8 +121,8 @@ pub(crate) fn event(provider: Provider, event: &[u8]) -> (Verdict, Said) {
     )
 }
 
-/// The verdict on an answer, and what the answer says.
-pub(crate) fn report(provider: Provider, answer: &Answer<'_>) -> Result<(), (Verdict, Said)> {
+/// The verdict on a failing answer, and what it says. `None` is a healthy one.
+pub(crate) fn report(provider: Provider, answer: &Answer<'_>) -> Option<(Verdict, Said)> {
     let Answer {
         status,
         headers,
@@ -130,31 +132,25 @@ pub(crate) fn report(provider: Provider, answer: &Answer<'_>) -> Result<(), (Ver
     let Some(status) = status else {
         let said = Said::read(body);
         let verdict = TransportError::from_text(&said.message).verdict();
-        return Err((verdict, said));
+        return Some((verdict, said));
     };
     if let Some(outcome) = grpc::read(headers) {
-        return outcome.map_err(|verdict| {
-            let said = Said::read(body);
-            let verdict = temper(verdict, status, headers, &said, now);
-            (verdict, said)
-        });
+        let said = Said::read(body);
+        let told = wait::read(status, headers, &said, now);
+        return Some((temper(outcome.err()?, told, headers), said));
     }
     if !(200..300).contains(&status) {
         let mut said = Said::read(body);
         said.names.extend(aws_error_type(headers));
-        return Err(judge(provider, status, said, headers, now));
+        return Some(judge(provider, status, said, headers, now));
     }
     if provider == Provider::Grpc {
-        return Ok(());
+        return Some((grpc::WITHOUT_STATUS, Said::default()));
     }
-    match whole::flaw(body) {
-        None => Ok(()),
-        Some(Flaw::Known(verdict)) => {
-            let verdict = temper(verdict, status, headers, &Said::default(), now);
-            Err((verdict, Said::default()))
-        }
-        Some(Flaw::Error(error)) => Err(judge(provider, 0, Said::read(error), headers, now)),
-    }
+    Some(match whole::flaw(body)? {
+        Flaw::Known(verdict) => (verdict, Said::default()),
+        Flaw::Error(error) => judge(provider, 0, Said::read(error), headers, now),
+    })
 }
 
 /// The verdict on what was said. A status of 0 is none: the one in the body counts.
@@ -170,30 +166,18 @@ fn judge(
         (0 | 500.., Some(inner)) => inner,
         (status, _) => status,
     };
-    said.timed = wait::read(said.status, headers, &said, now).delay.is_some();
-    let verdict = if provider == Provider::Grpc {
-        grpc::by_http_status(said.status).unwrap_or_else(|| common::by_status(said.status))
-    } else {
-        read(provider, &said)
-    };
-    let verdict = temper(verdict, said.status, headers, &said, now);
-    (verdict, said)
+    let told = wait::read(said.status, headers, &said, now);
+    said.timed = told.delay.is_some();
+    (temper(read(provider, &said), told, headers), said)
 }
 
 /// Adds what the server says about trying again.
-fn temper(
-    mut verdict: Verdict,
-    status: u16,
-    headers: &HeaderMap,
-    said: &Said,
-    now: SystemTime,
-) -> Verdict {
-    let wait = wait::read(status, headers, said, now);
-    // Only the exact words count, as in the official SDKs.
+fn temper(mut verdict: Verdict, told: Told, headers: &HeaderMap) -> Verdict {
+    // Only the exact word counts, as in the official SDKs.
     let invited = headers
         .get("x-should-retry")
-        .is_some_and(|told| told == "true");
-    if wait.never {
+        .is_some_and(|word| word == "true");
+    if told.never {
         verdict = verdict.never();
     } else if invited && !verdict.retry_same {
         // What looks like a fault of the request is none when the server says: once more.
@@ -202,14 +186,14 @@ fn temper(
             _ => verdict.retry_same(true),
         };
     }
-    if wait.at_once && verdict.kind == Kind::Overloaded {
+    if told.at_once && verdict.kind == Kind::Overloaded {
         // Who has too much to do does not say: at once.
         verdict = AT_ONCE;
     }
     // No wait mends a request that is at fault itself, whatever the headers say.
     let waiting_helps = verdict.retry_same || verdict.blame != Blame::Request;
     if waiting_helps && verdict.fallback != Fallback::No {
-        verdict.delay = wait.delay.or(verdict.delay);
+        verdict.delay = told.delay;
     }
     verdict
 }

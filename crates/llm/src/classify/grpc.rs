@@ -34,7 +34,10 @@ const CODES: [(&str, Option<Verdict>); 17] = [
     ("unauthenticated", Some(AUTH)),
 ];
 
-/// The verdict of `grpc-status`, if there is one. Where it says `OK` there is none.
+/// What an answer means that ended without a status.
+pub(super) const WITHOUT_STATUS: Verdict = SERVER_ERROR;
+
+/// The verdict of `grpc-status`, if there is one.
 pub(super) fn read(headers: &HeaderMap) -> Option<Result<(), Verdict>> {
     let code = headers.get("grpc-status")?;
     let code = code
@@ -55,16 +58,6 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Result<(), Verdict>> {
         // gRPC has clients take an unknown code for UNKNOWN.
         None => Err(SERVER_ERROR),
     })
-}
-
-/// What an HTTP status means where a gRPC server was expected: its table of them
-/// (`doc/http-grpc-status-mapping.md`), except that a 429 keeps its sense.
-pub(super) const fn by_http_status(status: u16) -> Option<Verdict> {
-    match status {
-        // INTERNAL or UNKNOWN: this is no gRPC server, or it does not understand this client.
-        400 | 405 | 406 | 411 | 413..=418 | 422 => Some(SERVER_ERROR.retry_same(false)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod answer;
 mod common;
+mod details;
 mod finish;
 mod grpc;
 pub(crate) mod means;

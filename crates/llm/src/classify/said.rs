@@ -25,7 +25,7 @@ pub(crate) struct Said {
     /// The message in lower case.
     pub(crate) message: String,
     /// What the provider behind this one said, in lower case.
-    also: String,
+    pub(super) also: String,
     /// Whether a wait was asked for.
     pub(crate) timed: bool,
     /// A status in the body.
@@ -173,70 +173,9 @@ impl Said {
         let status = status.filter(|status| (400..600).contains(status));
         self.body_status = self.body_status.or(status);
     }
-
-    /// What Google, Azure, Anthropic and OpenRouter say beside the message.
-    fn details(&mut self, object: &Map<String, Value>) {
-        let inner = |key: &str| object.get(key).and_then(Value::as_object);
-        if let Some(Value::String(code)) = inner("innererror").and_then(|inner| inner.get("code")) {
-            self.name(code);
-        }
-        if let Some(metadata) = inner("metadata") {
-            for key in ["error_type", "limit_source"] {
-                if let Some(Value::String(name)) = metadata.get(key) {
-                    self.name(name);
-                }
-            }
-            if metadata.contains_key("flagged_input") || metadata.contains_key("reasons") {
-                self.name("flagged_input");
-            }
-            if let Some(Value::Object(headers)) = metadata.get("headers") {
-                self.inner_headers(headers);
-            }
-            // What the provider behind this one said, for the rules only.
-            if let Some(Value::String(raw)) = metadata.get("raw") {
-                self.also = bounded(raw).to_lowercase();
-            }
-        }
-        if let Some(Value::String(code)) =
-            inner("details").and_then(|details| details.get("error_code"))
-        {
-            self.name(code);
-        }
-        let details = object.get("details").and_then(Value::as_array);
-        for detail in details.into_iter().flatten() {
-            if let Some(Value::String(reason)) = detail.get("reason") {
-                self.name(reason);
-            }
-            let quota = detail
-                .get("metadata")
-                .and_then(|data| data.get("quota_limit"));
-            if let Some(Value::String(quota)) = quota {
-                self.name(quota);
-            }
-            let violations = detail.get("violations").and_then(Value::as_array);
-            for violation in violations.into_iter().flatten() {
-                if let Some(Value::String(quota)) = violation.get("quotaId") {
-                    self.name(quota);
-                }
-            }
-            let delay = detail.get("retryDelay").and_then(duration);
-            self.retry_info = self.retry_info.max(delay);
-        }
-    }
-
-    fn inner_headers(&mut self, headers: &Map<String, Value>) {
-        for (name, value) in headers.iter().take(64) {
-            let value = match value {
-                Value::String(value) => value.clone(),
-                Value::Number(value) => value.to_string(),
-                _ => continue,
-            };
-            self.inner_headers.push((name.clone(), value));
-        }
-    }
 }
 
-fn bounded(text: &str) -> &str {
+pub(super) fn bounded(text: &str) -> &str {
     let end = text.floor_char_boundary(MAX_MESSAGE);
     text.get(..end).unwrap_or(text)
 }
@@ -274,27 +213,6 @@ fn document(body: &[u8]) -> Option<Value> {
             let lines = body.split(|byte| matches!(byte, b'\n' | b'\r'));
             let mut data = lines.filter_map(|line| line.strip_prefix(b"data:"));
             serde_json::from_slice(data.next()?).ok()
-        }
-        _ => None,
-    }
-}
-
-/// A `google.protobuf.Duration`: `"34.07s"` by its JSON mapping, or its fields as they are.
-fn duration(value: &Value) -> Option<Duration> {
-    let whole = |value: &Value| match value {
-        Value::Number(number) => number.as_u64(),
-        Value::String(digits) => digits.parse().ok(),
-        _ => None,
-    };
-    match value {
-        Value::String(text) => buttress_core::http::seconds(text.strip_suffix('s')?),
-        Value::Object(fields) => {
-            let part = |key: &str| fields.get(key).map_or(Some(0), whole);
-            let (seconds, nanos) = (part("seconds")?, part("nanos")?);
-            let nanos = u32::try_from(nanos)
-                .ok()
-                .filter(|nanos| *nanos < 1_000_000_000)?;
-            Some(Duration::new(seconds, nanos))
         }
         _ => None,
     }
@@ -346,23 +264,5 @@ mod tests {
         assert_eq!(said.message, "gone");
         assert_eq!(said.body_status, Some(500));
         assert!(said.is_named(|name| name == "resource_exhausted"));
-    }
-
-    #[test]
-    fn retry_info_is_read_in_both_forms_and_only_with_its_unit() {
-        for (delay, millis) in [
-            (r#""34s""#, Some(34_000)),
-            (r#""34.074824224s""#, Some(34_075)),
-            (r#""34""#, None),
-            (r#""-1s""#, None),
-            (r#"{"seconds":"34","nanos":500000000}"#, Some(34_500)),
-            (r#"{"nanos":1000000}"#, Some(1)),
-            (r#"{"seconds":1,"nanos":2000000000}"#, None),
-            ("34", None),
-        ] {
-            let body = format!(r#"{{"error":{{"details":[{{"retryDelay":{delay}}}]}}}}"#);
-            let wait = millis.map(Duration::from_millis);
-            assert_eq!(Said::read(body.as_bytes()).retry_info, wait, "{delay}");
-        }
     }
 }

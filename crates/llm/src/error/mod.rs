@@ -56,9 +56,9 @@ impl LlmError {
     /// The failure, when it is one.
     pub fn check(provider: Provider, answer: &Answer<'_>) -> Result<(), Self> {
         match classify::report(provider, answer) {
-            Ok(()) => Ok(()),
-            Err((verdict, _)) if verdict.usable => Ok(()),
-            Err((verdict, said)) => {
+            None => Ok(()),
+            Some((verdict, _)) if verdict.usable => Ok(()),
+            Some((verdict, said)) => {
                 let error = ProviderError::new(provider, answer, verdict, said.quoted);
                 Err(Self::Provider(Box::new(error)))
             }
@@ -182,10 +182,10 @@ impl fmt::Display for LlmError {
 impl error::Error for LlmError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::Transport { source, .. } => match source {
-                Some(source) => Some(&**source),
-                None => None,
-            },
+            Self::Transport {
+                source: Some(source),
+                ..
+            } => Some(&**source),
             _ => None,
         }
     }
