@@ -4,7 +4,10 @@ use crate::{Classify, Failure};
 ///
 /// A layer that keeps score (breaker, gate, metrics) makes one per call. It is told once, or
 /// dropped: then the caller went away and the call counts as abandoned.
-pub trait Witness {
+///
+/// It may have to wait inside of a response that is sent to another thread, beside others of
+/// other layers: so it is `Send` and owns what it needs.
+pub trait Witness: Send + 'static {
     /// The call ended like this.
     fn settled(self, outcome: Result<(), Failure>);
 }

@@ -138,15 +138,19 @@ mod tests {
     use super::*;
     use bytes::Bytes;
     use http_body_util::{BodyExt, Full};
-    use std::{cell::RefCell, convert::Infallible, io, rc::Rc};
+    use std::{
+        convert::Infallible,
+        io,
+        sync::{Arc, Mutex},
+    };
 
-    type Heard = Rc<RefCell<Vec<Result<(), Failure>>>>;
+    type Heard = Arc<Mutex<Vec<Result<(), Failure>>>>;
 
     struct Ear(Heard);
 
     impl Witness for Ear {
         fn settled(self, outcome: Result<(), Failure>) {
-            self.0.borrow_mut().push(outcome);
+            self.0.lock().unwrap().push(outcome);
         }
     }
 
@@ -161,23 +165,23 @@ mod tests {
     #[tokio::test]
     async fn a_body_settles_when_it_ends_and_not_before() {
         let (heard, body) = judge(200, Full::new(Bytes::from("hi")));
-        assert!(heard.borrow().is_empty());
+        assert!(heard.lock().unwrap().is_empty());
         body.collect().await.unwrap();
-        assert_eq!(*heard.borrow(), [Ok(())]);
+        assert_eq!(*heard.lock().unwrap(), [Ok(())]);
     }
 
     #[tokio::test]
     async fn a_failure_in_the_head_settles_at_once() {
         let (heard, body) = judge(503, Full::new(Bytes::from("busy")));
-        assert_eq!(*heard.borrow(), [Err(Failure::SERVICE)]);
+        assert_eq!(*heard.lock().unwrap(), [Err(Failure::SERVICE)]);
         body.collect().await.unwrap();
-        assert_eq!(heard.borrow().len(), 1);
+        assert_eq!(heard.lock().unwrap().len(), 1);
     }
 
     #[tokio::test]
     async fn an_empty_body_has_ended_with_its_head() {
         let (heard, _body) = judge(204, Full::new(Bytes::new()));
-        assert_eq!(*heard.borrow(), [Ok(())]);
+        assert_eq!(*heard.lock().unwrap(), [Ok(())]);
     }
 
     #[tokio::test]
@@ -195,9 +199,9 @@ mod tests {
         }
         let (heard, body) = judge(200, Broken);
         drop(body);
-        assert!(heard.borrow().is_empty());
+        assert!(heard.lock().unwrap().is_empty());
         let (heard, body) = judge(200, Broken);
         assert!(body.collect().await.is_err());
-        assert_eq!(*heard.borrow(), [Err(Failure::SERVICE)]);
+        assert_eq!(*heard.lock().unwrap(), [Err(Failure::SERVICE)]);
     }
 }
