@@ -1,0 +1,49 @@
+use std::borrow::Cow;
+
+/// A piece of what was said.
+#[derive(Clone, Debug)]
+pub(crate) enum Block<'a> {
+    Text(Cow<'a, str>),
+    ToolCall(ToolCall<'a>),
+}
+
+/// A tool that the model wants called.
+#[derive(Clone, Debug)]
+pub(crate) struct ToolCall<'a> {
+    pub(crate) id: Cow<'a, str>,
+    pub(crate) name: Cow<'a, str>,
+    /// A JSON object, as text.
+    pub(crate) arguments: Cow<'a, str>,
+}
+
+impl<'a> Block<'a> {
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::ToolCall(_) => None,
+        }
+    }
+
+    pub(crate) fn into_text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::ToolCall(_) => None,
+        }
+    }
+
+    pub(crate) const fn tool_call(&self) -> Option<&ToolCall<'a>> {
+        match self {
+            Self::ToolCall(call) => Some(call),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+/// All the text of these, without a separator: they are pieces of one.
+pub(crate) fn joined<'b>(blocks: &'b [Block<'_>]) -> Cow<'b, str> {
+    let mut texts = blocks.iter().filter_map(Block::text);
+    let Some(first) = texts.next() else {
+        return Cow::Borrowed("");
+    };
+    texts.fold(Cow::Borrowed(first), |joined, text| joined + text)
+}

@@ -1,0 +1,159 @@
+use super::{
+    stop::{meaning, word},
+    usage::Wire,
+};
+use crate::{
+    Finish, InvalidAnswer, Usage,
+    cross::{Block, Reply, ToolCall},
+    request::Str,
+    stream::Lax,
+};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow, default)]
+    id: Lax<'a>,
+    #[serde(borrow, default)]
+    model: Lax<'a>,
+    #[serde(borrow)]
+    content: Vec<Piece<'a>>,
+    #[serde(borrow, default)]
+    stop_reason: Lax<'a>,
+    #[serde(borrow, default)]
+    stop_sequence: Lax<'a>,
+    usage: Option<Wire>,
+}
+
+#[derive(Deserialize)]
+struct Piece<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Str<'a>,
+    #[serde(borrow, default)]
+    text: Lax<'a>,
+    #[serde(borrow, default)]
+    id: Lax<'a>,
+    #[serde(borrow, default)]
+    name: Lax<'a>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+}
+
+impl<'a> Piece<'a> {
+    /// Thinking, and what the server's own tools did, have no equivalent elsewhere.
+    fn decode(self) -> Option<Block<'a>> {
+        match &*self.kind.0 {
+            "text" => {
+                let text = self.text.0.filter(|text| !text.is_empty());
+                text.map(Block::Text)
+            }
+            "tool_use" => Some(Block::ToolCall(ToolCall {
+                id: self.id.0.unwrap_or_default(),
+                name: self.name.0.unwrap_or_default(),
+                arguments: Cow::Borrowed(self.input.map_or("{}", RawValue::get)),
+            })),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn decode_answer(body: &[u8]) -> Result<Reply<'_>, InvalidAnswer> {
+    let answer: Answer<'_> = serde_json::from_slice(body)?;
+    let finish = answer.stop_reason.0.map(|reason| {
+        let mut finish = Finish::new(&reason, meaning(&reason));
+        finish.stop_sequence = answer.stop_sequence.0.map(|text| text.into());
+        finish
+    });
+    Ok(Reply {
+        id: answer.id.0.unwrap_or_default(),
+        model: answer.model.0.unwrap_or_default(),
+        content: answer
+            .content
+            .into_iter()
+            .filter_map(Piece::decode)
+            .collect(),
+        refusal: None,
+        finish,
+        usage: answer.usage.map_or_else(Usage::default, Into::into),
+    })
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    role: &'static str,
+    model: &'a str,
+    content: Vec<WrittenPiece<'a>>,
+    stop_reason: Option<&'static str>,
+    stop_sequence: Option<&'a str>,
+    usage: Wire,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum WrittenPiece<'a> {
+    Text {
+        text: &'a str,
+    },
+    ToolUse {
+        id: &'a str,
+        name: &'a str,
+        input: Cow<'a, RawValue>,
+    },
+}
+
+pub(crate) fn encode_answer(reply: &Reply<'_>) -> Result<Bytes, InvalidAnswer> {
+    let refusal = reply.refusal.as_deref();
+    let mut content: Vec<_> = refusal
+        .map(|text| WrittenPiece::Text { text })
+        .into_iter()
+        .collect();
+    for block in &reply.content {
+        content.push(match block {
+            Block::Text(text) => WrittenPiece::Text { text },
+            Block::ToolCall(call) => WrittenPiece::ToolUse {
+                id: &call.id,
+                name: &call.name,
+                input: input(&call.arguments)?,
+            },
+        });
+    }
+    let finish = reply.finish.as_ref();
+    let stop_sequence = finish.and_then(|finish| finish.stop_sequence.as_deref());
+    let answer = Written {
+        id: &reply.id,
+        kind: "message",
+        role: "assistant",
+        model: &reply.model,
+        content,
+        stop_reason: finish.map(|finish| match stop_sequence {
+            Some(_) => "stop_sequence",
+            None => word(finish.stop),
+        }),
+        stop_sequence,
+        usage: reply.usage.into(),
+    };
+    let answer = serde_json::to_vec(&answer).expect("strings and numbers can be written");
+    Ok(answer.into())
+}
+
+/// The arguments of a call, which other dialects have as a text. None at all are an empty object.
+fn input(arguments: &str) -> Result<Cow<'_, RawValue>, InvalidAnswer> {
+    let arguments = arguments.trim();
+    let arguments = if arguments.is_empty() {
+        "{}"
+    } else {
+        arguments
+    };
+    let input: &RawValue = serde_json::from_str(arguments)?;
+    if input.get().starts_with('{') {
+        Ok(Cow::Borrowed(input))
+    } else {
+        Err(InvalidAnswer::arguments())
+    }
+}

@@ -1,0 +1,152 @@
+//! What an API calls things: one folder per dialect, each with the same few functions.
+//!
+//! A dialect reads (`decode`, `read`) and writes (`encode`, `Writer`) requests, answers and stream
+//! events; what stands between the two are the neutral types of [`crate::cross`] and
+//! [`crate::stream`]. So a new dialect needs no word about the ones that are there.
+
+mod anthropic_messages;
+mod openai_chat;
+
+use crate::{
+    InvalidAnswer, InvalidRequest, Provider, Target,
+    cross::{Crossing, Prompt, Reply},
+    request::{Field, Fields},
+    sse::Event,
+    stream::{Part, Reading},
+};
+use bytes::Bytes;
+use std::{error, fmt, str::FromStr};
+
+pub(crate) use self::{
+    anthropic_messages::Writer as AnthropicWriter,
+    openai_chat::{Writer as OpenAiWriter, now},
+};
+
+/// The form in which an API is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// OpenAI chat completions, and the many servers that are compatible with it.
+    OpenAiChat,
+    /// Anthropic messages.
+    AnthropicMessages,
+}
+
+impl Dialect {
+    /// All dialects.
+    pub const ALL: [Self; 2] = [Self::OpenAiChat, Self::AnthropicMessages];
+
+    /// A stable name: `openai.chat` or `anthropic.messages`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "openai.chat",
+            Self::AnthropicMessages => "anthropic.messages",
+        }
+    }
+
+    /// The path below a base URL at which it is spoken, as in the official SDKs: OpenAI's base
+    /// URL ends in `/v1`, Anthropic's does not.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "/chat/completions",
+            Self::AnthropicMessages => "/v1/messages",
+        }
+    }
+
+    /// Who is taken to be speaking it, where nothing else is said.
+    pub(crate) const fn usual_provider(self) -> Provider {
+        match self {
+            Self::OpenAiChat => Provider::OpenAi,
+            Self::AnthropicMessages => Provider::Anthropic,
+        }
+    }
+
+    /// What a field at the top of a request is.
+    pub(crate) fn field(self, name: &str) -> Field {
+        match self {
+            Self::OpenAiChat => openai_chat::field(name),
+            Self::AnthropicMessages => anthropic_messages::field(name),
+        }
+    }
+
+    /// The field for the most tokens that an answer may have.
+    pub(crate) const fn max_tokens_field(self, target: &Target) -> &'static str {
+        match self {
+            Self::OpenAiChat => openai_chat::max_tokens_field(target),
+            Self::AnthropicMessages => "max_tokens",
+        }
+    }
+
+    pub(crate) fn decode_request<'a>(
+        self,
+        fields: Fields<'a>,
+        crossing: Crossing,
+    ) -> Result<Prompt<'a>, InvalidRequest> {
+        match self {
+            Self::OpenAiChat => openai_chat::decode_request(fields, crossing),
+            Self::AnthropicMessages => anthropic_messages::decode_request(fields, crossing),
+        }
+    }
+
+    pub(crate) fn encode_request(
+        self,
+        prompt: &mut Prompt<'_>,
+        target: &Target,
+    ) -> Result<Bytes, InvalidRequest> {
+        match self {
+            Self::OpenAiChat => Ok(openai_chat::encode_request(prompt, target)),
+            Self::AnthropicMessages => anthropic_messages::encode_request(prompt, target),
+        }
+    }
+
+    pub(crate) fn decode_answer(self, body: &[u8]) -> Result<Reply<'_>, InvalidAnswer> {
+        match self {
+            Self::OpenAiChat => openai_chat::decode_answer(body),
+            Self::AnthropicMessages => anthropic_messages::decode_answer(body),
+        }
+    }
+
+    pub(crate) fn encode_answer(self, reply: &Reply<'_>) -> Result<Bytes, InvalidAnswer> {
+        match self {
+            Self::OpenAiChat => Ok(openai_chat::encode_answer(reply)),
+            Self::AnthropicMessages => anthropic_messages::encode_answer(reply),
+        }
+    }
+
+    pub(crate) fn read_event(self, reading: &mut Reading, event: &Event) -> Part {
+        match self {
+            Self::OpenAiChat => openai_chat::read_event(reading, event),
+            Self::AnthropicMessages => anthropic_messages::read_event(reading, event),
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = InvalidDialect;
+
+    fn from_str(name: &str) -> Result<Self, InvalidDialect> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|dialect| dialect.as_str() == name)
+            .ok_or(InvalidDialect(()))
+    }
+}
+
+/// A name that is no dialect's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidDialect(());
+
+impl fmt::Display for InvalidDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("unknown dialect, expected openai.chat or anthropic.messages")
+    }
+}
+
+impl error::Error for InvalidDialect {}

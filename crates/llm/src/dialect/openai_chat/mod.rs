@@ -1,0 +1,16 @@
+//! OpenAI chat completions.
+
+mod answer;
+mod content;
+mod read;
+mod request;
+mod stop;
+mod usage;
+mod write;
+
+pub(crate) use self::{
+    answer::{decode_answer, encode_answer, now},
+    read::read_event,
+    request::{decode_request, encode_request, field, max_tokens_field},
+    write::Writer,
+};

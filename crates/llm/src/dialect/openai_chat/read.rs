@@ -1,0 +1,172 @@
+use super::{stop::meaning, usage::Wire};
+use crate::{
+    Finish, Stop,
+    sse::Event,
+    stream::{Delta, Lax, Part, Reading, Start, Text, ToolDelta},
+};
+use bytes::Bytes;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
+
+/// What is read of a chunk.
+#[derive(Deserialize)]
+struct Chunk<'a> {
+    #[serde(borrow, default)]
+    id: Lax<'a>,
+    #[serde(borrow, default)]
+    model: Lax<'a>,
+    #[serde(borrow)]
+    choices: Option<Vec<Choice<'a>>>,
+    usage: Option<Wire>,
+    error: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    #[serde(default)]
+    index: u32,
+    #[serde(borrow)]
+    delta: Option<Said<'a>>,
+    #[serde(borrow, default)]
+    finish_reason: Lax<'a>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Said<'a> {
+    #[serde(borrow, default)]
+    content: Lax<'a>,
+    #[serde(borrow, default)]
+    refusal: Lax<'a>,
+    #[serde(borrow, default)]
+    reasoning_content: Lax<'a>,
+    /// What OpenRouter and vLLM call it.
+    #[serde(borrow, default)]
+    reasoning: Lax<'a>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<Call<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Call<'a> {
+    index: Option<u32>,
+    #[serde(borrow, default)]
+    id: Lax<'a>,
+    #[serde(borrow)]
+    function: Option<Function<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Function<'a> {
+    #[serde(borrow, default)]
+    name: Lax<'a>,
+    #[serde(borrow, default)]
+    arguments: Lax<'a>,
+}
+
+pub(crate) fn read_event(reading: &mut Reading, event: &Event) -> Part {
+    let data = &event.data;
+    match data.trim_ascii() {
+        b"" => return Part::Other,
+        b"[DONE]" => return Part::Done,
+        _ => {}
+    }
+    let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
+        return Part::Error(reading.broken());
+    };
+    if chunk.error.is_some() {
+        let mut error = reading.error(data);
+        let mut choices = chunk.choices.iter().flatten();
+        let reason = choices.find_map(|choice| choice.finish_reason.0.as_deref());
+        error.finish = reason.map(|reason| finish(reading, reason));
+        return Part::Error(error);
+    }
+    if event.name() == Some("error") {
+        return Part::Error(reading.error(data));
+    }
+    read(reading, chunk, data)
+}
+
+fn read(reading: &mut Reading, chunk: Chunk<'_>, data: &Bytes) -> Part {
+    let choices = chunk.choices.unwrap_or_default();
+    let mut delta = Delta {
+        usage: chunk.usage.map(Into::into),
+        bare: choices.is_empty(),
+        ..Delta::default()
+    };
+    if !reading.started && !choices.is_empty() {
+        reading.started = true;
+        delta.start = Some(Start {
+            id: Text::some(chunk.id, data),
+            model: Text::some(chunk.model, data),
+        });
+    }
+    for choice in choices {
+        if let Some(error) = choice.error {
+            return Part::Error(reading.error(error.get().as_bytes()));
+        }
+        let bit = 1 << choice.index.min(63);
+        reading.choices |= bit;
+        // One answer is read; of any others only whether they are there, and finish.
+        let first = choice.index == 0;
+        if let Some(said) = choice.delta {
+            if first {
+                read_said(reading, &mut delta, said, data);
+            } else {
+                delta.others |= said.is_content();
+            }
+        }
+        let reason = choice.finish_reason.as_str();
+        if !reason.is_empty() {
+            reading.finished |= bit;
+            if first {
+                delta.finish = Some(finish(reading, reason));
+            }
+        }
+    }
+    Part::Delta(delta)
+}
+
+fn read_said(reading: &mut Reading, delta: &mut Delta, said: Said<'_>, data: &Bytes) {
+    delta.text = Text::some(said.content, data);
+    delta.refusal = Text::some(said.refusal, data);
+    let reasoning = Text::some(said.reasoning_content, data);
+    delta.reasoning = reasoning.or_else(|| Text::some(said.reasoning, data));
+    reading.refused |= delta.refusal.is_some();
+    for call in said.tool_calls.into_iter().flatten() {
+        let (name, arguments) = match call.function {
+            Some(function) => (function.name, function.arguments),
+            None => <_>::default(),
+        };
+        let call = ToolDelta {
+            index: call.index.unwrap_or(0),
+            id: Text::some(call.id, data),
+            name: Text::some(name, data),
+            arguments: Text::some(arguments, data),
+        };
+        if call.id.is_some() || call.name.is_some() || call.arguments.is_some() {
+            delta.tool_calls.push(call);
+        }
+    }
+}
+
+impl Said<'_> {
+    fn is_content(&self) -> bool {
+        !self.content.as_str().is_empty()
+            || !self.refusal.as_str().is_empty()
+            || self
+                .tool_calls
+                .as_ref()
+                .is_some_and(|calls| !calls.is_empty())
+    }
+}
+
+fn finish(reading: &Reading, reason: &str) -> Finish {
+    let stop = match meaning(reason) {
+        // A refusal ends as any other answer does.
+        Stop::Stop if reading.refused => Stop::ContentFilter,
+        stop => stop,
+    };
+    Finish::new(reason, stop)
+}

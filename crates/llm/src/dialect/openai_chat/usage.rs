@@ -1,0 +1,57 @@
+use crate::Usage;
+use serde::{Deserialize, Serialize};
+
+/// OpenAI's `usage`.
+#[derive(Debug, Deserialize, Serialize)]
+pub(super) struct Wire {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    total_tokens: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    prompt_tokens_details: Option<Prompt>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    completion_tokens_details: Option<Completion>,
+    /// `DeepSeek`'s name for the cached ones.
+    #[serde(default, skip_serializing)]
+    prompt_cache_hit_tokens: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Prompt {
+    cached_tokens: Option<u64>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Completion {
+    reasoning_tokens: Option<u64>,
+}
+
+impl From<Wire> for Usage {
+    fn from(wire: Wire) -> Self {
+        let cached = wire.prompt_tokens_details.and_then(|it| it.cached_tokens);
+        let reasoning = wire.completion_tokens_details;
+        Self {
+            input: wire.prompt_tokens,
+            output: wire.completion_tokens,
+            cached: cached.or(wire.prompt_cache_hit_tokens),
+            cache_written: None,
+            reasoning: reasoning.and_then(|it| it.reasoning_tokens),
+        }
+    }
+}
+
+impl From<Usage> for Wire {
+    fn from(usage: Usage) -> Self {
+        let cached_tokens = usage.cached;
+        let reasoning_tokens = usage.reasoning;
+        Self {
+            prompt_tokens: usage.input,
+            completion_tokens: usage.output,
+            total_tokens: usage.total(),
+            prompt_tokens_details: cached_tokens.map(|_| Prompt { cached_tokens }),
+            completion_tokens_details: reasoning_tokens.map(|_| Completion { reasoning_tokens }),
+            prompt_cache_hit_tokens: None,
+        }
+    }
+}

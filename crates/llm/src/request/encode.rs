@@ -1,0 +1,101 @@
+use super::{Encoded, InvalidRequest, LlmRequest, Target, splice::Splice};
+use crate::{Dialect, cross::Prompt, stream::json};
+use std::str;
+
+impl LlmRequest {
+    /// Writes the request for this place.
+    ///
+    /// Where its own dialect is spoken, the bytes are its caller's, with only the model and the
+    /// limit on tokens changed if they have to be, and a stream's usage asked for if configured:
+    /// unknown fields, their order and white space survive. If nothing changes, they are the
+    /// very same bytes.
+    ///
+    /// For another dialect the conversation is decoded and written anew: text, system prompts,
+    /// sampling parameters, stop sequences, the limit on tokens, the user's id and whether to
+    /// stream. What has no equivalent there and can be left out is, with a note.
+    ///
+    /// # Errors
+    /// The other dialect can't express something that can't be left out, or a field to be
+    /// translated says something that it can't.
+    pub fn encode(&self, target: &Target) -> Result<Encoded, InvalidRequest> {
+        if self.dialect == target.dialect {
+            return Ok(self.amend(target));
+        }
+        let text = str::from_utf8(&self.body).expect("checked when it was parsed");
+        let mut prompt = Prompt::decode(self.dialect, target.dialect, text)?;
+        if let Some(model) = &target.model {
+            prompt.model = (**model).into();
+        }
+        let asked = prompt.max_tokens;
+        prompt.max_tokens = target.clamp(asked);
+        if asked.is_some() && asked != prompt.max_tokens {
+            prompt.notes.push(CLAMPED);
+        }
+        let hide_usage = target.dialect == Dialect::OpenAiChat
+            && self.streams()
+            && target.include_usage
+            && !prompt.include_usage;
+        prompt.include_usage |= hide_usage;
+        let body = prompt.encode(target)?;
+        Ok(Encoded {
+            body,
+            notes: prompt.notes,
+            hide_usage,
+        })
+    }
+
+    /// Changes what has to be changed, and nothing else.
+    fn amend(&self, target: &Target) -> Encoded {
+        let index = &*self.index;
+        let mut splice = Splice::default();
+        let mut notes = Vec::new();
+
+        if let Some(model) = &target.model
+            && **model != *index.model
+        {
+            splice.replace(index.model_at.clone(), json(model));
+        }
+
+        // There is a field, so what is put in front of the first one ends in a comma.
+        let front = self.body.iter().position(|&byte| byte == b'{');
+        let front = front.map_or(0, |brace| brace + 1);
+
+        if let Some(most) = target.max_output_tokens {
+            if index.max_tokens().is_none() {
+                let field = self.dialect.max_tokens_field(target);
+                splice.insert(front, format!("\"{field}\":{most},"));
+                notes.push(LIMITED);
+            }
+            for limit in index.limits.iter().flatten() {
+                if limit.tokens > most {
+                    splice.replace(limit.at.clone(), most.to_string());
+                    notes.push(CLAMPED);
+                }
+            }
+            notes.dedup();
+        }
+
+        let hide_usage = target.include_usage && self.streams() && !self.includes_usage();
+        if hide_usage {
+            const ASK: &str = "\"include_usage\":true";
+            match &index.stream_options {
+                None => splice.insert(front, format!("\"stream_options\":{{{ASK}}},")),
+                Some(options) => match &options.include_usage_at {
+                    Some(at) => splice.replace(at.clone(), "true"),
+                    None if options.has_fields => {
+                        splice.insert(options.at.start + 1, format!("{ASK},"));
+                    }
+                    None => splice.replace(options.at.clone(), format!("{{{ASK}}}")),
+                },
+            }
+        }
+        Encoded {
+            body: splice.apply(&self.body),
+            notes,
+            hide_usage,
+        }
+    }
+}
+
+const CLAMPED: &str = "clamped max_tokens";
+const LIMITED: &str = "added max_tokens";

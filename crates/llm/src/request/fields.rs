@@ -1,0 +1,199 @@
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, fmt, ops::Range};
+
+/// The fields of a JSON object in their order, with values not yet looked into.
+#[derive(Debug)]
+pub(crate) struct Fields<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fill;
+        impl<'de> Visitor<'de> for Fill {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Vec::with_capacity(16);
+                while let Some((Str(name), value)) = map.next_entry()? {
+                    fields.push((name, value));
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(Fill)
+    }
+}
+
+/// A name that is borrowed unless it has escapes.
+#[derive(Deserialize)]
+pub(crate) struct Str<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+/// Where `part`, which must be a piece of `text`, stands in it.
+pub(crate) fn range_of(part: &str, text: &str) -> Range<usize> {
+    let start = part.as_ptr() as usize - text.as_ptr() as usize;
+    start..start + part.len()
+}
+
+/// Looks through a value without keeping any of it.
+///
+/// It goes down by recursion on purpose: that is what bounds the nesting, by `serde_json`'s limit
+/// of 128.
+pub(crate) struct Skim<'a> {
+    /// Set when there is an image among the parts of a message.
+    images: &'a mut bool,
+    place: Place,
+}
+
+/// What the value being looked through may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A message, a part of one, or a list of them.
+    Message,
+    /// The `type` of a part.
+    Type,
+    /// Anything at all, such as the arguments of a tool call.
+    Other,
+}
+
+impl<'a> Skim<'a> {
+    pub(crate) const fn new(images: &'a mut bool, place: Place) -> Self {
+        Self { images, place }
+    }
+
+    fn down(&mut self, place: Place) -> Skim<'_> {
+        Skim {
+            images: self.images,
+            place,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Skim<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skim<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        if self.place == Place::Type {
+            *self.images |= matches!(text, "image" | "image_url" | "input_image");
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<(), A::Error> {
+        let place = self.place;
+        while seq.next_element_seed(self.down(place))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Key>()? {
+            let place = match (self.place, key) {
+                (Place::Message, Key::Type) => Place::Type,
+                (Place::Message, Key::Other) => Place::Message,
+                (Place::Message, Key::Input) | (Place::Type | Place::Other, _) => Place::Other,
+            };
+            map.next_value_seed(self.down(place))?;
+        }
+        Ok(())
+    }
+}
+
+/// The number of elements of an array, looked through as [`Skim`] does; none if it is `null`.
+pub(crate) struct Count<'a>(pub(crate) Skim<'a>);
+
+impl<'de> DeserializeSeed<'de> for Count<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Count<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut count = 0;
+        let place = self.0.place;
+        while seq.next_element_seed(self.0.down(place))?.is_some() {
+            count += 1;
+        }
+        Ok(Some(count))
+    }
+}
+
+/// What a key means to [`Skim`].
+enum Key {
+    Type,
+    /// The arguments of a tool call may look like anything.
+    Input,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Read;
+        impl Visitor<'_> for Read {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+                Ok(match key {
+                    "type" => Key::Type,
+                    "input" => Key::Input,
+                    _ => Key::Other,
+                })
+            }
+        }
+        deserializer.deserialize_str(Read)
+    }
+}

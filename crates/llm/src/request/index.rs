@@ -1,0 +1,258 @@
+use super::{
+    InvalidRequest,
+    fields::{Count, Fields, Place, Skim, Str, range_of},
+};
+use crate::Dialect;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use std::{fmt, ops::Range, sync::Arc};
+
+/// What routing needs to know of a request, and where in its bytes the fields stand that may
+/// have to be changed.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    pub(crate) model: Arc<str>,
+    pub(crate) model_at: Range<usize>,
+    pub(crate) stream: bool,
+    /// Each field that limits the answer's tokens, in the order in which they count.
+    pub(crate) limits: [Option<Limit>; 2],
+    pub(crate) stream_options: Option<StreamOptions>,
+    pub(crate) messages: usize,
+    pub(crate) tools: bool,
+    pub(crate) images: bool,
+    pub(crate) json_schema: bool,
+}
+
+/// A field that limits the answer's tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct Limit {
+    pub(crate) tokens: u64,
+    pub(crate) at: Range<usize>,
+}
+
+/// The `stream_options` of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamOptions {
+    pub(crate) include_usage: bool,
+    /// The whole value.
+    pub(crate) at: Range<usize>,
+    /// The value of its `include_usage`.
+    pub(crate) include_usage_at: Option<Range<usize>>,
+    /// An object with something in it.
+    pub(crate) has_fields: bool,
+}
+
+/// What a field at the top of a request is to the index; each dialect has its own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Model,
+    Stream,
+    StreamOptions,
+    /// The limit that counts.
+    MaxTokens,
+    /// The limit that counts where there is none of the former.
+    MaxTokensLegacy,
+    Messages,
+    Tools,
+    /// How the answer should be formed.
+    Format,
+    Other,
+}
+
+impl Index {
+    /// How many tokens the answer may have, where the request says so.
+    pub(crate) fn max_tokens(&self) -> Option<u64> {
+        self.limits
+            .iter()
+            .flatten()
+            .next()
+            .map(|limit| limit.tokens)
+    }
+
+    pub(crate) fn read(dialect: Dialect, text: &str) -> Result<Self, InvalidRequest> {
+        let mut fault = None;
+        let read = Read {
+            dialect,
+            text,
+            fault: &mut fault,
+        };
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let index = read
+            .deserialize(&mut deserializer)
+            .and_then(|index| deserializer.end().map(|()| index));
+        match index {
+            Ok(index) => Ok(index),
+            Err(error) => Err(fault.unwrap_or_else(|| not_json(&error))),
+        }
+    }
+}
+
+pub(crate) fn not_json(error: &serde_json::Error) -> InvalidRequest {
+    let problem = error.to_string();
+    if problem.starts_with("recursion limit exceeded") {
+        return InvalidRequest::TooDeep;
+    }
+    InvalidRequest::Json { problem }
+}
+
+struct Read<'a> {
+    dialect: Dialect,
+    text: &'a str,
+    /// What is wrong, in better words than a deserializer's error has.
+    fault: &'a mut Option<InvalidRequest>,
+}
+
+impl<'de> DeserializeSeed<'de> for Read<'de> {
+    type Value = Index;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Index, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Read<'de> {
+    type Value = Index;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Index, A::Error> {
+        let mut index = Index::default();
+        let mut seen = [false; Field::Other as usize];
+        while let Some(Str(name)) = map.next_key()? {
+            let field = self.dialect.field(&name);
+            if let Some(seen) = seen.get_mut(field as usize)
+                && std::mem::replace(seen, true)
+            {
+                let field = name.into_owned();
+                *self.fault = Some(InvalidRequest::Repeated { field });
+                return Err(A::Error::custom("repeated"));
+            }
+            if let Err(fault) = self.field(&mut index, field, &name, &mut map)? {
+                *self.fault = Some(fault);
+                return Err(A::Error::custom("invalid"));
+            }
+        }
+        let missing = [(Field::Model, "model"), (Field::Messages, "messages")];
+        for (field, name) in missing {
+            if !seen[field as usize] {
+                *self.fault = Some(InvalidRequest::Missing { field: name });
+                return Err(A::Error::custom("missing"));
+            }
+        }
+        Ok(index)
+    }
+}
+
+impl<'de> Read<'de> {
+    /// Takes one field in. The outer error is one of syntax, the inner one of what it says.
+    fn field<A: MapAccess<'de>>(
+        &self,
+        index: &mut Index,
+        field: Field,
+        name: &str,
+        map: &mut A,
+    ) -> Result<Result<(), InvalidRequest>, A::Error> {
+        let mut images = false;
+        let images = &mut images;
+        match field {
+            Field::Messages => {
+                let Some(messages) =
+                    map.next_value_seed(Count(Skim::new(images, Place::Message)))?
+                else {
+                    return Ok(Err(InvalidRequest::of_field(name, "must be an array")));
+                };
+                index.messages = messages;
+                index.images = *images;
+                return Ok(Ok(()));
+            }
+            Field::Tools => {
+                let tools = map.next_value_seed(Count(Skim::new(images, Place::Other)))?;
+                index.tools |= tools.is_some_and(|tools| tools > 0);
+                return Ok(Ok(()));
+            }
+            Field::Other => return map.next_value_seed(Skim::new(images, Place::Other)).map(Ok),
+            Field::Model
+            | Field::Stream
+            | Field::StreamOptions
+            | Field::MaxTokens
+            | Field::MaxTokensLegacy
+            | Field::Format => {}
+        }
+        let value: &'de RawValue = map.next_value()?;
+        let at = range_of(value.get(), self.text);
+        let value = value.get();
+        Ok(match field {
+            Field::Model => typed(name, value, "must be a string").map(|Str(model)| {
+                index.model = model.into();
+                index.model_at = at;
+            }),
+            Field::Stream => typed(name, value, "must be true or false")
+                .map(|stream: Option<bool>| index.stream = stream.unwrap_or(false)),
+            Field::MaxTokens | Field::MaxTokensLegacy => {
+                let limit = typed(name, value, "must be a whole number");
+                limit.map(|tokens: Option<u64>| {
+                    let limit = tokens.map(|tokens| Limit { tokens, at });
+                    index.limits[usize::from(field == Field::MaxTokensLegacy)] = limit;
+                })
+            }
+            Field::StreamOptions => StreamOptions::read(name, value, at)
+                .map(|options| index.stream_options = Some(options)),
+            Field::Format => {
+                index.json_schema |= asks_for_schema(value);
+                Ok(())
+            }
+            Field::Messages | Field::Tools | Field::Other => Ok(()),
+        })
+    }
+}
+
+impl StreamOptions {
+    fn read(name: &str, value: &str, at: Range<usize>) -> Result<Self, InvalidRequest> {
+        let fields: Option<Fields<'_>> = typed(name, value, "must be an object")?;
+        let fields = fields.map_or_else(Vec::new, |Fields(fields)| fields);
+        let mut asked = fields.iter().filter(|(name, _)| name == "include_usage");
+        let include_usage = asked.next().map(|(_, value)| value.get());
+        if asked.next().is_some() {
+            let field = format!("{name}.include_usage");
+            return Err(InvalidRequest::Repeated { field });
+        }
+        Ok(Self {
+            include_usage: include_usage == Some("true"),
+            include_usage_at: include_usage.map(|include| {
+                let inner = range_of(include, value);
+                at.start + inner.start..at.start + inner.end
+            }),
+            has_fields: !fields.is_empty(),
+            at,
+        })
+    }
+}
+
+/// Reads one field's value.
+pub(crate) fn typed<'a, T: Deserialize<'a>>(
+    name: &str,
+    value: &'a str,
+    problem: &str,
+) -> Result<T, InvalidRequest> {
+    serde_json::from_str(value).map_err(|_| InvalidRequest::of_field(name, problem))
+}
+
+/// `response_format` of OpenAI, `output_config` of Anthropic.
+fn asks_for_schema(value: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Format<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Option<Str<'a>>,
+        format: Option<IgnoredAny>,
+    }
+    serde_json::from_str(value).is_ok_and(|format: Option<Format<'_>>| {
+        format.is_some_and(|format| {
+            format.format.is_some() || format.kind.is_some_and(|Str(kind)| kind == "json_schema")
+        })
+    })
+}

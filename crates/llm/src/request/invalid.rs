@@ -1,0 +1,131 @@
+use crate::Dialect;
+use std::{error, fmt};
+
+/// A request that can't be read, or can't be sent where it should go.
+///
+/// Each says which field it is and what to change. None of them holds anything of the
+/// conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InvalidRequest {
+    /// Not a JSON object.
+    Json {
+        /// Where, and what was expected there.
+        problem: String,
+    },
+    /// Objects and arrays stand more than 128 deep in each other.
+    TooDeep,
+    /// A field that must be there is not.
+    Missing {
+        /// Its name.
+        field: &'static str,
+    },
+    /// A field is there more than once, so that readers could disagree on what it says.
+    Repeated {
+        /// Its name.
+        field: String,
+    },
+    /// A field says something else than it can.
+    Field {
+        /// Its name, or path.
+        field: String,
+        /// What it should be.
+        problem: String,
+    },
+    /// The other dialect has no word for something that can't be left out.
+    CannotCross {
+        /// What.
+        what: Feature,
+        /// The dialect of the request.
+        from: Dialect,
+        /// The dialect of the place it should go to.
+        to: Dialect,
+    },
+}
+
+/// Something that a request asks for and that not every dialect can express.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Feature {
+    /// Tools, or turns that call them or answer their calls.
+    Tools,
+    /// Images, as a file or by address.
+    Images,
+    /// Documents and other files.
+    Documents,
+    /// Sound, in or out.
+    Audio,
+    /// An answer that follows a JSON schema.
+    JsonSchema,
+    /// More than one answer.
+    ManyAnswers,
+    /// A kind of content that is not known here.
+    UnknownContent,
+}
+
+impl Feature {
+    /// A stable lower-case name, for logs and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Images => "images",
+            Self::Documents => "documents",
+            Self::Audio => "audio",
+            Self::JsonSchema => "json_schema",
+            Self::ManyAnswers => "many_answers",
+            Self::UnknownContent => "unknown_content",
+        }
+    }
+}
+
+impl InvalidRequest {
+    /// The field to change, where it is one.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Missing { field } => Some(field),
+            Self::Repeated { field } | Self::Field { field, .. } => Some(field),
+            Self::Json { .. } | Self::TooDeep | Self::CannotCross { .. } => None,
+        }
+    }
+
+    /// Whether the request may do as it is in another place, one that speaks its dialect.
+    #[must_use]
+    pub const fn elsewhere(&self) -> bool {
+        matches!(self, Self::CannotCross { .. })
+    }
+
+    pub(crate) fn of_field(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Field {
+            field: field.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+impl fmt::Display for InvalidRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json { problem } => write!(f, "the body must be a JSON object: {problem}"),
+            Self::TooDeep => f.write_str("the body is nested too deeply: at most 128 levels"),
+            Self::Missing { field } => write!(f, "`{field}` is missing: add it"),
+            Self::Repeated { field } => write!(f, "`{field}` is there more than once: keep one"),
+            Self::Field { field, problem } => write!(f, "`{field}` {problem}"),
+            Self::CannotCross { what, from, to } => {
+                let what = match what {
+                    Feature::Tools => "tools",
+                    Feature::Images => "images",
+                    Feature::Documents => "documents",
+                    Feature::Audio => "audio",
+                    Feature::JsonSchema => "a JSON schema for the answer",
+                    Feature::ManyAnswers => "more than one answer (`n`)",
+                    Feature::UnknownContent => "content of this kind",
+                };
+                write!(f, "{what} can't be carried over from {from} to {to}")
+            }
+        }
+    }
+}
+
+impl error::Error for InvalidRequest {}

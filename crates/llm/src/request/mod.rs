@@ -1,0 +1,186 @@
+//! Requests as their callers wrote them, and how they are written for another place.
+
+mod builder;
+mod encode;
+mod fields;
+mod index;
+mod invalid;
+mod splice;
+mod target;
+#[cfg(test)]
+mod tests;
+
+use self::index::Index;
+pub use self::{
+    builder::ChatBuilder,
+    invalid::{Feature, InvalidRequest},
+    target::{Encoded, Target},
+};
+pub(crate) use self::{
+    fields::{Fields, Str},
+    index::{Field, not_json, typed},
+};
+use crate::Dialect;
+use buttress_core::{Call, Carry};
+use bytes::Bytes;
+use std::{fmt, str, sync::Arc};
+
+/// A request to a language model: its caller's JSON, in its caller's dialect, and a shallow index
+/// of what routing needs to know.
+///
+/// The JSON is read over once, to find the few fields of the index and to see that it is JSON at
+/// all; no tree of the conversation is built. To a place of the same dialect the request goes
+/// with only the fields changed that have to be (see [`encode`](Self::encode)), so that what is
+/// not known here survives.
+///
+/// Clones share the bytes and the index. A request carries its [`Call`].
+///
+/// ```
+/// use buttress_llm::{Dialect, LlmRequest};
+///
+/// let body = r#"{"model": "claude-sonnet-4-5", "max_tokens": 100, "stream": true,
+///     "messages": [{"role": "user", "content": "Hi"}]}"#;
+/// let request = LlmRequest::parse(Dialect::AnthropicMessages, body.into())?;
+/// assert_eq!(request.model(), "claude-sonnet-4-5");
+/// assert_eq!(request.max_tokens(), Some(100));
+/// assert!(request.streams());
+/// # Ok::<_, buttress_llm::InvalidRequest>(())
+/// ```
+#[derive(Clone)]
+pub struct LlmRequest {
+    dialect: Dialect,
+    body: Bytes,
+    index: Arc<Index>,
+    call: Option<Call>,
+}
+
+impl LlmRequest {
+    /// Reads a request.
+    ///
+    /// Fields that are not known here are let through, and so is whatever is inside of messages
+    /// and tools, as long as it is JSON: what is wrong there is for the provider to say.
+    ///
+    /// # Errors
+    /// The body is not a JSON object, is nested more than 128 deep, lacks `model` or `messages`,
+    /// has one of the fields of the index twice, or one that says something it can't.
+    pub fn parse(dialect: Dialect, body: Bytes) -> Result<Self, InvalidRequest> {
+        let text = str::from_utf8(&body).map_err(|error| InvalidRequest::Json {
+            problem: format!("not UTF-8 at byte {}", error.valid_up_to()),
+        })?;
+        let index = Arc::new(Index::read(dialect, text)?);
+        Ok(Self {
+            dialect,
+            body,
+            index,
+            call: None,
+        })
+    }
+
+    /// Begins a request in the form of OpenAI chat completions.
+    #[must_use]
+    pub fn chat(model: impl Into<String>) -> ChatBuilder {
+        ChatBuilder::new(model.into())
+    }
+
+    /// The dialect in which it is written.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The JSON, as its caller wrote it.
+    #[must_use]
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The model that is asked for.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.index.model
+    }
+
+    /// Whether the answer should be a stream.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        self.index.stream
+    }
+
+    /// The most tokens that the answer may have, if the request says so. Of OpenAI's two fields
+    /// for it, `max_completion_tokens` counts where both are there.
+    #[must_use]
+    pub fn max_tokens(&self) -> Option<u64> {
+        self.index.max_tokens()
+    }
+
+    /// How many messages the conversation has; a system prompt counts where it is one of them.
+    #[must_use]
+    pub fn message_count(&self) -> usize {
+        self.index.messages
+    }
+
+    /// Whether it offers tools.
+    #[must_use]
+    pub fn wants_tools(&self) -> bool {
+        self.index.tools
+    }
+
+    /// Whether there are images in the conversation.
+    #[must_use]
+    pub fn wants_images(&self) -> bool {
+        self.index.images
+    }
+
+    /// Whether the answer has to follow a JSON schema.
+    #[must_use]
+    pub fn wants_json_schema(&self) -> bool {
+        self.index.json_schema
+    }
+
+    /// Whether the caller gets to see the usage of a stream: OpenAI's clients have to ask.
+    #[must_use]
+    pub fn includes_usage(&self) -> bool {
+        match self.dialect {
+            Dialect::OpenAiChat => {
+                let options = self.index.stream_options.as_ref();
+                options.is_some_and(|options| options.include_usage)
+            }
+            Dialect::AnthropicMessages => true,
+        }
+    }
+
+    /// About how many tokens the request is: a token for every four bytes of its JSON, field
+    /// names and all.
+    ///
+    /// That is OpenAI's rule of thumb for English. It is too low for scripts of three bytes a
+    /// character and far too high for images sent along: good for passing over a route whose
+    /// window is clearly too small, not for billing.
+    #[must_use]
+    pub fn estimated_tokens(&self) -> u64 {
+        self.body.len().div_ceil(4) as u64
+    }
+}
+
+impl Carry for LlmRequest {
+    fn call(&self) -> Option<&Call> {
+        self.call.as_ref()
+    }
+
+    fn set_call(&mut self, call: Call) {
+        self.call = Some(call);
+    }
+}
+
+/// Without the conversation.
+impl fmt::Debug for LlmRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LlmRequest")
+            .field("dialect", &self.dialect)
+            .field("model", &self.index.model)
+            .field("stream", &self.index.stream)
+            .field("max_tokens", &self.max_tokens())
+            .field("messages", &self.index.messages)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}

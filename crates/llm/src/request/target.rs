@@ -1,0 +1,115 @@
+use crate::Dialect;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// The place that a request is written for: what it speaks, and what to change on the way.
+///
+/// ```
+/// use buttress_llm::{Dialect, LlmRequest, Target};
+///
+/// let body = r#"{"model": "fast", "my_field": 1, "messages": [], "max_tokens": 9000}"#;
+/// let request = LlmRequest::parse(Dialect::OpenAiChat, body.into())?;
+///
+/// let target = Target::new(Dialect::OpenAiChat).model("gpt-5").max_output_tokens(4000);
+/// let encoded = request.encode(&target)?;
+/// let changed = r#"{"model": "gpt-5", "my_field": 1, "messages": [], "max_tokens": 4000}"#;
+/// assert_eq!(encoded.body, changed);
+/// assert_eq!(encoded.notes, ["clamped max_tokens"]);
+/// # Ok::<_, buttress_llm::InvalidRequest>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub(crate) dialect: Dialect,
+    pub(crate) model: Option<Arc<str>>,
+    pub(crate) max_output_tokens: Option<u64>,
+    pub(crate) default_max_tokens: u64,
+    pub(crate) legacy_max_tokens: bool,
+    pub(crate) include_usage: bool,
+}
+
+impl Target {
+    /// The default for [`default_max_tokens`](Self::default_max_tokens).
+    pub const DEFAULT_MAX_TOKENS: u64 = 4096;
+
+    /// A place that speaks this dialect and gets the request otherwise unchanged.
+    #[must_use]
+    pub const fn new(dialect: Dialect) -> Self {
+        Self {
+            dialect,
+            model: None,
+            max_output_tokens: None,
+            default_max_tokens: Self::DEFAULT_MAX_TOKENS,
+            legacy_max_tokens: false,
+            include_usage: false,
+        }
+    }
+
+    /// Sets the model to ask for in place of the one that the request names [unchanged].
+    #[must_use]
+    pub fn model(mut self, model: impl Into<Arc<str>>) -> Self {
+        self.model = Some(model.into());
+        self
+    }
+
+    /// Sets the most tokens that an answer may have [no limit]. A request that asks for more, or
+    /// does not say, asks for this many.
+    #[must_use]
+    pub const fn max_output_tokens(mut self, tokens: u64) -> Self {
+        self.max_output_tokens = Some(tokens);
+        self
+    }
+
+    /// Sets how many tokens to ask for where a dialect demands a number and the request has none
+    /// [[`DEFAULT_MAX_TOKENS`](Self::DEFAULT_MAX_TOKENS)]. Anthropic does.
+    #[must_use]
+    pub const fn default_max_tokens(mut self, tokens: u64) -> Self {
+        self.default_max_tokens = tokens;
+        self
+    }
+
+    /// Sets whether an OpenAI-compatible server knows only `max_tokens` and not
+    /// `max_completion_tokens` [no]. OpenAI's own newer models refuse the former; vLLM, Mistral
+    /// and others may refuse the latter.
+    #[must_use]
+    pub const fn legacy_max_tokens(mut self, legacy: bool) -> Self {
+        self.legacy_max_tokens = legacy;
+        self
+    }
+
+    /// Sets whether to ask for the usage of streams, which OpenAI only tells when asked [no].
+    /// A caller that has not asked for it should not be shown it:
+    /// [`Encoded::hide_usage`] says so.
+    #[must_use]
+    pub const fn include_usage(mut self, include: bool) -> Self {
+        self.include_usage = include;
+        self
+    }
+
+    /// The dialect that is spoken there.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The tokens to ask for, of as many as the request asks for.
+    pub(crate) fn clamp(&self, asked: Option<u64>) -> Option<u64> {
+        match (asked, self.max_output_tokens) {
+            (Some(asked), Some(most)) => Some(asked.min(most)),
+            (asked, most) => asked.or(most),
+        }
+    }
+}
+
+/// A request as it goes out.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Encoded {
+    /// The JSON to send.
+    pub body: Bytes,
+    /// What could not be carried over or had to be changed, in stable words. Never anything of
+    /// the conversation.
+    pub notes: Vec<&'static str>,
+    /// The stream's usage was asked for on this side's own account: the caller, who did not ask,
+    /// should not see it.
+    pub hide_usage: bool,
+}

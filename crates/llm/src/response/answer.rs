@@ -1,0 +1,82 @@
+use super::{EventStream, Usage};
+use crate::Dialect;
+use bytes::Bytes;
+use http::HeaderMap;
+use std::sync::Arc;
+
+/// The answer to an LLM request, in the dialect of the request.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct LlmResponse {
+    /// The dialect in which it is written.
+    pub dialect: Dialect,
+    /// The model that was asked, as its provider calls it.
+    pub model: Arc<str>,
+    /// The route that gave it, where there was a choice.
+    pub route: Option<Arc<str>>,
+    /// The tokens that a whole answer was counted as; a stream tells at its end, see
+    /// [`StreamEvent::usage`](crate::StreamEvent::usage).
+    pub usage: Usage,
+    /// Of the provider's headers those that are worth passing on, such as its id of the call.
+    pub headers: HeaderMap,
+    /// What was answered.
+    pub body: AnswerBody,
+}
+
+/// What was answered.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AnswerBody {
+    /// A whole answer.
+    Json(Bytes),
+    /// A stream, whose first content is there.
+    Stream(EventStream),
+}
+
+impl LlmResponse {
+    /// An answer in this dialect, by this model.
+    #[must_use]
+    pub fn new(dialect: Dialect, model: Arc<str>, body: AnswerBody) -> Self {
+        Self {
+            dialect,
+            model,
+            route: None,
+            usage: Usage::default(),
+            headers: HeaderMap::new(),
+            body,
+        }
+    }
+
+    /// Sets the route that gave it.
+    #[must_use]
+    pub fn route(mut self, route: Arc<str>) -> Self {
+        self.route = Some(route);
+        self
+    }
+
+    /// Sets the tokens that it was counted as.
+    #[must_use]
+    pub const fn usage(mut self, usage: Usage) -> Self {
+        self.usage = usage;
+        self
+    }
+
+    /// Sets the headers to pass on.
+    #[must_use]
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = headers;
+        self
+    }
+}
+
+impl From<Bytes> for AnswerBody {
+    fn from(json: Bytes) -> Self {
+        Self::Json(json)
+    }
+}
+
+impl From<EventStream> for AnswerBody {
+    fn from(stream: EventStream) -> Self {
+        Self::Stream(stream)
+    }
+}

@@ -1,0 +1,126 @@
+use crate::{LlmError, Usage, stream::Text};
+use buttress_core::{AsFailure, Failure, Witness};
+use bytes::Bytes;
+use futures_core::Stream;
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+/// The events of a streamed answer, ready to be sent to its caller.
+///
+/// After an error nothing comes. The witnesses of those who keep score (see
+/// [`AtStreamEnd`](crate::AtStreamEnd)) hear how the stream ended: well when it gave its
+/// [last](StreamEvent::is_last) event or ended without an error, else of the failure.
+///
+/// # Cancellation
+/// A stream that is dropped before its end drops its witnesses untold, and what it reads from.
+pub struct EventStream {
+    /// Nothing when the stream has ended.
+    inner: Option<BoxStream>,
+    witnesses: Vec<BoxWitness>,
+}
+
+type BoxStream = Pin<Box<dyn Stream<Item = Result<StreamEvent, LlmError>> + Send>>;
+type BoxWitness = Box<dyn FnOnce(Result<(), Failure>) + Send>;
+
+/// One piece of a streamed answer.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct StreamEvent {
+    /// What to send, in the caller's dialect: one or several whole events.
+    pub frame: Bytes,
+    /// Whether there is content in it, see [`StreamItem::is_content`](crate::StreamItem::is_content).
+    pub content: bool,
+    /// The text in it.
+    pub text: Option<Text>,
+    /// What the answer was counted as so far, where this event tells.
+    pub usage: Option<Usage>,
+    pub(crate) last: bool,
+}
+
+impl EventStream {
+    /// The events that this stream gives.
+    #[must_use]
+    pub fn new<S>(inner: S) -> Self
+    where
+        S: Stream<Item = Result<StreamEvent, LlmError>> + Send + 'static,
+    {
+        Self {
+            inner: Some(Box::pin(inner)),
+            witnesses: Vec::new(),
+        }
+    }
+
+    /// Tells this witness how the stream ends.
+    pub fn watch<W: Witness>(&mut self, witness: W) {
+        self.witnesses
+            .push(Box::new(|outcome| witness.settled(outcome)));
+    }
+
+    fn settle(&mut self, outcome: Result<(), Failure>) {
+        for witness in self.witnesses.drain(..) {
+            witness(outcome);
+        }
+    }
+}
+
+impl Stream for EventStream {
+    type Item = Result<StreamEvent, LlmError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(inner) = &mut self.inner else {
+            return Poll::Ready(None);
+        };
+        let next = ready!(inner.as_mut().poll_next(cx));
+        match &next {
+            Some(Ok(event)) if event.last => self.settle(Ok(())),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                // The connection goes before anyone hears of it.
+                self.inner = None;
+                self.settle(Err(error.as_failure()));
+            }
+            None => {
+                self.inner = None;
+                self.settle(Ok(()));
+            }
+        }
+        Poll::Ready(next)
+    }
+}
+
+impl StreamEvent {
+    /// These bytes, without content.
+    #[must_use]
+    pub fn new(frame: Bytes) -> Self {
+        Self {
+            frame,
+            ..Self::default()
+        }
+    }
+
+    /// Says that the answer is complete with this event: whoever reads no further has missed
+    /// nothing.
+    #[must_use]
+    pub const fn last(mut self) -> Self {
+        self.last = true;
+        self
+    }
+
+    /// Whether the answer is complete with this event.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        self.last
+    }
+}
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream")
+            .field("ended", &self.inner.is_none())
+            .field("witnesses", &self.witnesses.len())
+            .finish_non_exhaustive()
+    }
+}

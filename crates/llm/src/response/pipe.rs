@@ -1,0 +1,180 @@
+use super::StreamEvent;
+use crate::{
+    Dialect, LlmError, Provider, StreamReader, StreamTranslator, Summary, TransportError,
+    stream::{Delta, Part, StreamItem},
+};
+use bytes::Bytes;
+
+/// From the bytes of a provider's stream to the events for its caller: read, judged, and
+/// translated where the two speak different dialects.
+///
+/// It has no clock and no socket: whoever has them pushes the bytes, takes the events out, and
+/// says when the bytes have ended.
+///
+/// ```
+/// use buttress_llm::{Dialect, EventPipe, LlmError};
+///
+/// let mut pipe = EventPipe::new(Dialect::AnthropicMessages, Dialect::OpenAiChat);
+/// pipe.push("data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"Hi\"}}\n\n".into());
+/// let event = pipe.next_event().expect("an event").expect("a good one");
+/// assert!(event.content);
+/// assert_eq!(event.text.as_deref(), Some("Hi"));
+///
+/// pipe.close(None);
+/// let Some(Err(LlmError::Truncated(error))) = pipe.next_event() else { panic!() };
+/// assert_eq!(error.emitted, 2);
+/// ```
+#[derive(Debug)]
+pub struct EventPipe {
+    reader: StreamReader,
+    translator: Option<StreamTranslator>,
+    hide_usage: bool,
+    /// The bytes have ended, with a failure of the connection or without.
+    closed: Option<Option<TransportError>>,
+    /// The end has been told.
+    over: bool,
+}
+
+impl EventPipe {
+    /// From a provider that speaks the one dialect to a caller that speaks the other.
+    #[must_use]
+    pub fn new(from: Dialect, to: Dialect) -> Self {
+        Self {
+            reader: StreamReader::new(from),
+            translator: (from != to).then(|| StreamTranslator::new(to)),
+            hide_usage: false,
+            closed: None,
+            over: false,
+        }
+    }
+
+    /// Sets who is answering, which helps to judge an error [whose dialect it is].
+    #[must_use]
+    pub fn provider(mut self, provider: Provider) -> Self {
+        self.reader = self.reader.provider(provider);
+        self
+    }
+
+    /// Sets how large one event may be, in bytes [1 MiB].
+    #[must_use]
+    pub fn max_event(mut self, bytes: usize) -> Self {
+        self.reader = self.reader.max_event(bytes);
+        self
+    }
+
+    /// Sets how much of the answer the [`summary`](Self::summary) keeps, in bytes [0].
+    #[must_use]
+    pub fn keep(mut self, bytes: usize) -> Self {
+        self.reader = self.reader.keep(bytes);
+        self
+    }
+
+    /// Sets whether the caller wants to see the usage, where its dialect leaves it the choice:
+    /// what [`LlmRequest::includes_usage`](crate::LlmRequest::includes_usage) says. Without
+    /// translation, what comes is passed on unless it is to be [hidden](Self::hide_usage).
+    #[must_use]
+    pub fn include_usage(mut self, include: bool) -> Self {
+        self.translator = self.translator.map(|it| it.include_usage(include));
+        self
+    }
+
+    /// Sets whether to leave out the chunk with the usage, where it was asked for without the
+    /// caller's knowledge: what [`Encoded::hide_usage`](crate::Encoded::hide_usage) says [no].
+    #[must_use]
+    pub const fn hide_usage(mut self, hide: bool) -> Self {
+        self.hide_usage = hide;
+        self
+    }
+
+    /// Adds the next piece of the stream. Take out all its events before the next one.
+    pub fn push(&mut self, piece: Bytes) {
+        self.reader.push(piece);
+    }
+
+    /// Says that the bytes have ended: as if all had been said, or because the connection failed.
+    /// The end of the answer is still to be taken out.
+    pub fn close(&mut self, error: Option<TransportError>) {
+        self.reader.close();
+        self.closed.get_or_insert(error);
+    }
+
+    /// What comes next: an event, an error, or nothing until more is pushed. When the pipe
+    /// [is over](Self::is_over) nothing comes any more.
+    ///
+    /// # Errors
+    /// The provider told of a failure, or the stream ended before the answer did. It is the last
+    /// thing that comes.
+    pub fn next_event(&mut self) -> Option<Result<StreamEvent, LlmError>> {
+        while !self.over {
+            let Some(item) = self.reader.next_item() else {
+                return self.end();
+            };
+            if let Part::Error(error) = item.part {
+                self.over = true;
+                return Some(Err(error.error));
+            }
+            let event = self.event(item);
+            self.over = event.last;
+            if !event.frame.is_empty() {
+                return Some(Ok(event));
+            }
+        }
+        None
+    }
+
+    /// Whether all has been told.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// What is known of the answer so far, and how it ended if it has.
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        self.reader.summary()
+    }
+
+    fn event(&mut self, item: StreamItem) -> StreamEvent {
+        let frame = match &mut self.translator {
+            Some(translator) => translator.write(&item),
+            None if self.hide_usage && is_usage_only(&item) => Bytes::new(),
+            None => item.raw.clone(),
+        };
+        let content = item.is_content();
+        let last = matches!(item.part, Part::Done) && self.summary().is_complete();
+        let (text, usage) = match item.part {
+            Part::Delta(Delta { text, usage, .. }) => (text, usage),
+            _ => (None, None),
+        };
+        StreamEvent {
+            frame,
+            content,
+            text,
+            usage,
+            last,
+        }
+    }
+
+    /// How the answer ended, if it has.
+    fn end(&mut self) -> Option<Result<StreamEvent, LlmError>> {
+        if !self.reader.is_over() && self.closed.is_none() {
+            return None;
+        }
+        self.over = true;
+        if let Some(truncated) = self.reader.truncated() {
+            let error = match self.closed.flatten() {
+                Some(error) => truncated.transport(error),
+                None => truncated,
+            };
+            return Some(Err(error.into()));
+        }
+        let translator = self.translator.as_mut()?;
+        let frame = translator.end(self.reader.summary());
+        (!frame.is_empty()).then(|| Ok(StreamEvent::new(frame).last()))
+    }
+}
+
+/// OpenAI's chunk with the usage and nothing else.
+const fn is_usage_only(item: &StreamItem) -> bool {
+    matches!(&item.part, Part::Delta(delta) if delta.bare && delta.usage.is_some())
+}

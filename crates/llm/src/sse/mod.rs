@@ -1,0 +1,11 @@
+//! Server-sent events, read from bytes in whatever pieces they come.
+
+mod decoder;
+mod frame;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    decoder::{Decoder, EventTooLarge},
+    frame::{Event, Frame},
+};

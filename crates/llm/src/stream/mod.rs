@@ -1,0 +1,21 @@
+//! Streamed answers: read for what they say and how they end, and written in another dialect.
+
+mod part;
+mod reader;
+mod summary;
+#[cfg(test)]
+mod tests;
+mod text;
+mod translate;
+
+pub use self::{
+    part::{Delta, Part, Start, StreamError, StreamItem, ToolDelta},
+    reader::StreamReader,
+    summary::{End, Summary, ToolCallSeen},
+    text::Text,
+    translate::StreamTranslator,
+};
+pub(crate) use self::{
+    reader::Reading,
+    text::{Lax, json},
+};

@@ -1,0 +1,192 @@
+use super::{End, Part, StreamError, StreamItem, Summary};
+use crate::{
+    Dialect, LlmError, Provider, Truncated,
+    sse::{Decoder, Frame},
+};
+use bytes::Bytes;
+
+/// Reads the stream of an answer: what each frame says, and in the end how it ended.
+///
+/// It is pushed the bytes in whatever pieces they come. A frame's bytes are handed on as they
+/// were, so that a caller of the same dialect gets exactly what the provider sent; of an event
+/// only the few fields that are needed are read.
+///
+/// ```
+/// use buttress_llm::{Dialect, End, StreamReader};
+///
+/// let mut reader = StreamReader::new(Dialect::OpenAiChat);
+/// reader.push("data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\ndata: {\"cho".into());
+/// let item = reader.next_item().expect("a whole frame");
+/// assert!(item.is_content());
+/// assert!(reader.next_item().is_none());
+///
+/// // The connection is closed here: that is no end of an answer.
+/// reader.close();
+/// assert!(reader.next_item().is_none());
+/// assert_eq!(reader.summary().end(), End::Truncated);
+/// assert!(reader.summary().outcome().is_err());
+/// ```
+#[derive(Debug)]
+pub struct StreamReader {
+    decoder: Decoder,
+    dialect: Dialect,
+    reading: Reading,
+    summary: Summary,
+    /// The marker at the end was read, or nothing more can be.
+    over: bool,
+}
+
+/// What a dialect has to remember from one event to the next.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) provider: Provider,
+    /// How much content came before, in bytes.
+    pub(crate) emitted: u64,
+    /// The start was told.
+    pub(crate) started: bool,
+    /// The model is refusing.
+    pub(crate) refused: bool,
+    /// Of several answers in one stream, those that began and those that finished, bit by bit.
+    pub(crate) choices: u64,
+    pub(crate) finished: u64,
+    /// Which blocks of the answer are calls of tools, in their order.
+    pub(crate) tool_blocks: Vec<u32>,
+}
+
+impl StreamReader {
+    /// A reader at the start of an answer in this dialect.
+    #[must_use]
+    pub fn new(dialect: Dialect) -> Self {
+        Self {
+            decoder: Decoder::new(),
+            dialect,
+            reading: Reading {
+                provider: dialect.usual_provider(),
+                emitted: 0,
+                started: false,
+                refused: false,
+                choices: 0,
+                finished: 0,
+                tool_blocks: Vec::new(),
+            },
+            summary: Summary::default(),
+            over: false,
+        }
+    }
+
+    /// Sets who is answering, which helps to judge an error [whose dialect it is].
+    #[must_use]
+    pub const fn provider(mut self, provider: Provider) -> Self {
+        self.reading.provider = provider;
+        self
+    }
+
+    /// Sets how large one event may be, in bytes [1 MiB]. A larger one ends the stream as a
+    /// failure of the provider.
+    #[must_use]
+    pub fn max_event(mut self, bytes: usize) -> Self {
+        self.decoder = self.decoder.max_event(bytes);
+        self
+    }
+
+    /// Sets how much of the answer the [`Summary`] keeps, in bytes of all its texts together
+    /// [0]. Nothing but its length is kept of the rest. Whether the arguments of tool calls are
+    /// JSON is seen only of what is kept.
+    #[must_use]
+    pub const fn keep(mut self, bytes: usize) -> Self {
+        self.summary.room = bytes;
+        self
+    }
+
+    /// Adds the next piece of the stream. Take out all its items before the next one.
+    pub fn push(&mut self, piece: Bytes) {
+        if !self.over {
+            self.decoder.push(piece);
+        }
+    }
+
+    /// Says that the stream has ended. There may be a last item to take out.
+    pub fn close(&mut self) {
+        self.decoder.end();
+    }
+
+    /// What the stream says next, if all of it is there.
+    pub fn next_item(&mut self) -> Option<StreamItem> {
+        if self.over {
+            return None;
+        }
+        let item = match self.decoder.next_frame()? {
+            Ok(Frame::Comment(raw)) => StreamItem {
+                raw,
+                part: Part::Comment,
+            },
+            Ok(Frame::Event(event)) => StreamItem {
+                part: self.dialect.read_event(&mut self.reading, &event),
+                raw: event.raw,
+            },
+            // What is larger than anything that makes sense is not read to its end.
+            Err(_) => {
+                self.over = true;
+                StreamItem {
+                    raw: Bytes::new(),
+                    part: Part::Error(self.reading.broken()),
+                }
+            }
+        };
+        self.over |= matches!(item.part, Part::Done);
+        self.summary.add(&item.part, self.reading.unfinished());
+        self.reading.emitted = self.summary.content_bytes();
+        Some(item)
+    }
+
+    /// What is known of the answer so far, and how it ended if it has.
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Why there is no whole answer, given that the stream has ended; `None` when there is, and
+    /// when the stream told of a failure itself.
+    #[must_use]
+    pub fn truncated(&self) -> Option<Truncated> {
+        match self.summary.end() {
+            End::Truncated | End::Empty => Some(Truncated::new(self.summary.content_bytes())),
+            End::Complete | End::Failed => None,
+        }
+    }
+
+    /// The dialect that is read.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Whether the marker at the end was read, or nothing more can be.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.over
+    }
+}
+
+impl Reading {
+    /// Whether an answer that began has not finished.
+    const fn unfinished(&self) -> bool {
+        self.choices & !self.finished != 0
+    }
+
+    /// The provider says that it failed, in this event.
+    pub(crate) fn error(&self, event: &[u8]) -> StreamError {
+        StreamError {
+            error: LlmError::in_stream(self.provider, event, self.emitted > 0),
+            finish: None,
+        }
+    }
+
+    /// The bytes are not what they should be: no better than a stream that broke off.
+    pub(crate) fn broken(&self) -> StreamError {
+        StreamError {
+            error: Truncated::new(self.emitted).into(),
+            finish: None,
+        }
+    }
+}
