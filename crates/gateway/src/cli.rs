@@ -1,0 +1,250 @@
+//! The command line.
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// Error recovery for LLM calls, in front of any client that speaks to OpenAI or Anthropic.
+///
+/// Calls that fail are retried, wait for their limits, or go to another route, within one budget
+/// of time and calls. Point a client's base URL at it, and change nothing else.
+#[derive(Debug, Parser)]
+#[command(name = "buttress", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    serve: ServeArgs,
+
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  buttress                       Serve: from ./buttress.toml, or with the keys in the environment,
+                                 or, with neither, from a sandbox whose providers fail on purpose
+  OPENAI_API_KEY=… ANTHROPIC_API_KEY=… buttress
+                                 Serve with these two providers, each standing in for the other
+  buttress serve --config prod.toml --listen 0.0.0.0:8080
+  buttress check prod.toml       Say what is wrong with a file, and what it amounts to
+  curl -i … | buttress explain   Say what a failing answer means, and what would be done
+
+Environment:
+  BUTTRESS_CONFIG      The file to read, where --config is not given
+  BUTTRESS_CLIENT_KEY  The key that callers have to present, if it is set
+  BUTTRESS_LOG         What --log takes
+  X_API_KEY            The keys of the providers: OPENAI_API_KEY, ANTHROPIC_API_KEY, …
+  X_BASE_URL, X_MODEL  Without a file: where to find them, and the model to stand in with";
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+#[non_exhaustive]
+pub enum Command {
+    /// Serve callers. The default.
+    ///
+    /// Ends with 0 after it was told to stop, and with 1 when it can't start.
+    Serve(ServeArgs),
+    /// Check a configuration, and show what it amounts to.
+    ///
+    /// A key that is not in the environment is a warning here: a file may be checked on another
+    /// machine than the one that has the keys. To serve, it is an error.
+    ///
+    /// Ends with 0 when the configuration can be used, with 1 when it has errors (or warnings,
+    /// with --strict), with 2 when the command line is wrong.
+    Check(CheckArgs),
+    /// Explain failing answers: what each means, and what would be done.
+    Explain(ExplainArgs),
+}
+
+/// How to serve.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServeArgs {
+    /// The configuration [default: $BUTTRESS_CONFIG, or ./buttress.toml if it is there]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The address to listen on, instead of the one that is configured [default: 127.0.0.1:8080]
+    #[arg(short, long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+
+    /// Serve the sandbox, even if there is a file or a key
+    #[arg(long, conflicts_with = "config")]
+    pub sandbox: bool,
+}
+
+/// What to check.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckArgs {
+    /// The configuration [default: what `serve` would read]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// End with 1 when there are warnings, too
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Print one JSON object: {ok, origin, diagnostics, routes, models}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to explain.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExplainArgs {
+    /// The answers: what `curl -i` printed, or JSON lines; `-` is the standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+
+    /// Print one JSON object per answer
+    #[arg(long)]
+    pub json: bool,
+
+    /// Say only how long the answer asks to wait
+    #[arg(long, conflicts_with = "stream")]
+    pub delays: bool,
+
+    /// Read the answer as a stream of events
+    #[arg(long)]
+    pub stream: bool,
+
+    /// The API that the answer is of, such as openai.chat or anthropic.messages
+    #[arg(long, value_name = "NAME")]
+    pub api: Option<String>,
+
+    /// The provider that gave the answer, where the answer does not say it
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
+}
+
+/// What to tell about oneself, on the standard error.
+#[derive(Args, Clone, Debug)]
+#[non_exhaustive]
+pub struct LogArgs {
+    /// What to log: error, warn, info, debug, trace, or filters such as info,hyper=debug
+    #[arg(long = "log", global = true, value_name = "FILTER")]
+    #[arg(env = "BUTTRESS_LOG", hide_env = true, default_value = "info")]
+    pub filter: String,
+
+    /// How to log it
+    #[arg(
+        long = "log-format",
+        global = true,
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: LogFormat,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Reads the command line.
+///
+/// # Errors
+///
+/// What is wrong with it, or the help or version that was asked for: `exit` on it prints it, and
+/// ends the program with 2, or with 0.
+pub fn parse<I, T>(args: I) -> Result<(Command, LogArgs), clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<std::ffi::OsString> + Clone,
+{
+    let Cli {
+        command,
+        serve,
+        log,
+    } = Cli::try_parse_from(args)?;
+    let alone = serve == ServeArgs::default();
+    match command {
+        None => Ok((Command::Serve(serve), log)),
+        Some(command) if alone => Ok((command, log)),
+        // Otherwise they would be accepted, and do nothing.
+        Some(_) => Err(Cli::command().error(
+            ErrorKind::ArgumentConflict,
+            "the options of `serve` stand behind its name, or alone",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<(Command, LogArgs), clap::Error> {
+        super::parse(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serving_is_the_default() {
+        for line in [
+            "buttress --listen 127.0.0.1:0 --config a.toml",
+            "buttress serve --listen 127.0.0.1:0 -c a.toml",
+        ] {
+            let (command, log) = parse(line).unwrap();
+            let Command::Serve(args) = command else {
+                panic!("{line}: {command:?}");
+            };
+            assert_eq!(args.config, Some("a.toml".into()));
+            assert_eq!(args.listen, Some(([127, 0, 0, 1], 0).into()));
+            assert_eq!((log.filter.as_str(), log.format), ("info", LogFormat::Text));
+        }
+    }
+
+    #[test]
+    fn logging_can_be_set_on_either_side() {
+        for line in [
+            "buttress --log debug --log-format json check a.toml",
+            "buttress check --log debug --log-format json a.toml",
+        ] {
+            let (command, log) = parse(line).unwrap();
+            assert!(matches!(command, Command::Check(args) if args.file == Some("a.toml".into())));
+            assert_eq!(
+                (log.filter.as_str(), log.format),
+                ("debug", LogFormat::Json)
+            );
+        }
+    }
+
+    #[test]
+    fn answers_come_from_the_standard_input() {
+        let (command, _) = parse("buttress explain --delays --json").unwrap();
+        let Command::Explain(args) = command else {
+            panic!("{command:?}");
+        };
+        assert_eq!(args.file, PathBuf::from("-"));
+        assert!(args.delays && args.json && !args.stream);
+    }
+
+    #[test]
+    fn options_that_would_do_nothing_are_refused() {
+        for line in [
+            "buttress --listen 127.0.0.1:0 check",
+            "buttress serve --sandbox --config a.toml",
+            "buttress explain --delays --stream",
+            "buttress serve --listen 8080",
+            "buttress nothing",
+        ] {
+            assert_eq!(
+                parse(line).map(|_| ()).unwrap_err().exit_code(),
+                2,
+                "{line}"
+            );
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! What each field alone does not show: whether they make sense together.
+
+use super::{
+    Chain, Config, Diagnostic, Options, Provider, Route, Severity, notes::Notes, path::named,
+    provider, settings, units, value::quoted,
+};
+use buttress_llm::Dialect;
+use http::Uri;
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
+
+/// Notes what makes no sense. What is merely doubtful is kept back while there are errors, some
+/// of which would be its cause.
+pub(super) fn run(config: &Config, options: &Options<'_>, notes: &mut Notes) {
+    names(config, notes);
+    for (index, route) in config.routes.iter().enumerate() {
+        let path = format!("routes[{index}]");
+        settings::check(&route.retry, &path, notes);
+        settings::check(&route.breaker, &path, notes);
+        settings::check(&route.gate, &path, notes);
+        settings::check(&route.timeout, &path, notes);
+        window(route, &path, notes);
+    }
+    keys(config, options, notes);
+    if !notes.has_errors() {
+        doubts(config, notes);
+    }
+}
+
+fn doubts(config: &Config, notes: &mut Notes) {
+    listen(config, notes);
+    deadline(config, notes);
+    for chain in &config.chains {
+        calls(config, chain, notes);
+        one_key(config, chain, notes);
+    }
+    for (index, route) in config.routes.iter().enumerate() {
+        let served = config
+            .chains
+            .iter()
+            .any(|chain| chain.routes.contains(&index));
+        if !served {
+            let found = Diagnostic::warning(format!("routes[{index}]"), "serves no model");
+            note(notes, found.help("name it in [models], or remove it"), &[]);
+        }
+        address(route, index, notes);
+    }
+}
+
+/// Adds what was found at its field, or where that is left to its default, at another one.
+fn note(notes: &mut Notes, found: Diagnostic, instead: &[&str]) {
+    let place = notes.place(&found.path);
+    let place = place.or_else(|| instead.iter().find_map(|path| notes.place(path)));
+    notes.push(found.at(place));
+}
+
+/// Each route has a name of its own, that can be sent in a header.
+fn names(config: &Config, notes: &mut Notes) {
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    for (index, route) in config.routes.iter().enumerate() {
+        let path = format!("routes[{index}].name");
+        let table = format!("routes[{index}]");
+        let model = format!("routes[{index}].model");
+        let visible = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+        if !route.name.bytes().all(visible) || route.name.trim() != &*route.name {
+            let message = format!("{} can't be sent in a header", quoted(&route.name));
+            let found = Diagnostic::error(&path, message);
+            let found = found.help("name the route in visible ASCII");
+            note(notes, found, &[&model, &table]);
+        }
+        let Some(other) = first.get(&*route.name) else {
+            first.insert(&route.name, index);
+            continue;
+        };
+        let message = format!("there are two routes {}", quoted(&route.name));
+        let names = [format!("routes[{other}].name"), format!("routes[{other}]")];
+        let other = names.iter().find_map(|path| notes.place(path));
+        let found = Diagnostic::error(&path, message);
+        let found = found
+            .help("name one of them: name = …")
+            .related(other, "the first of them");
+        note(notes, found, &[&table]);
+    }
+}
+
+/// More tokens are asked for than there is room for.
+fn window(route: &Route, path: &str, notes: &mut Notes) {
+    if let (Some(output), Some(window)) = (route.max_output_tokens, route.context_window)
+        && output > window
+    {
+        let message = format!("{output} tokens do not fit a context window of {window}");
+        let found = Diagnostic::error(format!("{path}.max_output_tokens"), message);
+        note(
+            notes,
+            found.help("lower it, or raise `context_window`"),
+            &[],
+        );
+    }
+}
+
+/// The keys that routes need are there.
+fn keys(config: &Config, options: &Options<'_>, notes: &mut Notes) {
+    let mut asked: Vec<&Arc<Provider>> = Vec::new();
+    for (index, route) in config.routes.iter().enumerate() {
+        let provider = &route.provider;
+        let Some(variable) = &provider.key_env else {
+            continue;
+        };
+        if asked.iter().any(|asked| Arc::ptr_eq(asked, provider)) {
+            continue;
+        }
+        asked.push(provider);
+        if let Err(wrong) = provider::key(options.env, variable) {
+            let table = named("providers", &provider.name);
+            let mut found = Diagnostic::error(format!("{table}.key_env"), wrong.message);
+            found.help = wrong.help;
+            if !options.need_keys {
+                found.severity = Severity::Warning;
+            }
+            note(
+                notes,
+                found,
+                &[&table, &format!("routes[{index}].provider")],
+            );
+        }
+    }
+    // Without the field an unset variable only means that no key is asked for.
+    let path = "server.client_key_env";
+    let variable = &config.server.client_key_env;
+    if (notes.place(path).is_some() || (options.env)(variable).is_some())
+        && let Err(wrong) = provider::key(options.env, variable)
+    {
+        let mut found = Diagnostic::error(path, wrong.message);
+        found.help = wrong.help;
+        if !options.need_keys {
+            found.severity = Severity::Warning;
+        }
+        note(notes, found, &[]);
+    }
+}
+
+/// Whoever reaches the port may spend the keys' money.
+pub(super) fn listen(config: &Config, notes: &mut Notes) {
+    let server = &config.server;
+    let path = "server.client_key_env";
+    let keyed = server.client_key.is_some() || notes.place(path).is_some();
+    if !server.listen.ip().is_loopback() && !keyed {
+        let message = format!(
+            "{} can be reached from elsewhere, and no key is asked for",
+            server.listen
+        );
+        let found = Diagnostic::warning("server.listen", message);
+        let variable = &server.client_key_env;
+        let help =
+            format!("set {variable} to a key that callers have to present, or listen on 127.0.0.1");
+        note(notes, found.help(help), &[]);
+    }
+}
+
+/// An attempt that hangs may use up all the time there is.
+fn deadline(config: &Config, notes: &mut Notes) {
+    let Some(deadline) = config.limits.deadline else {
+        return;
+    };
+    let longer = config.routes.iter().find_map(|route| {
+        let attempt = route
+            .timeout
+            .attempt
+            .filter(|attempt| *attempt > deadline)?;
+        Some((route, attempt))
+    });
+    if let Some((route, attempt)) = longer {
+        let (deadline, attempt) = (units::duration(deadline), units::duration(attempt));
+        let message = format!(
+            "{deadline} is shorter than one attempt on {} may take ({attempt}): \
+             one that hangs leaves no time for another",
+            quoted(&route.name)
+        );
+        let found = Diagnostic::warning("limits.deadline", message);
+        note(
+            notes,
+            found.help("raise it, or lower `timeout.attempt`"),
+            &["defaults.timeout.attempt"],
+        );
+    }
+}
+
+/// The routes at the end may never be tried.
+fn calls(config: &Config, chain: &Chain, notes: &mut Notes) {
+    let routes = chain
+        .routes
+        .iter()
+        .filter_map(|route| config.routes.get(*route));
+    let calls = routes.map(|route| u64::from(route.retry.max_retries) + 1);
+    // Those before the last one.
+    let before: u64 = calls.take(chain.routes.len().saturating_sub(1)).sum();
+    let most = config.limits.max_calls;
+    if before >= u64::from(most) {
+        let message = format!(
+            "retries on the routes before the last one for model {} may use up all {most} calls",
+            quoted(&chain.model),
+        );
+        let found = Diagnostic::warning("limits.max_calls", message);
+        let found = found.help(format!(
+            "raise it above {before}, or lower `retry.max_retries`"
+        ));
+        let model = named("models", &chain.model);
+        let last = format!("routes[{}]", chain.routes.last().unwrap_or(&0));
+        note(notes, found, &["defaults.retry.max_retries", &model, &last]);
+    }
+}
+
+/// A key that is spent or revoked takes all routes with it.
+fn one_key(config: &Config, chain: &Chain, notes: &mut Notes) {
+    let mut routes = chain
+        .routes
+        .iter()
+        .filter_map(|route| config.routes.get(*route));
+    let Some(first) = routes.next() else {
+        return;
+    };
+    let Some(variable) = &first.provider.key_env else {
+        return;
+    };
+    let others: Vec<_> = routes.collect();
+    let same = |route: &&Route| route.provider.key_env.as_ref() == Some(variable);
+    if !others.is_empty() && others.iter().all(same) {
+        let message = format!(
+            "every route uses the key in {variable}: when it is limited, spent or revoked, none is left"
+        );
+        let path = named("models", &chain.model);
+        let found = Diagnostic::warning(path, message);
+        let last = chain.routes.last().map_or(0, |last| *last);
+        let help = "let one of them ask another provider, or use another key";
+        note(
+            notes,
+            found.help(help),
+            &[&format!("routes[{last}].provider")],
+        );
+    }
+}
+
+fn address(route: &Route, index: usize, notes: &mut Notes) {
+    let provider = &route.provider;
+    let Some(url) = &provider.base_url else {
+        return;
+    };
+    let path = format!("{}.base_url", named("providers", &provider.name));
+    let route = format!("routes[{index}].provider");
+    if url.scheme_str() == Some("http") && provider.key_env.is_some() && !is_local(url) {
+        let found = Diagnostic::warning(
+            &path,
+            "the key and all prompts go over the network unencrypted",
+        );
+        note(notes, found.help("write https://"), &[&route]);
+    }
+    let segment = url.path().trim_end_matches('/');
+    if provider.kind.dialect() == Some(Dialect::AnthropicMessages) && segment.ends_with("/v1") {
+        let found = Diagnostic::warning(&path, "requests will go to /v1/v1/messages");
+        note(
+            notes,
+            found.help("leave out /v1: it is added to each request"),
+            &[&route],
+        );
+    }
+    if provider.kind.dialect() == Some(Dialect::OpenAiChat) && segment.is_empty() {
+        let known = provider
+            .kind
+            .base_url()
+            .and_then(|known| known.parse().ok());
+        if known.as_ref() != Some(url) {
+            let found =
+                Diagnostic::warning(&path, "requests will go to /chat/completions, without /v1");
+            let help = "most servers that speak OpenAI's dialect want /v1 at the end";
+            note(notes, found.help(help), &[&route]);
+        }
+    }
+}
+
+fn is_local(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    let address = host
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback());
+    address || host == "localhost" || host.ends_with(".localhost")
+}

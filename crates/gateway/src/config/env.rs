@@ -1,0 +1,185 @@
+//! A configuration without a file: the providers whose keys are in the environment.
+
+use super::{
+    Chain, Config, Diagnostic, Limits, Mode, Options, Provider, Report, Route, Server,
+    provider::{key, url},
+    server::CLIENT_KEY,
+    value::Wrong,
+};
+use buttress_llm as llm;
+use http::HeaderValue;
+use std::sync::Arc;
+
+impl Config {
+    /// The providers whose keys are in the environment, found under the names that the official
+    /// SDKs use: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`,
+    /// `ANTHROPIC_API_KEY`, `ANTHROPIC_BASE_URL`, and `X_API_KEY`, `X_BASE_URL` of the others.
+    ///
+    /// A model goes to the provider whose it is, by its name, and otherwise to the first one. The
+    /// others stand behind it with a model of their own: `X_MODEL`, or for the larger providers
+    /// one that is set here. `None` when there is no key.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the variables that are set.
+    pub fn from_env(options: &Options<'_>) -> Result<Option<Self>, Report> {
+        let mut found = Vec::new();
+        let mut routes = Vec::new();
+        let mut providers = Vec::new();
+        for kind in llm::Provider::ALL {
+            match provider(kind, options) {
+                Ok(None) => {}
+                Ok(Some((provider, stand_in))) => {
+                    let own = routes.len();
+                    let provider = Arc::new(provider);
+                    routes.push(Route::new(Arc::clone(&provider), None));
+                    let stand_in = stand_in.map(|model| {
+                        routes.push(Route::new(provider, Some(&model)));
+                        own + 1
+                    });
+                    providers.push((kind, own, stand_in));
+                }
+                Err((variable, wrong)) => found.push(unusable(&variable, wrong)),
+            }
+        }
+        let server = server(options).unwrap_or_else(|wrong| {
+            found.push(unusable(CLIENT_KEY, wrong));
+            Server::default()
+        });
+        if !found.is_empty() {
+            return Err(Report::new("environment", "", found));
+        }
+        if providers.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            mode: Mode::Environment,
+            server,
+            limits: Limits::default(),
+            chains: chains(&providers),
+            routes,
+        }))
+    }
+
+    /// What is served when there is neither a file nor a key: nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// When the key that callers have to present is set to something that is none.
+    pub fn sandbox(options: &Options<'_>) -> Result<Self, Report> {
+        let refuse = |wrong| Report::new("sandbox", "", vec![unusable(CLIENT_KEY, wrong)]);
+        Ok(Self {
+            mode: Mode::Sandbox,
+            server: server(options).map_err(refuse)?,
+            limits: Limits::default(),
+            routes: Vec::new(),
+            chains: Vec::new(),
+        })
+    }
+}
+
+fn server(options: &Options<'_>) -> Result<Server, Wrong> {
+    let mut server = Server::default();
+    server.listen = options.listen.unwrap_or(server.listen);
+    if (options.env)(CLIENT_KEY).is_some() {
+        // A key that can't be used must not let everybody in.
+        server.client_key = Some(key(options.env, CLIENT_KEY)?);
+    }
+    Ok(server)
+}
+
+fn unusable(variable: &str, wrong: Wrong) -> Diagnostic {
+    // The variable is the field here.
+    let message = wrong.message.trim_start_matches(variable).trim_start();
+    let mut error = Diagnostic::error(variable, message);
+    error.help = wrong.help;
+    error
+}
+
+/// A provider with its key, and the model that it stands in with.
+type Found = (Provider, Option<String>);
+
+fn provider(kind: llm::Provider, options: &Options<'_>) -> Result<Option<Found>, (String, Wrong)> {
+    let env = |variable: &str| (options.env)(variable).filter(|value| !value.is_empty());
+    let mut provider = Provider::new(kind.as_str(), kind);
+    let (Some(variable), Some(_)) = (provider.key_env.clone(), &provider.base_url) else {
+        return Ok(None);
+    };
+    let (Some(prefix), Some(_)) = (variable.strip_suffix("_API_KEY"), env(&variable)) else {
+        return Ok(None);
+    };
+    provider.key = match key(options.env, &variable) {
+        Ok(key) => Some(key),
+        Err(wrong) => return Err((variable, wrong)),
+    };
+    let base = format!("{prefix}_BASE_URL");
+    if let Some(set) = env(&base) {
+        provider.base_url = Some(url(&set).map_err(|wrong| (base, wrong))?);
+    }
+    if kind == llm::Provider::OpenAi {
+        for (variable, header) in [
+            ("OPENAI_ORG_ID", "openai-organization"),
+            ("OPENAI_PROJECT_ID", "openai-project"),
+        ] {
+            let value = env(variable).and_then(|id| HeaderValue::try_from(id).ok());
+            provider
+                .headers
+                .extend(value.map(|id| (http::HeaderName::from_static(header), id)));
+        }
+    }
+    let model = env(&format!("{prefix}_MODEL")).or_else(|| stand_in(kind).map(str::to_owned));
+    Ok(Some((provider, model)))
+}
+
+/// The model that a provider is asked for in another one's stead: a general one of the middle
+/// size, under a name that its provider keeps.
+const fn stand_in(kind: llm::Provider) -> Option<&'static str> {
+    match kind {
+        llm::Provider::OpenAi => Some("gpt-4.1"),
+        llm::Provider::Anthropic => Some("claude-sonnet-4-5"),
+        llm::Provider::Mistral => Some("mistral-medium-latest"),
+        llm::Provider::Groq => Some("llama-3.3-70b-versatile"),
+        llm::Provider::DeepSeek => Some("deepseek-chat"),
+        llm::Provider::OpenRouter => Some("openrouter/auto"),
+        _ => None,
+    }
+}
+
+/// How the names of a provider's own models look.
+const fn own_models(kind: llm::Provider) -> &'static [&'static str] {
+    match kind {
+        llm::Provider::OpenAi => &["gpt-*", "chatgpt-*", "o1*", "o3*", "o4*"],
+        llm::Provider::Anthropic => &["claude-*"],
+        llm::Provider::Mistral => &["mistral-*", "ministral-*", "magistral-*", "codestral-*"],
+        llm::Provider::DeepSeek => &["deepseek-*"],
+        llm::Provider::Gemini => &["gemini-*"],
+        llm::Provider::Xai => &["grok-*"],
+        llm::Provider::Cohere => &["command-*"],
+        llm::Provider::Fireworks => &["accounts/fireworks/*"],
+        llm::Provider::OpenRouter | llm::Provider::Together => &["*/*"],
+        _ => &[],
+    }
+}
+
+/// The route with the model that was asked for, and behind it all others with theirs.
+fn chains(providers: &[(llm::Provider, usize, Option<usize>)]) -> Vec<Chain> {
+    let chain = |model: &str, first: usize| Chain {
+        model: model.to_owned(),
+        routes: {
+            let others = providers.iter().filter(|(_, own, _)| *own != first);
+            let stand_ins = others.filter_map(|(_, _, stand_in)| *stand_in);
+            [first].into_iter().chain(stand_ins).collect()
+        },
+    };
+    let mut chains: Vec<Chain> = Vec::new();
+    for (kind, own, _) in providers {
+        for model in own_models(*kind) {
+            if chains.iter().all(|chain| chain.model != *model) {
+                chains.push(chain(model, *own));
+            }
+        }
+    }
+    let first = providers.first().map(|(_, own, _)| chain("*", *own));
+    chains.extend(first);
+    chains
+}

@@ -1,0 +1,135 @@
+use super::{
+    diagnostic::{Diagnostic, Severity},
+    path::Path,
+    value::closest,
+};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+};
+
+/// What reading leaves behind beside the values.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    found: Vec<Diagnostic>,
+    /// Where each field of the file is.
+    places: HashMap<String, Range<usize>>,
+    /// Every field that there could be, in every table.
+    known: BTreeSet<String>,
+    unknown: Vec<Unknown>,
+}
+
+/// A field that nobody asked for.
+#[derive(Debug)]
+pub(super) struct Unknown {
+    pub(super) table: Path,
+    pub(super) key: String,
+    pub(super) span: Range<usize>,
+    /// What its table was asked for.
+    pub(super) siblings: Vec<&'static str>,
+}
+
+impl Notes {
+    /// Adds what was found, unless it is known: settings that several routes inherit are checked
+    /// once for each.
+    pub(super) fn push(&mut self, found: Diagnostic) {
+        if !self.found.contains(&found) {
+            self.found.push(found);
+        }
+    }
+
+    /// A field was asked for. Its path is that of the table's kind.
+    pub(super) fn ask(&mut self, pattern: String) {
+        self.known.insert(pattern);
+    }
+
+    /// A field is not one to be suggested.
+    pub(super) fn hide(&mut self, pattern: &str) {
+        self.known.remove(pattern);
+    }
+
+    /// A field stands in the file.
+    pub(super) fn put(&mut self, path: String, span: Range<usize>) {
+        self.places.insert(path, span);
+    }
+
+    pub(super) fn leave(&mut self, unknown: Unknown) {
+        self.unknown.push(unknown);
+    }
+
+    /// Where a field is, if it stands in the file.
+    pub(super) fn place(&self, path: &str) -> Option<Range<usize>> {
+        self.places.get(path).cloned()
+    }
+
+    /// The first of these fields that stands in the file.
+    pub(super) fn first<'p>(&self, paths: &'p [String]) -> Option<&'p str> {
+        let mut paths = paths.iter().map(String::as_str);
+        paths.find(|path| self.places.contains_key(*path))
+    }
+
+    /// Every field that was asked for, such as `routes[].retry.base`.
+    #[cfg(test)]
+    pub(super) fn known(&self) -> &BTreeSet<String> {
+        &self.known
+    }
+
+    /// Whether this very field has an error.
+    pub(super) fn is_wrong(&self, path: &str) -> bool {
+        let wrong = |found: &Diagnostic| found.severity == Severity::Error && found.path == path;
+        self.found.iter().any(wrong)
+    }
+
+    /// Notes the fields that nobody asked for, once everything has been read.
+    pub(super) fn unknown_fields(&mut self) {
+        for unknown in std::mem::take(&mut self.unknown) {
+            let path = unknown.table.named(&unknown.key);
+            let found = Diagnostic::error(path.here, "unknown field");
+            let found = found.help(self.suggest(&unknown));
+            self.push(found.at(Some(unknown.span)));
+        }
+    }
+
+    /// Whether anything is an error.
+    pub(super) fn has_errors(&self) -> bool {
+        let error = |found: &Diagnostic| found.severity == Severity::Error;
+        self.found.iter().any(error)
+    }
+
+    /// Everything that was found.
+    pub(super) fn into_found(self) -> Vec<Diagnostic> {
+        self.found
+    }
+
+    /// What may have been meant: a field of another table, or one of this table's with a
+    /// similar name.
+    fn suggest(&self, unknown: &Unknown) -> String {
+        let Unknown {
+            table,
+            key,
+            siblings,
+            ..
+        } = unknown;
+        let suffix = format!(".{key}");
+        let elsewhere = self.known.iter().filter(|known| known.ends_with(&suffix));
+        // The table nearest to this one: what the names have in common from the left.
+        let common = |known: &&String| {
+            let pairs = known.bytes().zip(table.pattern.bytes());
+            pairs.take_while(|(a, b)| a == b).count()
+        };
+        let home = elsewhere
+            .max_by_key(common)
+            .and_then(|known| known.strip_suffix(&suffix));
+        if let Some(home) = home {
+            let header = home.replace("[]", "");
+            return match home.ends_with("[]") {
+                true => format!("`{key}` belongs in [[{header}]]"),
+                false => format!("`{key}` belongs in [{header}]"),
+            };
+        }
+        match closest(key, siblings.iter().copied()) {
+            Some(close) => format!("did you mean `{close}`?"),
+            None => format!("known here: {}", siblings.join(", ")),
+        }
+    }
+}

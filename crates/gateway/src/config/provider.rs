@@ -1,0 +1,253 @@
+use super::{
+    Lookup,
+    fields::Fields,
+    value::{Wrong, closest, duration, one_of, or_off, quoted, text},
+};
+use buttress_client::{HttpVersion, Secret};
+use buttress_llm as llm;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use std::{sync::Arc, time::Duration};
+use toml::de::DeValue;
+
+/// `[providers.NAME]`: a place that can be asked, and the key to ask it with.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Provider {
+    /// What routes call it.
+    pub name: Arc<str>,
+    /// Whose it is: which dialect it speaks and what its failures mean.
+    pub kind: llm::Provider,
+    /// What the dialect's paths are put behind; `None` only in a configuration with errors.
+    pub base_url: Option<Uri>,
+    /// The environment variable that holds its key; `None` sends none.
+    pub key_env: Option<String>,
+    /// The key itself.
+    pub key: Option<Secret>,
+    /// Headers that every request to it carries.
+    pub headers: HeaderMap,
+    /// How long a connection may take to be made, its TLS included.
+    pub connect_timeout: Duration,
+    /// Which version of HTTP it is asked in.
+    pub http: HttpVersion,
+}
+
+const VERSIONS: [(&str, HttpVersion); 3] = [
+    ("auto", HttpVersion::Negotiated),
+    ("1.1", HttpVersion::Http1),
+    ("2", HttpVersion::Http2),
+];
+
+impl Provider {
+    /// One with the defaults of its kind.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, kind: llm::Provider) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            base_url: kind.base_url().and_then(|url| url.parse().ok()),
+            key_env: kind.key_env().map(str::to_owned),
+            key: None,
+            headers: HeaderMap::new(),
+            connect_timeout: Duration::from_secs(5),
+            http: HttpVersion::Negotiated,
+        }
+    }
+
+    /// The one that is meant by a known name that no table declares.
+    pub(super) fn known(name: &str) -> Option<Self> {
+        let provider = Self::new(name, named(name)?);
+        provider.base_url.is_some().then_some(provider)
+    }
+
+    /// Looks for its key.
+    #[must_use]
+    pub(super) fn with_key(mut self, env: Lookup<'_>) -> Self {
+        let key = self.key_env.as_deref().map(|variable| key(env, variable));
+        self.key = key.and_then(Result::ok);
+        self
+    }
+
+    pub(super) fn read(name: &str, fields: &mut Fields<'_>) -> Self {
+        let kind = fields.get("kind", kind).or_else(|| named(name));
+        if kind.is_none() && !fields.has("kind") {
+            let message = format!("{} is not the name of a known provider", quoted(name));
+            fields.wrong("kind", Wrong::new(message, kinds_help(Some(name))));
+        }
+        let mut provider = Self::new(name, kind.unwrap_or(llm::Provider::Compatible));
+        if let Some(url) = fields.get("base_url", base_url) {
+            provider.base_url = Some(url);
+        } else if let (Some(kind), None) = (kind, &provider.base_url)
+            && !fields.has("base_url")
+        {
+            let help = "write where it is found, such as base_url = \"http://localhost:8000/v1\"";
+            fields.wrong(
+                "base_url",
+                Wrong::new(format!("needed for kind \"{kind}\""), help),
+            );
+        }
+        fields.refuse(
+            &["key", "api_key", "apikey", "token", "auth_token"],
+            "a key does not belong in a file",
+            "put it into an environment variable, and write the variable's name: \
+             key_env = \"OPENAI_API_KEY\"",
+        );
+        fields.set("key_env", &mut provider.key_env, or_off(variable));
+        let connect = duration(Duration::from_millis(1)..=Duration::from_secs(600));
+        fields.set("connect_timeout", &mut provider.connect_timeout, connect);
+        fields.set("http", &mut provider.http, one_of(&VERSIONS));
+        provider.headers = fields.section("headers", headers);
+        provider
+    }
+}
+
+/// The key that a variable holds.
+pub(super) fn key(env: Lookup<'_>, variable: &str) -> Result<Secret, Wrong> {
+    let help = format!("set it where buttress is started: export {variable}=…");
+    let key = env(variable).ok_or_else(|| Wrong::new(format!("{variable} is not set"), &*help))?;
+    if key.is_empty() {
+        return Err(Wrong::new(format!("{variable} is empty"), help));
+    }
+    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let message =
+            format!("{variable} holds a space, a line end or something else that no key has");
+        return Err(Wrong::new(
+            message,
+            "remove it: keys are ASCII letters, digits and signs",
+        ));
+    }
+    Ok(Secret::new(key))
+}
+
+/// The provider of this name that can be asked.
+pub(super) fn named(name: &str) -> Option<llm::Provider> {
+    let name = match name {
+        "openai-compatible" => llm::Provider::Compatible.as_str(),
+        name => name,
+    };
+    askable().find(|kind| kind.as_str() == name)
+}
+
+/// The name of an environment variable.
+pub(super) fn variable(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let text = text(value)?;
+    let start = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match start && text.len() <= 128 && text.chars().all(allowed) {
+        true => Ok(text),
+        // What was written may be a key.
+        false => Err(Wrong::new(
+            "expected the name of an environment variable",
+            "write its name, such as \"OPENAI_API_KEY\", and not what it holds",
+        )),
+    }
+}
+
+fn askable() -> impl Iterator<Item = llm::Provider> {
+    let all = llm::Provider::ALL.into_iter();
+    all.filter(|kind| kind.dialect().is_some())
+}
+
+fn kinds_help(name: Option<&str>) -> String {
+    let names: Vec<_> = askable().map(llm::Provider::as_str).collect();
+    let list = names.join(", ");
+    match name.and_then(|name| closest(name, names)) {
+        Some(close) => format!("did you mean \"{close}\"? there are {list}"),
+        None => format!("write kind = …, one of {list}"),
+    }
+}
+
+fn kind(value: &DeValue<'_>) -> Result<llm::Provider, Wrong> {
+    let text = text(value)?;
+    let known = named(&text);
+    let wrong = || {
+        Wrong::new(
+            format!("{} is not known", quoted(&text)),
+            kinds_help(Some(&text)),
+        )
+    };
+    known.ok_or_else(wrong)
+}
+
+fn base_url(value: &DeValue<'_>) -> Result<Uri, Wrong> {
+    url(&text(value)?)
+}
+
+/// What a dialect's paths can be put behind.
+pub(super) fn url(text: &str) -> Result<Uri, Wrong> {
+    let like = "write it like \"https://api.example.com/v1\"";
+    let url = text.trim_end_matches('/');
+    let url: Uri = url.parse().map_err(|_| Wrong::new("is no URL", like))?;
+    if !matches!(url.scheme_str(), Some("http" | "https")) {
+        return Err(Wrong::new("has to begin with http:// or https://", like));
+    }
+    let Some(authority) = url
+        .authority()
+        .filter(|authority| !authority.host().is_empty())
+    else {
+        return Err(Wrong::new("has no host", like));
+    };
+    if authority.as_str().contains('@') {
+        let help = "leave out what stands before the @; a key goes into key_env";
+        return Err(Wrong::new("holds a user name or a password", help));
+    }
+    if url.query().is_some() || text.contains('#') {
+        return Err(Wrong::new(
+            "has a query or a fragment",
+            "leave out what follows the path",
+        ));
+    }
+    let endpoints = ["/chat/completions", "/messages", "/completions"];
+    if endpoints
+        .iter()
+        .any(|endpoint| url.path().ends_with(endpoint))
+    {
+        let help = "leave out the end of the path: it is added to each request";
+        return Err(Wrong::new(
+            "names an endpoint and not the place above it",
+            help,
+        ));
+    }
+    Ok(url)
+}
+
+/// Headers that would take what buttress itself sends, or that carry a key.
+const RESERVED: [&str; 12] = [
+    "accept-encoding",
+    "api-key",
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "proxy-authorization",
+    "te",
+    "transfer-encoding",
+    "x-api-key",
+];
+
+fn headers(fields: &mut Fields<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields.entries() {
+        let header = fields.entry_value(&name, value, |value| header(&name, value));
+        if let Some((name, value)) = header {
+            headers.insert(name, value);
+        }
+    }
+    headers
+}
+
+fn header(name: &str, value: &DeValue<'_>) -> Result<(HeaderName, HeaderValue), Wrong> {
+    let help = "header names are letters, digits and hyphens";
+    let name = HeaderName::from_bytes(name.as_bytes());
+    let name = name.map_err(|_| Wrong::new("is no header name", help))?;
+    if RESERVED.contains(&name.as_str()) {
+        let help = "leave it out: buttress sets it, and takes keys from key_env";
+        return Err(Wrong::new("can't be set", help));
+    }
+    let wrong = |_| Wrong::new("is no header value", "write visible ASCII on one line");
+    let mut value = HeaderValue::try_from(text(value)?).map_err(wrong)?;
+    // It may be a key after all.
+    value.set_sensitive(true);
+    Ok((name, value))
+}

@@ -1,0 +1,109 @@
+use super::{
+    fields::Fields,
+    provider::variable,
+    value::{Wrong, duration, integer, or_off, quoted, size, text},
+};
+use buttress_client::Secret;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+use toml::de::DeValue;
+
+/// `[server]`: where callers are listened to, and what they may send.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Server {
+    /// The address to listen on. Port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// The environment variable with the key that callers have to present.
+    pub client_key_env: String,
+    /// The key itself; `None` lets everybody in.
+    pub client_key: Option<Secret>,
+    /// The largest body of a request, in bytes.
+    pub max_body: usize,
+    /// The most bytes of a request's headers.
+    pub max_header: usize,
+    /// How long a caller may take to send the headers of a request.
+    pub header_timeout: Duration,
+    /// How long calls may go on when the server is told to stop.
+    pub shutdown_grace: Duration,
+}
+
+/// `[limits]`: what one request of a caller may spend, whatever happens to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// All the time that a request may take; `None` is without a limit.
+    pub deadline: Option<Duration>,
+    /// The most upstream calls that a request may cause.
+    pub max_calls: u32,
+}
+
+/// The variable with the key of the callers, unless another one is named.
+pub(super) const CLIENT_KEY: &str = "BUTTRESS_CLIENT_KEY";
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            client_key_env: CLIENT_KEY.to_owned(),
+            client_key: None,
+            max_body: 32 << 20,
+            max_header: 64 << 10,
+            header_timeout: Duration::from_secs(30),
+            shutdown_grace: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline: Some(Duration::from_secs(600)),
+            max_calls: 12,
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn read(&mut self, fields: &mut Fields<'_>) {
+        let times = || duration(Duration::from_millis(100)..=Duration::from_secs(3600));
+        let grace = duration(Duration::ZERO..=Duration::from_secs(3600));
+        fields.set("listen", &mut self.listen, address);
+        fields.refuse(
+            &["client_key", "key", "api_key"],
+            "a key does not belong in a file",
+            "put it into an environment variable, and write the variable's name: \
+             client_key_env = \"BUTTRESS_CLIENT_KEY\"",
+        );
+        fields.set("client_key_env", &mut self.client_key_env, variable);
+        fields.set("max_body", &mut self.max_body, size(1 << 10..=1 << 30));
+        // hyper reads at least 8 KiB at a time.
+        fields.set("max_header", &mut self.max_header, size(8 << 10..=1 << 20));
+        fields.set("header_timeout", &mut self.header_timeout, times());
+        fields.set("shutdown_grace", &mut self.shutdown_grace, grace);
+    }
+}
+
+impl Limits {
+    pub(super) fn read(&mut self, fields: &mut Fields<'_>) {
+        let times = duration(Duration::from_millis(100)..=Duration::from_secs(86_400));
+        fields.set("deadline", &mut self.deadline, or_off(times));
+        fields.set("max_calls", &mut self.max_calls, integer(1..=1000));
+    }
+}
+
+fn address(value: &DeValue<'_>) -> Result<SocketAddr, Wrong> {
+    let help = "write an address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"";
+    let Some(number) = value.as_integer() else {
+        let text = text(value)?;
+        let wrong = |_| Wrong::new(format!("{} is no address", quoted(&text)), help);
+        return text
+            .replacen("localhost:", "127.0.0.1:", 1)
+            .parse()
+            .map_err(wrong);
+    };
+    let help = format!("write the address as well: \"127.0.0.1:{number}\"");
+    Err(Wrong::new(format!("{number} is no address"), help))
+}

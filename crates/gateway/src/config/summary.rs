@@ -1,0 +1,100 @@
+use super::{Breaker, Config, Mode, Route, Window, duration, rate};
+use std::fmt;
+
+/// What a configuration amounts to, for people.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let server = &self.server;
+        let callers = match server.client_key {
+            Some(_) => format!("callers present the key in {}", server.client_key_env),
+            None => "no key is asked for".to_owned(),
+        };
+        writeln!(f, "listens on {}; {callers}", server.listen)?;
+        let deadline = or_off(self.limits.deadline.map(duration), "no deadline");
+        let calls = self.limits.max_calls;
+        writeln!(
+            f,
+            "a request may take {deadline} and {calls} upstream calls"
+        )?;
+        if self.mode == Mode::Sandbox {
+            return Ok(());
+        }
+        writeln!(f)?;
+        let head = [
+            "ROUTE",
+            "PROVIDER",
+            "MODEL",
+            "RETRIES",
+            "ATTEMPT",
+            "BREAKER OPENS AT",
+        ];
+        let rows = [head.map(str::to_owned)]
+            .into_iter()
+            .chain(self.routes.iter().map(row));
+        table(f, &rows.collect::<Vec<_>>())?;
+        writeln!(f)?;
+        let chains = self.chains.iter().map(|chain| {
+            let routes = chain
+                .routes
+                .iter()
+                .filter_map(|route| self.routes.get(*route));
+            let routes: Vec<&str> = routes.map(|route| &*route.name).collect();
+            [chain.model.clone(), routes.join(", then ")]
+        });
+        let head = ["MODEL", "SERVED BY"].map(str::to_owned);
+        table(f, &[head].into_iter().chain(chains).collect::<Vec<_>>())
+    }
+}
+
+fn row(route: &Route) -> [String; 6] {
+    [
+        route.name.to_string(),
+        route.provider.name.to_string(),
+        route.model.as_deref().unwrap_or("as asked for").to_owned(),
+        route.retry.max_retries.to_string(),
+        or_off(route.timeout.attempt.map(duration), "no limit"),
+        breaker(&route.breaker),
+    ]
+}
+
+fn breaker(breaker: &Breaker) -> String {
+    if !breaker.enabled {
+        return "off".to_owned();
+    }
+    let window = match breaker.window {
+        Window::Calls(calls) => format!("{calls} calls"),
+        Window::Time(time) => duration(time),
+    };
+    let row = breaker
+        .consecutive_failures
+        .map(|failures| format!("{failures} in a row"));
+    let share = breaker
+        .failure_rate
+        .map(|share| format!("{} of {window}", rate(share)));
+    let slow = breaker
+        .slow_rate
+        .map(|share| format!("{} slow", rate(share)));
+    let all: Vec<_> = [row, share, slow].into_iter().flatten().collect();
+    all.join(", ")
+}
+
+fn or_off(value: Option<String>, off: &str) -> String {
+    value.unwrap_or_else(|| off.to_owned())
+}
+
+/// Columns as wide as what is in them.
+fn table<const N: usize>(f: &mut fmt::Formatter<'_>, rows: &[[String; N]]) -> fmt::Result {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or_default()
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    for row in rows {
+        let cells = row
+            .iter()
+            .zip(widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}

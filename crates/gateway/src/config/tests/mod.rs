@@ -1,0 +1,27 @@
+mod environment;
+mod example;
+mod good;
+mod messages;
+mod robustness;
+
+use super::{Config, Options, Report};
+
+/// Every variable is set.
+fn keys(_: &str) -> Option<String> {
+    Some("a-key".to_owned())
+}
+
+fn nothing(_: &str) -> Option<String> {
+    None
+}
+
+fn parse(source: &str) -> Result<(Config, Report), Report> {
+    Config::parse("buttress.toml", source, &Options::new(&keys))
+}
+
+/// The configuration, which is without fault.
+fn fine(source: &str) -> Config {
+    let (config, report) = parse(source).unwrap_or_else(|report| panic!("{report}"));
+    assert!(report.is_empty(), "{report}");
+    config
+}

@@ -1,0 +1,75 @@
+use super::{
+    fields::Fields,
+    settings::{Contradiction, Settings},
+    units,
+    value::{duration, or_off},
+};
+use std::time::Duration;
+
+/// `[timeout]`: how long an attempt may keep silent. `None` is without a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeout {
+    /// From the request to the headers of a streamed answer.
+    pub headers: Option<Duration>,
+    /// From the request to the first content of a streamed answer.
+    pub first_content: Option<Duration>,
+    /// Between two pieces of content.
+    pub idle: Option<Duration>,
+    /// From the request to the end of the answer.
+    pub attempt: Option<Duration>,
+}
+
+impl Default for Timeout {
+    fn default() -> Self {
+        Self {
+            headers: Some(Duration::from_secs(60)),
+            first_content: Some(Duration::from_secs(120)),
+            idle: Some(Duration::from_secs(60)),
+            attempt: Some(Duration::from_secs(300)),
+        }
+    }
+}
+
+impl Settings for Timeout {
+    const TABLE: &'static str = "timeout";
+
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        let limit = || {
+            or_off(duration(
+                Duration::from_millis(1)..=Duration::from_secs(86_400),
+            ))
+        };
+        fields.set("headers", &mut self.headers, limit());
+        fields.set("first_content", &mut self.first_content, limit());
+        fields.set("idle", &mut self.idle, limit());
+        fields.set("attempt", &mut self.attempt, limit());
+    }
+
+    fn contradictions(&self) -> Vec<Contradiction> {
+        let attempt = ("attempt", self.attempt);
+        let first_content = ("first_content", self.first_content);
+        let found = [
+            shadowed(("headers", self.headers), &[first_content, attempt]),
+            shadowed(first_content, &[attempt]),
+            shadowed(("idle", self.idle), &[attempt]),
+        ];
+        found.into_iter().flatten().collect()
+    }
+}
+
+/// A limit by its name.
+type Limit = (&'static str, Option<Duration>);
+
+/// A limit that never acts, because another one always does so before it.
+fn shadowed((name, limit): Limit, others: &[Limit]) -> Option<Contradiction> {
+    let limit = limit?;
+    let others = others
+        .iter()
+        .filter_map(|(name, other)| Some(((*other)?, *name)));
+    let (sooner, by) = others.min().filter(|(sooner, _)| *sooner < limit)?;
+    let (limit, sooner) = (units::duration(limit), units::duration(sooner));
+    let never = format!("never acts: {limit} is longer than `{by}` ({sooner})");
+    let help = format!("lower it, or raise `{by}`");
+    Some(Contradiction::warning(&[name]).message(never).help(help))
+}
