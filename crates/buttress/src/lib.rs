@@ -1,1 +1,57 @@
-//! Error recovery for LLM calls as a Tower middleware stack
+//! Error recovery for calls to large language models, as Tower middleware.
+//!
+//! A failing call is classified once; then each layer does its one thing with that verdict: wait,
+//! try again, stop calling, go elsewhere. This crate brings the layers together:
+//!
+//! | module | layer | |
+//! |---|---|---|
+//! | [`retry`] | [`RetryLayer`](retry::RetryLayer) | jittered back-off, within a shared budget |
+//! | [`retry_after`] | [`GateLayer`](retry_after::GateLayer), [`RetryAfterLayer`](retry_after::RetryAfterLayer) | a limited key's calls wait in line |
+//! | [`circuit_breaker`] | [`CircuitBreakerLayer`](circuit_breaker::CircuitBreakerLayer) | a failing service is left alone |
+//! | [`fallback`] | [`FallbackLayer`](fallback::FallbackLayer), [`Fallback`](fallback::Fallback) | ordered routes |
+//! | [`timeout`] | [`DeadlineLayer`](timeout::DeadlineLayer), [`TimeoutLayer`](timeout::TimeoutLayer) | the whole call, and each phase of an attempt |
+//!
+//! They work over any `tower::Service`, and know nothing of language models. Over the
+//! [`LlmClient`](client::LlmClient) they are also there ready-made, as a [`Stack`]:
+//!
+//! ```no_run
+//! use buttress::{Route, Stack};
+//! use buttress::client::{LlmClient, Secret};
+//! use buttress::llm::{LlmRequest, Provider};
+//! use tower::ServiceExt;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let key = |name| std::env::var(name).map(Secret::new);
+//! let openai = LlmClient::builder(Provider::OpenAi).key(key("OPENAI_API_KEY")?).build()?;
+//! let anthropic = LlmClient::builder(Provider::Anthropic).key(key("ANTHROPIC_API_KEY")?).build()?;
+//!
+//! let stack = Stack::new(Route::new("gpt", openai.model("gpt-5-mini")))
+//!     .then(Route::new("claude", anthropic.model("claude-haiku-4-5")))
+//!     .service();
+//!
+//! let request = LlmRequest::chat("any").user("Say hello.").build()?;
+//! let answer = stack.oneshot(request).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod policy;
+mod route;
+mod stack;
+
+pub use self::{
+    policy::{Declares, LlmPolicy, Prices},
+    route::{LlmGateLayer, Route, RouteService},
+    stack::{Stack, StackFuture, StackService},
+};
+
+#[doc(inline)]
+pub use buttress_core::{
+    AsFailure, Blame, Call, Carried, Carry, Cause, Class, Classify, Context, Elapsed, Event,
+    Exhausted, Failure, GiveUp, Journey, Judge, Observe, Phase, Rejected, RetryAfter, Witness,
+};
+pub use {
+    buttress_circuit_breaker as circuit_breaker, buttress_client as client, buttress_core as core,
+    buttress_fallback as fallback, buttress_llm as llm, buttress_retry as retry,
+    buttress_retry_after as retry_after, buttress_timeout as timeout,
+};

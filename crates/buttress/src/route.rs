@@ -1,0 +1,134 @@
+use crate::Declares;
+use buttress_circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Handle};
+use buttress_client::LlmClient;
+use buttress_core::{ByError, Carried};
+use buttress_fallback as fallback;
+use buttress_llm::AtStreamEnd;
+use buttress_retry::{Retry, RetryLayer};
+use buttress_retry_after::{Gate, GateHandle, GateLayer};
+use std::{sync::Arc, time::Duration};
+use tower::ServiceBuilder;
+
+/// What a route's calls go through: retry, gate, circuit breaker, client.
+pub type RouteService =
+    Retry<Gate<Breaker, AtStreamEnd, (), Carried>, ByError, Carried>;
+
+type Breaker = CircuitBreaker<LlmClient, AtStreamEnd, Carried>;
+
+/// One place that requests may be sent to, with the layers of its own.
+///
+/// Everything has the default that is right for LLM calls; what is set here is set for this
+/// route. A route can stand in several [`Stack`](crate::Stack)s: its clones share its budget, its
+/// gate and its breaker.
+#[derive(Clone, Debug)]
+pub struct Route {
+    name: Arc<str>,
+    client: LlmClient,
+    retry: RetryLayer<ByError, Carried>,
+    gate: GateLayer<AtStreamEnd, (), Carried>,
+    breaker: CircuitBreakerLayer<AtStreamEnd, Carried>,
+    patience: Duration,
+    declares: Declares,
+}
+
+impl Route {
+    /// A route of this name, which is what errors, journeys and answers call it.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, client: LlmClient) -> Self {
+        Self {
+            name: name.into(),
+            client,
+            retry: llm_retry(RetryLayer::standard()),
+            gate: llm_gate(GateLayer::new(AtStreamEnd::new())),
+            breaker: llm_breaker(CircuitBreakerLayer::standard()),
+            patience: fallback::Route::DEFAULT_PATIENCE,
+            declares: Declares::default(),
+        }
+    }
+
+    /// Sets when and how often it tries again. Only the settings of the layer count: how
+    /// outcomes are judged and requests looked into is the stack's business.
+    #[must_use]
+    pub fn retry(mut self, layer: RetryLayer) -> Self {
+        self.retry = llm_retry(layer);
+        self
+    }
+
+    /// Sets how calls wait while its key is limited. The gate is the layer's own.
+    #[must_use]
+    pub fn gate(mut self, set: impl FnOnce(LlmGateLayer) -> LlmGateLayer) -> Self {
+        self.gate = set(self.gate);
+        self
+    }
+
+    /// Sets when it is taken for broken.
+    #[must_use]
+    pub fn breaker(mut self, layer: CircuitBreakerLayer) -> Self {
+        self.breaker = llm_breaker(layer);
+        self
+    }
+
+    /// Sets how long a call may wait here in all, in line and between attempts, while another
+    /// route stands behind [2 s].
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Sets what it takes, and what it costs.
+    #[must_use]
+    pub fn declares(mut self, declares: Declares) -> Self {
+        self.declares = declares;
+        self
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Reads and overrides its circuit breaker.
+    #[must_use]
+    pub fn breaker_handle(&self) -> Handle {
+        self.breaker.handle()
+    }
+
+    /// Reads and overrides its gate.
+    #[must_use]
+    pub fn gate_handle(&self) -> GateHandle {
+        self.gate.handle()
+    }
+
+    /// What its calls go through, without a fallback behind it.
+    #[must_use]
+    pub fn service(&self) -> RouteService {
+        ServiceBuilder::new()
+            .layer(&self.retry)
+            .layer(&self.gate)
+            .layer(&self.breaker)
+            .service(self.client.clone())
+    }
+
+    pub(crate) fn into_fallback(self) -> fallback::Route<RouteService, Declares> {
+        fallback::Route::new(Arc::clone(&self.name), self.service())
+            .patience(self.patience)
+            .declares(self.declares)
+    }
+}
+
+/// The gate of a route, see [`Route::gate`].
+pub type LlmGateLayer = GateLayer<AtStreamEnd, (), Carried>;
+
+fn llm_retry(layer: RetryLayer) -> RetryLayer<ByError, Carried> {
+    layer.classify(ByError::new()).observe(Carried::new())
+}
+
+fn llm_gate(layer: GateLayer<AtStreamEnd>) -> LlmGateLayer {
+    layer.observe(Carried::new())
+}
+
+fn llm_breaker(layer: CircuitBreakerLayer) -> CircuitBreakerLayer<AtStreamEnd, Carried> {
+    layer.judge(AtStreamEnd::new()).observe(Carried::new())
+}

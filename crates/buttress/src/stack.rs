@@ -1,0 +1,135 @@
+use crate::{Declares, LlmPolicy, Route, RouteService};
+use buttress_core::{Call, Carried, Carry};
+use buttress_fallback::{Fallback, Routes};
+use buttress_llm::{LlmError, LlmRequest, LlmResponse};
+use buttress_timeout::{Deadline, DeadlineLayer};
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower::{Layer, Service};
+
+type Inner = Deadline<Fallback<RouteService, LlmPolicy, Declares>, Carried>;
+
+/// The ready-made stack over ordered routes, outermost first:
+///
+/// ```text
+/// deadline · fallback[ per route: retry · gate · circuit breaker · client (with its timeouts) ]
+/// ```
+///
+/// The same can be written by hand with `ServiceBuilder`: every part of it is public.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    first: Route,
+    backups: Vec<Route>,
+    deadline: Option<Duration>,
+    max_calls: u32,
+}
+
+impl Stack {
+    /// A stack with one route.
+    #[must_use]
+    pub const fn new(first: Route) -> Self {
+        Self {
+            first,
+            backups: Vec::new(),
+            deadline: Some(Duration::from_secs(600)),
+            max_calls: Call::DEFAULT_MAX_CALLS,
+        }
+    }
+
+    /// Adds a route behind the others.
+    #[must_use]
+    pub fn then(mut self, route: Route) -> Self {
+        self.backups.push(route);
+        self
+    }
+
+    /// Sets how long a call may take, all its attempts, waits and routes taken together
+    /// [10 min]. A request's own earlier deadline stays.
+    #[must_use]
+    pub fn deadline(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.deadline = limit.into();
+        self
+    }
+
+    /// Sets the most upstream calls that one request may cause [12], where it comes without a
+    /// [`Call`] of its own.
+    #[must_use]
+    pub const fn max_calls(mut self, calls: u32) -> Self {
+        self.max_calls = calls;
+        self
+    }
+
+    /// Makes the service.
+    #[must_use]
+    pub fn service(self) -> StackService {
+        let mut routes = Routes::new(self.first.into_fallback());
+        routes.extend(self.backups.into_iter().map(Route::into_fallback));
+        let fallback = Fallback::new(routes, LlmPolicy::new());
+        let deadline = DeadlineLayer::new(Duration::MAX).limit(self.deadline);
+        StackService {
+            inner: deadline.layer(fallback),
+            max_calls: self.max_calls,
+        }
+    }
+}
+
+/// The service that a [`Stack`] makes. Clones share all that the routes share.
+///
+/// # Errors
+/// An [`LlmError`]: of the one route that was asked, or [`LlmError::Exhausted`] with what each
+/// of several said.
+#[derive(Clone)]
+pub struct StackService {
+    inner: Inner,
+    max_calls: u32,
+}
+
+impl Service<LlmRequest> for StackService {
+    type Response = LlmResponse;
+    type Error = LlmError;
+    type Future = StackFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LlmError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: LlmRequest) -> StackFuture {
+        if request.call().is_none() {
+            request.set_call(Call::new().max_calls(self.max_calls));
+        }
+        StackFuture(Box::pin(self.inner.call(request)))
+    }
+}
+
+/// The future of a [`StackService`].
+///
+/// Boxed, so that a name can be given to it, and because the futures of all layers together are
+/// large: moving them around would cost more than the allocation.
+#[must_use = "futures do nothing unless polled"]
+pub struct StackFuture(Pin<Box<<Inner as Service<LlmRequest>>::Future>>);
+
+impl Future for StackFuture {
+    type Output = Result<LlmResponse, LlmError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for StackService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StackService")
+            .field("max_calls", &self.max_calls)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for StackFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StackFuture")
+    }
+}

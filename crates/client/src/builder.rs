@@ -1,0 +1,268 @@
+use crate::{
+    HttpVersion, LlmClient, Secret,
+    client::Shared,
+    connect::{self, Connector},
+};
+use buttress_llm::{Dialect, Provider, Target};
+use buttress_timeout::Limits;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri,
+    header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
+};
+use hyper_util::{
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::RootCertStore;
+use std::{error, fmt, time::Duration};
+
+/// The version of Anthropic's API that this client speaks.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+/// Settings of an [`LlmClient`].
+///
+/// | setting | default | |
+/// |---|---|---|
+/// | `base_url` | the provider's own | as in the official SDKs: OpenAI's ends in `/v1`, Anthropic's does not |
+/// | `key` | none is sent | |
+/// | `connect_timeout` | 5 s | name, TCP and TLS; OpenAI's and Anthropic's SDKs allow 5 s |
+/// | `whole_limits` | [`Limits::whole`] | for an answer in one piece |
+/// | `stream_limits` | [`Limits::streamed`] | for a streamed one: first content, between contents, in all |
+/// | `http_version` | negotiated | |
+/// | `max_answer` | 64 MiB | the largest whole answer that is taken |
+/// | `max_event` | 1 MiB | the largest event of a stream |
+/// | `pool_idle_timeout` | 90 s | |
+#[derive(Clone)]
+#[must_use]
+pub struct ClientBuilder {
+    provider: Provider,
+    base_url: Option<String>,
+    key: Option<Secret>,
+    headers: HeaderMap,
+    connect_timeout: Duration,
+    whole: Limits,
+    streamed: Limits,
+    version: HttpVersion,
+    roots: Option<RootCertStore>,
+    max_answer: usize,
+    max_event: usize,
+    pool_idle_timeout: Duration,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(provider: Provider) -> Self {
+        Self {
+            provider,
+            base_url: None,
+            key: None,
+            headers: HeaderMap::new(),
+            connect_timeout: Duration::from_secs(5),
+            whole: Limits::whole(),
+            streamed: Limits::streamed(),
+            version: HttpVersion::Negotiated,
+            roots: None,
+            max_answer: 64 << 20,
+            max_event: 1 << 20,
+            pool_idle_timeout: Duration::from_secs(90),
+        }
+    }
+
+    /// Sets what the dialect's paths are put behind: `http://localhost:8000/v1`.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = Some(url.into());
+        self
+    }
+
+    /// Sets the key to call with.
+    pub fn key(mut self, key: Secret) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Adds headers to every request. They come before those that the client sets itself.
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
+    }
+
+    /// Sets how long a connection may take to be made.
+    pub const fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = limit;
+        self
+    }
+
+    /// Sets how long an attempt may keep silent, and last, when a whole answer is asked for.
+    pub const fn whole_limits(mut self, limits: Limits) -> Self {
+        self.whole = limits;
+        self
+    }
+
+    /// Sets how long an attempt may keep silent, and last, when a stream is asked for.
+    pub const fn stream_limits(mut self, limits: Limits) -> Self {
+        self.streamed = limits;
+        self
+    }
+
+    /// Sets which version of HTTP to speak.
+    pub const fn http_version(mut self, version: HttpVersion) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Sets which roots to trust in place of the system's.
+    pub fn roots(mut self, roots: RootCertStore) -> Self {
+        self.roots = Some(roots);
+        self
+    }
+
+    /// Sets the largest whole answer that is taken, in bytes. A larger one is a failure of the
+    /// provider.
+    pub const fn max_answer(mut self, bytes: usize) -> Self {
+        self.max_answer = bytes;
+        self
+    }
+
+    /// Sets the largest event of a stream that is taken, in bytes.
+    pub const fn max_event(mut self, bytes: usize) -> Self {
+        self.max_event = bytes;
+        self
+    }
+
+    /// Sets how long an unused connection is kept.
+    pub const fn pool_idle_timeout(mut self, idle: Duration) -> Self {
+        self.pool_idle_timeout = idle;
+        self
+    }
+
+    /// Makes the client.
+    ///
+    /// # Errors
+    /// The provider can't be asked, has no base URL and was given none, or the URL or the key
+    /// can't be used.
+    pub fn build(self) -> Result<LlmClient, InvalidClient> {
+        let provider = self.provider;
+        let dialect = provider.dialect();
+        let dialect = dialect.ok_or(InvalidClient::Provider(provider))?;
+        let base = self.base_url.as_deref().or(provider.base_url());
+        let base = base.ok_or(InvalidClient::NoBaseUrl(provider))?;
+        let endpoint = endpoint(base, dialect)?;
+        let headers = headers(self.headers, dialect, self.key.as_ref())?;
+        let connector = connect::connector(self.connect_timeout, self.version, self.roots)?;
+        let http: Client<Connector, _> = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(self.pool_idle_timeout)
+            .http2_only(self.version == HttpVersion::Http2)
+            .http2_adaptive_window(true)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .build(connector);
+        Ok(LlmClient::new(
+            Shared {
+                http,
+                provider,
+                endpoint,
+                headers,
+                whole: self.whole,
+                streamed: self.streamed,
+                max_answer: self.max_answer,
+                max_event: self.max_event,
+            },
+            Target::new(dialect),
+        ))
+    }
+}
+
+/// Where a dialect is spoken behind this base URL.
+fn endpoint(base: &str, dialect: Dialect) -> Result<Uri, InvalidClient> {
+    let invalid = || InvalidClient::BaseUrl(base.to_owned());
+    let url = format!("{}{}", base.trim_end_matches('/'), dialect.path());
+    let url: Uri = url.parse().map_err(|_| invalid())?;
+    let usable = matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();
+    if usable { Ok(url) } else { Err(invalid()) }
+}
+
+fn headers(
+    mut headers: HeaderMap,
+    dialect: Dialect,
+    key: Option<&Secret>,
+) -> Result<HeaderMap, InvalidClient> {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    // An answer is looked into, so it must come as it is.
+    const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+    const SELF: HeaderValue =
+        HeaderValue::from_static(concat!("buttress/", env!("CARGO_PKG_VERSION")));
+    headers.insert(CONTENT_TYPE, JSON);
+    headers.insert(ACCEPT_ENCODING, IDENTITY);
+    headers.entry(USER_AGENT).or_insert(SELF);
+
+    let anthropic = dialect == Dialect::AnthropicMessages;
+    if anthropic {
+        const VERSION: HeaderValue = HeaderValue::from_static(ANTHROPIC_VERSION);
+        let name = HeaderName::from_static("anthropic-version");
+        headers.entry(name).or_insert(VERSION);
+    }
+    if let Some(key) = key {
+        let (name, value) = if anthropic {
+            (HeaderName::from_static("x-api-key"), key.expose().to_owned())
+        } else {
+            (AUTHORIZATION, format!("Bearer {}", key.expose()))
+        };
+        let mut value = HeaderValue::try_from(value).map_err(|_| InvalidClient::Key)?;
+        value.set_sensitive(true);
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// Without keys: the headers of a configuration may hold some as well.
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("provider", &self.provider)
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a client can't be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum InvalidClient {
+    /// It is not known how this provider is asked.
+    Provider(Provider),
+    /// This provider is found at a different place by every customer, and none was given.
+    NoBaseUrl(Provider),
+    /// The base URL is not one: `http` or `https`, a host, and a path.
+    BaseUrl(String),
+    /// The key holds something that can't stand in a header.
+    Key,
+    /// TLS can't be set up.
+    Tls(rustls::Error),
+}
+
+impl InvalidClient {
+    pub(crate) const fn tls(error: rustls::Error) -> Self {
+        Self::Tls(error)
+    }
+}
+
+impl fmt::Display for InvalidClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Provider(provider) => write!(f, "{provider} can't be asked"),
+            Self::NoBaseUrl(provider) => write!(f, "{provider} needs a base URL"),
+            Self::BaseUrl(url) => write!(f, "{url:?} is no base URL: write http(s)://host/path"),
+            Self::Key => f.write_str("the key holds a character that can't stand in a header"),
+            Self::Tls(_) => f.write_str("TLS can't be set up"),
+        }
+    }
+}
+
+impl error::Error for InvalidClient {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Tls(error) => Some(error),
+            _ => None,
+        }
+    }
+}

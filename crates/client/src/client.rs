@@ -1,0 +1,145 @@
+use crate::{ClientBuilder, connect::Connector, exchange};
+use buttress_llm::{LlmError, LlmRequest, LlmResponse, Provider, Target};
+use buttress_timeout::Limits;
+use bytes::Bytes;
+use http::{HeaderMap, Uri};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower_service::Service;
+
+/// The LLM service: one model at one provider.
+///
+/// Clones and [`model`](Self::model)s share their connections.
+///
+/// What went out and what came back is recorded in the journey of the request's
+/// [`Call`](buttress_core::Call), if it carries one; the call's deadline limits the attempt.
+#[derive(Clone)]
+pub struct LlmClient {
+    shared: Arc<Shared>,
+    place: Place,
+}
+
+/// What a request is written for.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) target: Target,
+    /// The model that is asked, unless it is the one that a request names.
+    pub(crate) model: Option<Arc<str>>,
+}
+
+impl Place {
+    pub(crate) fn model(&self, request: &LlmRequest) -> Arc<str> {
+        let model = self.model.clone();
+        model.unwrap_or_else(|| request.model().into())
+    }
+}
+
+pub(crate) struct Shared {
+    pub(crate) http: Client<Connector, Full<Bytes>>,
+    pub(crate) provider: Provider,
+    pub(crate) endpoint: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) whole: Limits,
+    pub(crate) streamed: Limits,
+    pub(crate) max_answer: usize,
+    pub(crate) max_event: usize,
+}
+
+impl LlmClient {
+    /// Begins a client for this provider.
+    pub fn builder(provider: Provider) -> ClientBuilder {
+        ClientBuilder::new(provider)
+    }
+
+    pub(crate) fn new(shared: Shared, target: Target) -> Self {
+        Self {
+            shared: Arc::new(shared),
+            place: Place {
+                target,
+                model: None,
+            },
+        }
+    }
+
+    /// The same client for this model, whatever model a request names.
+    #[must_use]
+    pub fn model(&self, model: impl Into<Arc<str>>) -> Self {
+        let model = model.into();
+        let mut client = self.target(|target| target.model(Arc::clone(&model)));
+        client.place.model = Some(model);
+        client
+    }
+
+    /// The same client with requests written differently: see [`Target`] for what can be set
+    /// beside the model.
+    #[must_use]
+    pub fn target(&self, change: impl FnOnce(Target) -> Target) -> Self {
+        let Self { shared, place } = self.clone();
+        let place = Place {
+            target: change(place.target),
+            ..place
+        };
+        Self { shared, place }
+    }
+
+    /// Who is asked.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        self.shared.provider
+    }
+}
+
+/// Always ready: waiting for a connection is part of the call.
+impl Service<LlmRequest> for LlmClient {
+    type Response = LlmResponse;
+    type Error = LlmError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), LlmError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: LlmRequest) -> ResponseFuture {
+        let shared = Arc::clone(&self.shared);
+        let exchange = exchange::run(shared, self.place.clone(), request);
+        ResponseFuture(Box::pin(exchange))
+    }
+}
+
+impl fmt::Debug for LlmClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LlmClient")
+            .field("provider", &self.shared.provider)
+            .field("endpoint", &self.shared.endpoint)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One call to a provider.
+///
+/// Boxed: beside a round trip over the network an allocation is nothing, and the whole of an
+/// exchange reads better as one function.
+#[must_use = "futures do nothing unless polled"]
+pub struct ResponseFuture(Pin<Box<dyn Future<Output = Result<LlmResponse, LlmError>> + Send>>);
+
+impl Future for ResponseFuture {
+    type Output = Result<LlmResponse, LlmError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture")
+    }
+}

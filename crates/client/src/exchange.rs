@@ -1,0 +1,82 @@
+//! One call: the request out, and the answer in until it can be given.
+
+use crate::{
+    client::{Place, Shared},
+    fault::transport_error,
+    receive::{self, Head},
+    stream,
+};
+use buttress_core::{Carry, Context, Event};
+use buttress_llm::{Encoded, LlmError, LlmRequest, LlmResponse};
+use buttress_timeout::Stopwatch;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header::ACCEPT};
+use http_body_util::Full;
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::SystemTime,
+};
+
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    place: Place,
+    request: LlmRequest,
+) -> Result<LlmResponse, LlmError> {
+    let call = request.call().cloned();
+    let encoded = request.encode(&place.target)?;
+    for note in &encoded.notes {
+        call.record(Event::Note(note));
+    }
+    let outgoing = outgoing(&shared, &encoded, request.streams());
+
+    let limits = if request.streams() { shared.streamed } else { shared.whole };
+    let mut watch = Stopwatch::start(limits, call.deadline());
+    call.record(Event::Attempt);
+    let response = within(&mut watch, shared.http.request(outgoing)).await?;
+    let response =
+        response.map_err(|error| LlmError::transport(transport_error(&error), error))?;
+    watch.headers();
+
+    let (head, body) = response.into_parts();
+    let head = Head::new(head, SystemTime::now());
+    let answer = if request.streams() && head.is_stream() {
+        stream::open(&shared, &place, &request, &encoded, head, body, watch).await
+    } else {
+        let body = receive::whole(body, shared.max_answer, &mut watch).await;
+        head.answer(&shared, &place, &request, body)
+    }?;
+    call.record(Event::Answered);
+    Ok(answer)
+}
+
+fn outgoing(shared: &Shared, encoded: &Encoded, streams: bool) -> Request<Full<Bytes>> {
+    let mut outgoing = Request::new(Full::new(encoded.body.clone()));
+    *outgoing.method_mut() = Method::POST;
+    *outgoing.uri_mut() = shared.endpoint.clone();
+    *outgoing.headers_mut() = shared.headers.clone();
+    let accept = if streams {
+        HeaderValue::from_static("text/event-stream")
+    } else {
+        HeaderValue::from_static("application/json")
+    };
+    outgoing.headers_mut().insert(ACCEPT, accept);
+    outgoing
+}
+
+/// Waits for a future as long as the phase that the call is in allows.
+pub(crate) async fn within<F: Future>(
+    watch: &mut Stopwatch,
+    future: F,
+) -> Result<F::Output, LlmError> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        watch.poll_elapsed(cx).map(|elapsed| Err(elapsed.into()))
+    })
+    .await
+}

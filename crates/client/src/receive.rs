@@ -1,0 +1,152 @@
+//! Whole answers: read within a limit, judged, and brought into the caller's dialect.
+
+use crate::{
+    client::{Place, Shared},
+    exchange::within,
+    fault::transport_error,
+};
+use buttress_llm::{
+    Answer, AnswerBody, LlmError, LlmRequest, LlmResponse, TransportError, cross_response,
+    read_usage,
+};
+use buttress_timeout::Stopwatch;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, StatusCode, header::CONTENT_TYPE, response::Parts};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use std::{error, fmt, time::SystemTime};
+
+/// What is kept of the head of an answer.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// When it came, for dates in its headers.
+    now: SystemTime,
+}
+
+impl Head {
+    pub(crate) fn new(head: Parts, now: SystemTime) -> Self {
+        Self {
+            status: head.status,
+            headers: head.headers,
+            now,
+        }
+    }
+
+    /// Whether what follows is a stream of events.
+    pub(crate) fn is_stream(&self) -> bool {
+        let content = self.headers.get(CONTENT_TYPE);
+        let content = content.and_then(|content| content.to_str().ok());
+        let stream = |content: &str| content.trim_start().starts_with("text/event-stream");
+        self.status.is_success() && content.is_some_and(stream)
+    }
+
+    /// The answer that has this body.
+    pub(crate) fn answer(
+        self,
+        shared: &Shared,
+        place: &Place,
+        request: &LlmRequest,
+        body: Result<Bytes, Broken>,
+    ) -> Result<LlmResponse, LlmError> {
+        let body = match body {
+            Ok(body) => body,
+            Err(broken) if self.status.is_success() => return Err(broken.into()),
+            // What a failing answer says in its head is enough to judge it, if it must be.
+            Err(_) => Bytes::new(),
+        };
+        let answer = Answer::new(self.status.as_u16(), &self.headers, &body).at(self.now);
+        LlmError::check(shared.provider, &answer)?;
+        if request.streams() {
+            let odd = "a whole answer to a request for a stream";
+            return Err(LlmError::transport(TransportError::Other, odd));
+        }
+        let (from, to) = (place.target.dialect(), request.dialect());
+        let usage = read_usage(from, &body);
+        let body = cross_response(from, to, &body)
+            .map_err(|error| LlmError::transport(TransportError::Other, error))?;
+        let answer = LlmResponse::new(to, place.model(request), AnswerBody::Json(body));
+        Ok(answer.usage(usage).headers(passed_on(self.headers)))
+    }
+}
+
+/// Of a provider's headers those that its caller may want: its name for the call, and its limits.
+pub(crate) fn passed_on(mut headers: HeaderMap) -> HeaderMap {
+    let wanted = |name: &HeaderName| {
+        let name = name.as_str();
+        name.ends_with("request-id")
+            || name.starts_with("x-ratelimit-")
+            || name.starts_with("anthropic-")
+            || name.starts_with("openai-")
+    };
+    let unwanted: Vec<_> = headers.keys().filter(|name| !wanted(name)).cloned().collect();
+    for name in unwanted {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// A body that could not be read to its end.
+pub(crate) enum Broken {
+    Cut(hyper::Error),
+    TooLarge(TooLarge),
+    Elapsed(LlmError),
+}
+
+/// An answer above the limit.
+#[derive(Debug)]
+pub(crate) struct TooLarge(usize);
+
+/// Reads a body to its end.
+pub(crate) async fn whole(
+    mut body: Incoming,
+    most: usize,
+    watch: &mut Stopwatch,
+) -> Result<Bytes, Broken> {
+    // The announced length is only the other side's word.
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(most);
+    let mut whole = BytesMut::with_capacity(expected.min(most).min(64 << 10));
+    loop {
+        let frame = within(watch, body.frame()).await;
+        let Some(frame) = frame.map_err(Broken::Elapsed)? else {
+            return Ok(whole.freeze());
+        };
+        let Ok(data) = frame.map_err(Broken::Cut)?.into_data() else {
+            continue;
+        };
+        if whole.len() + data.len() > most {
+            return Err(Broken::TooLarge(TooLarge(most)));
+        }
+        if !data.is_empty() {
+            watch.content();
+        }
+        whole.extend_from_slice(&data);
+    }
+}
+
+impl From<Broken> for LlmError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Cut(error) => {
+                let fault = match transport_error(&error) {
+                    TransportError::Unprocessed
+                    | TransportError::Reset
+                    | TransportError::Other => TransportError::BodyCut,
+                    fault => fault,
+                };
+                Self::transport(fault, error)
+            }
+            Broken::TooLarge(error) => Self::transport(TransportError::BodyCut, error),
+            Broken::Elapsed(error) => error,
+        }
+    }
+}
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the answer is larger than {} bytes", self.0)
+    }
+}
+
+impl error::Error for TooLarge {}
