@@ -6,7 +6,7 @@ use std::{
 use tower_service::Service;
 
 /// A service that is one of two types, which answer alike.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_enums,
     reason = "a sum of two types can't get a third"
