@@ -73,7 +73,8 @@ mod set_deadline;
 mod stopwatch;
 mod timeout;
 
-#[cfg(all(test, feature = "http"))]
+#[cfg(test)]
+#[cfg(feature = "http")]
 mod tests;
 
 #[cfg(feature = "http")]
