@@ -48,6 +48,18 @@ fn neither_keys_nor_prompts_are_shown() {
 }
 
 #[test]
+fn what_is_said_of_the_key_is_not_for_the_caller() {
+    let body = r#"{"error":{"message":"Your api key: ****abcd is invalid","type":"authentication_error"}}"#;
+    let error = failing(Provider::DeepSeek, 401, body);
+    for dialect in Dialect::ALL {
+        let (status, body) = rendered(&error, dialect);
+        assert_eq!(status, 401);
+        let message = body["error"]["message"].as_str().unwrap();
+        assert_eq!(message, "deepseek: the key is missing, wrong or expired");
+    }
+}
+
+#[test]
 fn a_provider_of_the_same_dialect_is_quoted() {
     let body = r#"{ "error": {"message": "m", "type": "tokens", "param": null, "code": "rate_limit_exceeded", "extra": 1} }"#;
     let error = failing(Provider::Groq, 429, body);

@@ -50,6 +50,8 @@ fn a_success_that_is_none_is_seen() {
     ] {
         assert_eq!(kind(200, body.as_bytes()), Some(expected), "{body}");
     }
+    let both = r#"{"choices":[{"finish_reason":"length"},{"finish_reason":"content_filter"}]}"#;
+    assert_eq!(kind(200, both.as_bytes()), Some(Kind::Partial));
 }
 
 #[test]
