@@ -1,0 +1,149 @@
+use super::rules::Rules;
+use crate::{Change, Reason, State};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What is only looked at when the state changes, and so may live behind a lock.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    /// How often it has tripped since it was last closed, beyond the first time.
+    reopens: u32,
+    opened: u64,
+    seeded: Option<Box<StdRng>>,
+    last: Change,
+    /// Made when the first watcher comes.
+    watchers: Option<watch::Sender<Change>>,
+}
+
+impl Ledger {
+    /// For a breaker that starts closed in this generation.
+    pub(crate) fn new(generation: u64, seed: Option<u64>) -> Self {
+        Self {
+            reopens: 0,
+            opened: 0,
+            seeded: seed.map(|seed| Box::new(StdRng::seed_from_u64(seed))),
+            last: Change::new(State::Closed, Reason::Created, generation),
+            watchers: None,
+        }
+    }
+
+    /// How often it has opened.
+    pub(crate) const fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    pub(crate) const fn forget_opened(&mut self) {
+        self.opened = 0;
+    }
+
+    /// Draws how long to stay open, when the service asked for so much (if it did).
+    pub(crate) fn open_time(
+        &mut self,
+        rules: &Rules,
+        reopening: bool,
+        asked: Option<Duration>,
+    ) -> Duration {
+        self.reopens = if reopening {
+            self.reopens.saturating_add(1)
+        } else {
+            0
+        };
+        let factor = 2_u32.saturating_pow(self.reopens);
+        let longest = rules.open_for.saturating_mul(factor).min(rules.open_max);
+        let dice: f64 = match &mut self.seeded {
+            Some(seeded) => seeded.random(),
+            None => rand::random(),
+        };
+        let drawn = longest - longest.mul_f64(rules.jitter.get() * dice);
+        drawn.max(asked.unwrap_or_default()).min(rules.open_max)
+    }
+
+    /// Puts a change down and tells the watchers.
+    ///
+    /// Going half-open is the one change made without the lock, so that its announcement may
+    /// come after that of a later change: then it is no news any more.
+    pub(crate) fn announce(&mut self, change: Change) {
+        if change.state == State::Open {
+            self.opened += 1;
+        }
+        if change.generation > self.last.generation {
+            self.last = change;
+            if let Some(watchers) = &self.watchers {
+                watchers.send_replace(change);
+            }
+        }
+    }
+
+    pub(crate) fn watch(&mut self) -> watch::Receiver<Change> {
+        let last = self.last;
+        let watchers = self
+            .watchers
+            .get_or_insert_with(|| watch::Sender::new(last));
+        watchers.subscribe()
+    }
+
+    /// Sends the watchers home: there will be no more changes.
+    pub(crate) fn close(&mut self) {
+        self.watchers = None;
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::Settings;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn open_time_doubles_up_to_its_maximum() {
+        let rules = Settings::standard().jitter(0.0).rules();
+        let mut ledger = Ledger::new(0, None);
+        let mut times = vec![ledger.open_time(&rules, false, None)];
+        times.extend((0..40).map(|_| ledger.open_time(&rules, true, None)));
+        assert_eq!(times[..5], [30, 60, 120, 240, 300].map(Duration::from_secs));
+        assert!(times[5..].iter().all(|time| *time == 300 * SECOND));
+        assert_eq!(ledger.open_time(&rules, false, None), 30 * SECOND);
+    }
+
+    #[test]
+    fn jitter_shortens_and_a_seed_repeats_it() {
+        let rules = Settings::standard().rules();
+        let draw = |seed| {
+            let mut ledger = Ledger::new(0, seed);
+            let times = (0..50).map(|_| ledger.open_time(&rules, false, None));
+            times.collect::<Vec<_>>()
+        };
+        let times = draw(Some(7));
+        assert!(
+            times
+                .iter()
+                .all(|t| (27 * SECOND..=30 * SECOND).contains(t))
+        );
+        assert!(times.windows(2).all(|pair| pair[0] != pair[1]));
+        assert_eq!(times, draw(Some(7)));
+        assert_ne!(times, draw(Some(8)));
+        assert_ne!(draw(None), draw(None));
+    }
+
+    #[test]
+    fn a_longer_wait_that_the_service_asked_for_is_kept_to_but_not_for_ever() {
+        let rules = Settings::standard().rules();
+        let mut ledger = Ledger::new(0, None);
+        let mut asked = |secs| ledger.open_time(&rules, false, Some(secs * SECOND));
+        assert!(asked(5) >= 27 * SECOND);
+        assert_eq!(asked(90), 90 * SECOND);
+        assert_eq!(asked(3600), 300 * SECOND);
+    }
+
+    #[test]
+    fn a_late_announcement_is_no_news() {
+        let mut ledger = Ledger::new(0, None);
+        let mut watch = ledger.watch();
+        let open = Change::new(State::Open, Reason::ProbeFailed, 3);
+        ledger.announce(open);
+        ledger.announce(Change::new(State::HalfOpen, Reason::Probing, 2));
+        assert_eq!(*watch.borrow_and_update(), open);
+    }
+}

@@ -1,0 +1,84 @@
+use super::{clock, count_window::CountWindow, rules::WindowRule, time_window::TimeWindow};
+use tokio::time::Instant;
+
+/// What one call leaves in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) failed: bool,
+    pub(crate) slow: bool,
+}
+
+impl Mark {
+    pub(crate) const fn new(failed: bool, slow: bool) -> Self {
+        Self { failed, slow }
+    }
+
+    const fn is_bad(self) -> bool {
+        self.failed || self.slow
+    }
+}
+
+/// What a window holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) calls: u32,
+    pub(crate) failures: u32,
+    pub(crate) slow: u32,
+}
+
+/// The calls that a rate is taken over.
+#[derive(Debug)]
+pub(crate) enum Window {
+    /// No rate is taken.
+    None,
+    Count(CountWindow),
+    Time(TimeWindow),
+}
+
+impl Window {
+    pub(crate) fn new(rule: WindowRule, slow: bool) -> Self {
+        match rule {
+            WindowRule::None => Self::None,
+            WindowRule::Count(size) => Self::Count(CountWindow::new(size, slow)),
+            WindowRule::Time(span) => Self::Time(TimeWindow::new(span)),
+        }
+    }
+
+    /// Puts one call down. After a bad one it gives what the window now holds: only then can a
+    /// limit have been reached.
+    pub(crate) fn record(
+        &self,
+        generation: u64,
+        mark: Mark,
+        now: impl FnOnce() -> Instant,
+    ) -> Sums {
+        match self {
+            Self::None => Sums::default(),
+            Self::Count(window) => {
+                window.record(generation, mark);
+                if mark.is_bad() {
+                    window.sums(generation)
+                } else {
+                    Sums::default()
+                }
+            }
+            Self::Time(window) => {
+                let now = clock::nanos(now());
+                window.record(generation, mark, now);
+                if mark.is_bad() {
+                    window.sums(generation, now)
+                } else {
+                    Sums::default()
+                }
+            }
+        }
+    }
+
+    pub(crate) fn sums(&self, generation: u64, now: impl FnOnce() -> Instant) -> Sums {
+        match self {
+            Self::None => Sums::default(),
+            Self::Count(window) => window.sums(generation),
+            Self::Time(window) => window.sums(generation, clock::nanos(now())),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+use crate::Ticket;
+use buttress_core::{Judge, Rejected};
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+pin_project! {
+    /// The response of a [`CircuitBreaker`](crate::CircuitBreaker).
+    pub struct ResponseFuture<F, J> {
+        #[pin]
+        state: State<F, J>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, J> {
+        Called {
+            #[pin]
+            inner: F,
+            ticket: Option<Ticket>,
+            judge: J,
+        },
+        Rejected {
+            rejected: Rejected,
+        },
+    }
+}
+
+impl<F, J> ResponseFuture<F, J> {
+    pub(crate) const fn called(inner: F, ticket: Ticket, judge: J) -> Self {
+        let ticket = Some(ticket);
+        Self {
+            state: State::Called {
+                inner,
+                ticket,
+                judge,
+            },
+        }
+    }
+
+    pub(crate) const fn rejected(rejected: Rejected) -> Self {
+        Self {
+            state: State::Rejected { rejected },
+        }
+    }
+}
+
+impl<F, J, T, E> Future for ResponseFuture<F, J>
+where
+    F: Future<Output = Result<T, E>>,
+    J: Judge<T, E>,
+    E: From<Rejected>,
+{
+    type Output = Result<J::Response<Ticket>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Called {
+                inner,
+                ticket,
+                judge,
+            } => {
+                let result = ready!(inner.poll(cx));
+                let mut ticket = ticket.take().expect("polled after it was ready");
+                ticket.answered();
+                Poll::Ready(judge.judge(result, ticket))
+            }
+            StateProj::Rejected { rejected } => Poll::Ready(Err((*rejected).into())),
+        }
+    }
+}
+
+impl<F, J> fmt::Debug for ResponseFuture<F, J> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture")
+            .field("rejected", &matches!(self.state, State::Rejected { .. }))
+            .finish_non_exhaustive()
+    }
+}

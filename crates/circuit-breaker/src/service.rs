@@ -1,0 +1,182 @@
+use crate::{Breakers, Handle, KeyedHandle, OneForAll, OnePerKey, ResponseFuture, Ticket};
+use buttress_core::{AtOnce, ByError, Cause, Context as _, Event, Judge, Observe, Rejected};
+use std::{
+    mem,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::time::Instant;
+use tower_service::Service;
+
+/// Stops calling a service that keeps failing. Made by a
+/// [`CircuitBreakerLayer`](crate::CircuitBreakerLayer).
+///
+/// # Readiness
+///
+/// The breaker is asked first. While it keeps calls out, this service is ready without its inner
+/// service having been asked, and `call` rejects; the rejection's wait is then the one known
+/// when readiness was polled. When the inner service has been made ready and the breaker opens
+/// before `call`, `call` rejects; when the breaker opened first and has closed since, it rejects
+/// as well, because a service that has not been made ready must not be called. A caller that is
+/// waiting for the inner service already is not woken when the breaker opens.
+///
+/// An error of the inner service's readiness is an outcome like that of a call.
+///
+/// Probes take their place in `call`, not before: a service that stands ready and is not used
+/// keeps nobody out.
+///
+/// # Cancellation
+///
+/// A response future that is dropped gives a probe's place back and counts neither way, unless
+/// it had run for the [slow-call](crate::Settings::slow_calls) duration: then it counts as a slow
+/// call.
+#[derive(Debug)]
+pub struct CircuitBreaker<S, J = AtOnce<ByError>, O = (), B = OneForAll> {
+    inner: S,
+    judge: J,
+    observe: O,
+    breakers: B,
+    readiness: Readiness,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Readiness {
+    /// The inner service is not known to be ready.
+    Unready,
+    /// The inner service is ready.
+    Ready,
+    /// The breaker keeps calls out, for this long if that is known.
+    Refuses(Option<Duration>),
+}
+
+impl<S, J, O, B> CircuitBreaker<S, J, O, B> {
+    pub(crate) const fn new(inner: S, judge: J, observe: O, breakers: B) -> Self {
+        Self {
+            inner,
+            judge,
+            observe,
+            breakers,
+            readiness: Readiness::Unready,
+        }
+    }
+
+    /// The inner service.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without the breaker.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, J, O> CircuitBreaker<S, J, O, OneForAll> {
+    /// Reads and overrides the breaker.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.breakers.handle()
+    }
+}
+
+impl<S, J, O, K, F> CircuitBreaker<S, J, O, OnePerKey<K, F>> {
+    /// Reads and overrides the breakers.
+    #[must_use]
+    pub fn handles(&self) -> KeyedHandle<K> {
+        self.breakers.handles()
+    }
+}
+
+impl<S, J, O, B, Req> Service<Req> for CircuitBreaker<S, J, O, B>
+where
+    S: Service<Req>,
+    S::Error: From<Rejected>,
+    J: Judge<S::Response, S::Error> + Clone,
+    O: Observe<Req>,
+    B: Breakers<Req>,
+{
+    type Response = J::Response<Ticket>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, J>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.readiness = Readiness::Unready;
+        let breaker = self.breakers.only();
+        if let Some(breaker) = breaker
+            && let Err(wait) = breaker.peek(Instant::now)
+        {
+            self.readiness = Readiness::Refuses(wait);
+            return Poll::Ready(Ok(()));
+        }
+        let Err(error) = ready!(self.inner.poll_ready(cx)) else {
+            self.readiness = Readiness::Ready;
+            return Poll::Ready(Ok(()));
+        };
+        let Some(breaker) = breaker else {
+            return Poll::Ready(Err(error));
+        };
+        let Ok(pass) = breaker.admit(Instant::now) else {
+            return Poll::Ready(Err(error));
+        };
+        match self.judge.judge(Err(error), Ticket::new(breaker, pass)) {
+            Err(error) => Poll::Ready(Err(error)),
+            // A judge that makes an answer of an error has nobody to give it to here.
+            Ok(_) => {
+                self.readiness = Readiness::Refuses(None);
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        // Readiness counts once.
+        let admitted = match mem::replace(&mut self.readiness, Readiness::Unready) {
+            Readiness::Ready => self.breakers.with(&request, |breaker| match breaker {
+                Some(breaker) => {
+                    let pass = breaker.admit(Instant::now);
+                    pass.map(|pass| Ticket::new(breaker, pass))
+                }
+                None => Ok(Ticket::unguarded()),
+            }),
+            Readiness::Refuses(wait) => Err(wait),
+            Readiness::Unready => Err(None),
+        };
+        match admitted {
+            Ok(ticket) => {
+                let judge = self.judge.clone();
+                ResponseFuture::called(self.inner.call(request), ticket, judge)
+            }
+            Err(wait) => {
+                let cause = Cause::CircuitOpen;
+                let context = self.observe.context(&request);
+                context.record(Event::Rejected(cause));
+                let rejected = Rejected::new(cause);
+                ResponseFuture::rejected(match wait {
+                    Some(wait) => rejected.retry_after(wait),
+                    None => rejected,
+                })
+            }
+        }
+    }
+}
+
+/// The clone shares the breaker, and has to be made ready itself.
+impl<S: Clone, J: Clone, O: Clone, B: Clone> Clone for CircuitBreaker<S, J, O, B> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            judge: self.judge.clone(),
+            observe: self.observe.clone(),
+            breakers: self.breakers.clone(),
+            readiness: Readiness::Unready,
+        }
+    }
+}
