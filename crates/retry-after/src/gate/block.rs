@@ -1,5 +1,5 @@
 use super::{
-    GateState, Hint,
+    GateState,
     line::Line,
     settings::Settings,
     state::{Admit, Mode, State, Verdict, later},
@@ -102,11 +102,12 @@ impl Block {
         self.change(now, |inside| inside.state.answered(epoch, now));
     }
 
-    pub(crate) fn learn(&self, epoch: u64, hint: Hint, now: Instant) {
-        // While the gate is open, only a limit that is used up is news.
-        if hint.hold.is_some() || !self.is_open() {
-            self.change(now, |inside| inside.state.learn(epoch, hint, now));
-        }
+    pub(crate) fn learn(&self, epoch: u64, every: Duration) {
+        self.lock().state.learn(epoch, every);
+    }
+
+    pub(crate) fn hold(&self, epoch: u64, hold: Duration, now: Instant) {
+        self.change(now, |inside| inside.state.hold(epoch, hold, now));
     }
 
     pub(crate) fn open(&self, now: Instant) {
@@ -316,3 +317,8 @@ impl Recycle for Block {
         self.publish(&inside.state);
     }
 }
+
+#[cfg(all(test, loom))]
+mod loom;
+#[cfg(test)]
+mod model;

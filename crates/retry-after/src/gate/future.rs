@@ -85,13 +85,16 @@ where
                 StateProj::Calling { call, witness } => {
                     let result = ready!(call.poll(cx));
                     let witness = witness.take().expect("polled after the answer");
-                    witness.learn(this.pace.hint(result.as_ref()));
-                    let probe = witness.probe();
+                    let pass = witness.pass();
+                    let hint = this.pace.hint(result.as_ref());
+                    if let Some(pass) = pass {
+                        pass.learn(hint);
+                    }
                     let answer = this.judge.judge(result, witness);
-                    if let Some(probe) = probe
+                    if let Some(pass) = pass
                         && answer.is_ok()
                     {
-                        probe.answered();
+                        pass.answered(hint.hold);
                     }
                     return Poll::Ready(answer);
                 }

@@ -23,3 +23,6 @@ pub use self::{
     service::Gate,
     witness::GateWitness,
 };
+
+#[cfg(test)]
+mod tests;

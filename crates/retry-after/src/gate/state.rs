@@ -1,4 +1,4 @@
-use super::{Hint, pace::Pace, settings::Settings};
+use super::{pace::Pace, settings::Settings};
 use buttress_core::{Blame, Class, Failure};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -174,7 +174,10 @@ impl State {
                     self.pace.grow();
                 }
                 // Probing => Paced
-                Mode::Probing => self.reopen(now),
+                Mode::Probing => {
+                    self.backoffs = 0;
+                    self.reopen(now);
+                }
                 Mode::Open | Mode::Closed { .. } | Mode::Parked { .. } => {}
             },
             Verdict::Beside => {
@@ -225,17 +228,18 @@ impl State {
         }
     }
 
-    /// Takes in what an answer to a call of this epoch told of the pace.
-    pub(crate) fn learn(&mut self, epoch: u64, hint: Hint, now: Instant) {
-        if epoch < self.first {
-            return;
-        }
-        if let Some(every) = hint.every {
+    /// Takes in the time between two calls that an answer to a call of this epoch told.
+    pub(crate) fn learn(&mut self, epoch: u64, every: Duration) {
+        if epoch >= self.first {
             self.pace.learn(every);
         }
-        let Some(hold) = hint.hold.filter(|_| epoch == self.epoch) else {
+    }
+
+    /// Nothing is left after a call of this epoch: the next one is held back.
+    pub(crate) fn hold(&mut self, epoch: u64, hold: Duration, now: Instant) {
+        if epoch != self.epoch {
             return;
-        };
+        }
         let wanted = later(now, hold);
         match &mut self.mode {
             // Open => Paced
@@ -301,4 +305,4 @@ pub(crate) fn later(from: Instant, wait: Duration) -> Instant {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

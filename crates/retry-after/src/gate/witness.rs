@@ -1,5 +1,6 @@
 use super::{Hint, block::Block, state::Verdict};
 use buttress_core::{Failure, Witness};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// What a gate has out on a call: it hears of the end of it.
@@ -8,29 +9,59 @@ use tokio::time::Instant;
 /// Dropped, it tells nothing. If the call was the one that a parked key was tried with, the next
 /// call tries it.
 #[derive(Debug)]
-pub struct GateWitness {
-    /// None for a call that passes where there is no gate.
-    block: Option<&'static Block>,
-    /// The epoch in which the call was let in, and in the lowest bit whether it is a probe.
+pub struct GateWitness(Option<Pass>);
+
+/// At which gate a call was let in, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pass {
+    block: &'static Block,
+    /// The epoch, and in the lowest bit whether the call is a probe.
     word: u64,
 }
 
 impl GateWitness {
     pub(crate) fn new(block: &'static Block, epoch: u64, probe: bool) -> Self {
-        Self {
-            block: Some(block),
-            word: epoch << 1 | u64::from(probe),
-        }
+        let word = epoch << 1 | u64::from(probe);
+        Self(Some(Pass { block, word }))
     }
 
     /// For a call that passes where there is no gate.
     pub(crate) const fn idle() -> Self {
-        Self {
-            block: None,
-            word: 0,
-        }
+        Self(None)
     }
 
+    pub(crate) const fn pass(&self) -> Option<Pass> {
+        self.0
+    }
+}
+
+impl Witness for GateWitness {
+    fn settled(mut self, outcome: Result<(), Failure>) {
+        let Some(pass) = self.0.take() else {
+            return;
+        };
+        let verdict = Verdict::of(outcome);
+        let news = match verdict {
+            Verdict::Well => !pass.block.is_open_since(pass.epoch()),
+            Verdict::Limited(_) | Verdict::Spent(_) => true,
+            Verdict::Beside => pass.is_probe(),
+        };
+        if news {
+            pass.block.settle(pass.epoch(), verdict, Instant::now());
+        }
+    }
+}
+
+impl Drop for GateWitness {
+    fn drop(&mut self) {
+        if let Some(pass) = self.0.filter(Pass::is_probe) {
+            pass.block
+                .settle(pass.epoch(), Verdict::Beside, Instant::now());
+        }
+    }
+}
+
+impl Pass {
     pub(crate) const fn epoch(&self) -> u64 {
         self.word >> 1
     }
@@ -39,61 +70,25 @@ impl GateWitness {
         self.word & 1 == 1
     }
 
-    /// Passes on what an answer told of the pace.
-    pub(crate) fn learn(&self, hint: Hint) {
-        if let Some(block) = self.block
-            && hint != Hint::NONE
+    /// Passes the pace on that an answer told, before the answer is judged: if it meets a limit,
+    /// the gate reopens at that pace.
+    pub(crate) fn learn(self, hint: Hint) {
+        // While the gate is open, only a limit that is used up is news.
+        if let Some(every) = hint.every
+            && (hint.hold.is_some() || !self.block.is_open())
         {
-            block.learn(self.epoch(), hint, Instant::now());
+            self.block.learn(self.epoch(), every);
         }
     }
 
-    /// For a probe: how to tell that its answer has begun, even if its end is not there yet.
-    pub(crate) fn probe(&self) -> Option<Probe> {
-        let block = self.block.filter(|_| self.is_probe())?;
-        Some(Probe {
-            block,
-            epoch: self.epoch(),
-        })
-    }
-}
-
-impl Witness for GateWitness {
-    fn settled(mut self, outcome: Result<(), Failure>) {
-        let Some(block) = self.block else {
-            return;
-        };
-        let verdict = Verdict::of(outcome);
-        let news = match verdict {
-            Verdict::Well => !block.is_open_since(self.epoch()),
-            Verdict::Limited(_) | Verdict::Spent(_) => true,
-            Verdict::Beside => self.is_probe(),
-        };
-        if news {
-            block.settle(self.epoch(), verdict, Instant::now());
+    /// Takes in an answer that is no error, after it was judged, if its end is not there yet.
+    pub(crate) fn answered(self, hold: Option<Duration>) {
+        // Others need not wait for the end of a long stream to know that a key works.
+        if self.is_probe() {
+            self.block.answered(self.epoch(), Instant::now());
         }
-        self.block = None;
-    }
-}
-
-impl Drop for GateWitness {
-    fn drop(&mut self) {
-        if let Some(Probe { block, epoch }) = self.probe() {
-            block.settle(epoch, Verdict::Beside, Instant::now());
+        if let Some(hold) = hold {
+            self.block.hold(self.epoch(), hold, Instant::now());
         }
-    }
-}
-
-/// A probe that is out.
-pub(crate) struct Probe {
-    block: &'static Block,
-    epoch: u64,
-}
-
-impl Probe {
-    /// The answer has begun and is no failure so far: the key works. Others need not wait for
-    /// the end of a long stream.
-    pub(crate) fn answered(self) {
-        self.block.answered(self.epoch, Instant::now());
     }
 }

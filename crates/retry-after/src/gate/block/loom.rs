@@ -1,0 +1,107 @@
+//! The gate under every interleaving: run with `RUSTFLAGS="--cfg loom"`.
+
+use super::*;
+use ::loom::{future::block_on, thread};
+use std::{future::poll_fn, task::Poll};
+
+/// Without pacing and without reading a clock: loom knows no time.
+fn gate() -> (Anchor, Instant) {
+    let settings = Settings {
+        spacing: Duration::ZERO,
+        ..Settings::DEFAULT
+    };
+    (Anchor::leak(&settings), Instant::now())
+}
+
+/// The witness would read the clock when it is dropped.
+fn epoch(witness: GateWitness) -> u64 {
+    let epoch = witness.pass().unwrap().epoch();
+    std::mem::forget(witness);
+    epoch
+}
+
+fn enter(anchor: &Anchor, now: Instant) -> Entered {
+    match anchor.block().pass() {
+        Some(witness) => Entered::Go(witness),
+        None => anchor.enter(&(), now),
+    }
+}
+
+/// Waits for the turn of a call that may have to wait.
+fn wait(entered: Entered, now: Instant) -> GateWitness {
+    match entered {
+        Entered::Go(witness) => witness,
+        Entered::Rejected(rejected) => panic!("{rejected}"),
+        Entered::Wait(turn, _) => block_on(poll_fn(|cx| match turn.poll(cx.waker(), now) {
+            Turned::Go(witness) => Poll::Ready(witness),
+            Turned::Until(_) => Poll::Pending,
+            Turned::Rejected(rejected) => panic!("{rejected}"),
+        })),
+    }
+}
+
+/// A gate whose key is parked, and may be tried.
+fn parked() -> (Anchor, Instant) {
+    let (anchor, now) = gate();
+    anchor.block().park(Some(Duration::ZERO), now);
+    (anchor, now)
+}
+
+#[test]
+fn loom_a_limit_closes_whatever_else_is_told() {
+    ::loom::model(|| {
+        let (anchor, now) = gate();
+        let block = anchor.block();
+        let calls = [(); 2].map(|()| epoch(block.pass().unwrap()));
+        let wait = Verdict::Limited(Some(Duration::from_secs(9)));
+        let limited = thread::spawn(move || block.settle(calls[0], wait, now));
+        let well = thread::spawn(move || block.settle(calls[1], Verdict::Well, now));
+        let late = block.pass();
+        limited.join().unwrap();
+        well.join().unwrap();
+        assert!(!block.is_open());
+        // Whoever still got in belongs to the time before, and has no say.
+        if let Some(late) = late {
+            block.settle(epoch(late), Verdict::Well, now);
+        }
+        assert!(matches!(block.read(now).0, GateState::Closed { .. }));
+    });
+}
+
+#[test]
+fn loom_one_call_at_a_time_tries_a_parked_key() {
+    ::loom::model(|| {
+        let (anchor, now) = parked();
+        let other = anchor.clone();
+        let other = thread::spawn(move || {
+            let probe = wait(enter(&other, now), now);
+            assert!(probe.pass().unwrap().is_probe());
+            // It comes to nothing, and the next one gets its chance.
+            other.block().settle(epoch(probe), Verdict::Beside, now);
+        });
+        let probe = wait(enter(&anchor, now), now);
+        assert!(probe.pass().unwrap().is_probe());
+        assert_eq!(anchor.block().read(now).0, GateState::Probing);
+        anchor.block().settle(epoch(probe), Verdict::Beside, now);
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_a_turn_that_is_given_up_passes_on() {
+    ::loom::model(|| {
+        let (anchor, now) = parked();
+        let probe = epoch(wait(enter(&anchor, now), now));
+        let Entered::Wait(first, _) = enter(&anchor, now) else {
+            panic!("the probe is out");
+        };
+        let entered = enter(&anchor, now);
+        let gives_up = thread::spawn(move || drop(first));
+        let block = anchor.block();
+        let settles = thread::spawn(move || block.settle(probe, Verdict::Well, now));
+        std::mem::forget(wait(entered, now));
+        gives_up.join().unwrap();
+        settles.join().unwrap();
+        assert_eq!(anchor.block().read(now).1, 0);
+    });
+}

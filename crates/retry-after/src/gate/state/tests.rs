@@ -1,0 +1,215 @@
+use super::*;
+
+const GO: Admit = Admit::Go { probe: false };
+const PROBE: Admit = Admit::Go { probe: true };
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn state() -> (State, Instant) {
+    (State::new(&Settings::DEFAULT, 7), Instant::now())
+}
+
+fn limited(secs: u64) -> Verdict {
+    Verdict::Limited(Some(Duration::from_secs(secs)))
+}
+
+#[test]
+fn a_limit_closes_until_the_wait_is_over() {
+    let (mut state, now) = state();
+    assert_eq!(state.admit(now, true), GO);
+    state.settle(7, limited(20), now);
+    assert_eq!(state.admit(now, true), Admit::At(now + secs(20)));
+    let then = now + secs(20);
+    assert_eq!(state.admit(then, true), GO);
+    // One, and not all who come now.
+    assert_eq!(
+        state.admit(then, true),
+        Admit::At(then + Duration::from_millis(200))
+    );
+}
+
+#[test]
+fn many_calls_that_hit_one_limit_close_once() {
+    let (mut state, now) = state();
+    for _ in 0..100 {
+        state.settle(7, Verdict::Limited(None), now);
+    }
+    assert_eq!(state.admit(now, true), Admit::At(now + secs(1)));
+    state.settle(7, limited(5), now);
+    assert_eq!(state.admit(now, true), Admit::At(now + secs(5)));
+    state.settle(7, limited(3), now);
+    assert_eq!(state.admit(now, true), Admit::At(now + secs(5)));
+}
+
+#[test]
+fn limits_without_a_wait_double_it_until_a_success() {
+    let (mut state, mut now) = state();
+    for wait in [1, 2, 4, 8, 16, 30, 30] {
+        assert_eq!(state.admit(now, true), GO);
+        state.settle(state.epoch(), Verdict::Limited(None), now);
+        now += secs(wait);
+        assert_eq!(state.mode(), Mode::Closed { until: now });
+    }
+    assert_eq!(state.admit(now, true), GO);
+    state.settle(state.epoch(), Verdict::Well, now);
+    state.settle(state.epoch(), Verdict::Limited(None), now);
+    assert_eq!(state.admit(now, true), Admit::At(now + secs(1)));
+}
+
+#[test]
+fn the_pace_grows_with_successes_and_halves_at_a_limit() {
+    let (mut state, now) = state();
+    state.settle(7, limited(1), now);
+    let mut now = now + secs(1);
+    assert_eq!(state.admit(now, true), GO);
+    for _ in 0..15 {
+        state.settle(state.epoch(), Verdict::Well, now);
+    }
+    let grown = state.per_second();
+    assert!(grown > 10.0, "{grown}");
+    state.settle(state.epoch(), limited(1), now);
+    assert!((state.per_second() - grown / 2.0).abs() < 0.001);
+    now += secs(1);
+    assert_eq!(state.admit(now, true), GO);
+    let Admit::At(next) = state.admit(now, true) else {
+        panic!("not paced");
+    };
+    assert_eq!(next - now, Duration::from_secs_f64(2.0 / grown));
+}
+
+#[test]
+fn it_is_open_again_when_all_was_well_for_a_while_and_nobody_waits() {
+    let (mut state, now) = state();
+    state.settle(7, limited(1), now);
+    let now = now + secs(1);
+    assert_eq!(state.admit(now, true), GO);
+    assert_eq!(state.admit(now + secs(11), true), GO);
+    assert!(matches!(state.mode(), Mode::Paced { well: false, .. }));
+    state.settle(state.epoch(), Verdict::Well, now);
+    assert_eq!(state.admit(now + secs(12), false), GO);
+    assert!(matches!(state.mode(), Mode::Paced { well: true, .. }));
+    assert_eq!(state.admit(now + secs(13), true), GO);
+    assert_eq!(state.mode(), Mode::Open);
+}
+
+#[test]
+fn a_straggler_opens_nothing_and_closes_only_when_it_knows_more() {
+    let (mut state, now) = state();
+    state.settle(7, limited(20), now);
+    state.settle(7, Verdict::Well, now);
+    assert_eq!(state.admit(now, true), Admit::At(now + secs(20)));
+    let now = now + secs(20);
+    assert_eq!(state.admit(now, true), GO);
+    let pace = state.per_second();
+    for verdict in [Verdict::Well, Verdict::Limited(None), Verdict::Spent(None)] {
+        state.settle(7, verdict, now);
+    }
+    assert!(matches!(state.mode(), Mode::Paced { well: false, .. }));
+    state.settle(7, limited(9), now);
+    assert_eq!(
+        state.mode(),
+        Mode::Closed {
+            until: now + secs(9)
+        }
+    );
+    assert_eq!(state.per_second(), pace);
+    state.settle(6, limited(900), now);
+    assert_eq!(
+        state.mode(),
+        Mode::Closed {
+            until: now + secs(9)
+        }
+    );
+}
+
+#[test]
+fn a_parked_key_is_tried_by_one_call_at_a_time() {
+    let (mut state, now) = state();
+    state.settle(7, Verdict::Spent(None), now);
+    assert_eq!(state.admit(now, true), Admit::At(now + secs(60)));
+    let now = now + secs(60);
+    assert_eq!(state.admit(now, true), PROBE);
+    assert_eq!(state.admit(now, true), Admit::Wait);
+    // It came to nothing: the next one tries.
+    let first = state.epoch();
+    state.settle(first, Verdict::Beside, now);
+    assert_eq!(state.admit(now, true), PROBE);
+    // Of the first one nothing is to be heard any more.
+    state.settle(first, Verdict::Beside, now);
+    state.answered(first, now);
+    assert_eq!(state.mode(), Mode::Probing);
+    // It is still of no use, and a wait counts however long it is.
+    state.settle(state.epoch(), Verdict::Spent(Some(secs(86_400))), now);
+    assert_eq!(state.admit(now, true), Admit::At(now + secs(86_400)));
+    let now = now + secs(86_400);
+    assert_eq!(state.admit(now, true), PROBE);
+    state.settle(state.epoch(), Verdict::Well, now);
+    assert_eq!(state.admit(now, true), GO);
+    assert!(matches!(state.mode(), Mode::Paced { .. }));
+}
+
+#[test]
+fn a_probe_that_meets_a_limit_shows_that_the_key_works() {
+    let (mut state, now) = state();
+    state.settle(7, Verdict::Spent(None), now);
+    let now = now + secs(60);
+    assert_eq!(state.admit(now, true), PROBE);
+    state.settle(state.epoch(), limited(5), now);
+    assert_eq!(
+        state.mode(),
+        Mode::Closed {
+            until: now + secs(5)
+        }
+    );
+}
+
+#[test]
+fn what_is_parked_until_further_notice_stays_so() {
+    let (mut state, now) = state();
+    state.park(None, now);
+    state.settle(7, limited(900), now);
+    assert_eq!(state.admit(now + secs(1_000_000), true), Admit::Wait);
+    assert_eq!(state.expect(now, 0), None);
+    state.open(now, true);
+    assert_eq!(state.admit(now, true), GO);
+}
+
+#[test]
+fn a_used_up_limit_holds_the_next_call() {
+    let (mut state, now) = state();
+    let every = Duration::from_millis(120);
+    state.learn(7, every);
+    state.hold(7, every, now);
+    let next = now + every;
+    assert_eq!(state.admit(now, true), Admit::At(next));
+    assert_eq!(state.admit(next, true), GO);
+    assert_eq!(state.admit(next, true), Admit::At(next + every));
+    state.hold(3, secs(9), now);
+    state.learn(3, secs(9));
+    assert_eq!(state.admit(next, true), Admit::At(next + every));
+}
+
+#[test]
+fn a_wait_that_no_clock_can_hold_is_a_long_one() {
+    let (mut state, now) = state();
+    state.settle(7, Verdict::Limited(Some(Duration::MAX)), now);
+    let years = secs(10 * 365 * 86_400);
+    assert!(matches!(state.admit(now + years, true), Admit::At(_)));
+}
+
+#[test]
+fn only_failures_of_the_key_say_something_of_it() {
+    use buttress_core::RetryAfter;
+    let of = |class, blame| Verdict::of(Err(Failure::new(class, blame)));
+    assert_eq!(Verdict::of(Ok(())), Verdict::Well);
+    assert_eq!(of(Class::Transient, Blame::Key), Verdict::Limited(None));
+    assert_eq!(of(Class::Persistent, Blame::Key), Verdict::Spent(None));
+    assert_eq!(of(Class::BadInput, Blame::Key), Verdict::Beside);
+    assert_eq!(of(Class::Rejected, Blame::Local), Verdict::Beside);
+    let busy = Failure::SERVICE.retry_after(RetryAfter::After(secs(9)));
+    assert_eq!(Verdict::of(Err(busy)), Verdict::Beside);
+    let never = Failure::new(Class::Persistent, Blame::Key).retry_after(RetryAfter::Never);
+    assert_eq!(Verdict::of(Err(never)), Verdict::Spent(None));
+}

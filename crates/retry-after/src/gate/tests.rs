@@ -1,0 +1,648 @@
+use super::*;
+use buttress_core::{
+    AtOnce, Blame, Call, Carried, Carry, Cause, Class, Classify, Failure, Journey, Rejected,
+    RetryAfter, classify_fn,
+};
+use std::{
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
+use tokio_test::{assert_pending, assert_ready, task};
+use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_test::mock;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Error {
+    Failed(Failure),
+    Rejected(Rejected),
+}
+
+impl From<Rejected> for Error {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}
+
+/// A request, with its call if it has one. What it asks for is what it gets.
+#[derive(Clone, Debug, Default)]
+struct Ask {
+    number: u64,
+    call: Option<Call>,
+}
+
+impl Carry for Ask {
+    fn call(&self) -> Option<&Call> {
+        self.call.as_ref()
+    }
+
+    fn set_call(&mut self, call: Call) {
+        self.call = Some(call);
+    }
+}
+
+fn ask(number: u64) -> Ask {
+    Ask { number, call: None }
+}
+
+fn asked_by(call: &Call) -> Ask {
+    Ask {
+        number: 0,
+        call: Some(call.clone()),
+    }
+}
+
+fn layer() -> GateLayer<AtOnce<impl Classify<u64, Error> + Copy + Send + 'static>, (), Carried> {
+    let classify = classify_fn(|outcome: Result<&u64, &Error>| match outcome {
+        Ok(_) => Ok(()),
+        Err(Error::Failed(failure)) => Err(*failure),
+        Err(Error::Rejected(_)) => Err(Failure::new(Class::Rejected, Blame::Local)),
+    });
+    GateLayer::new(AtOnce::new(classify)).observe(Carried::new())
+}
+
+const LIMITED: Failure = Failure::new(Class::Transient, Blame::Key);
+const SPENT: Failure = Failure::new(Class::Persistent, Blame::Key);
+
+fn limited(wait: Duration) -> Error {
+    Error::Failed(LIMITED.retry_after(RetryAfter::After(wait)))
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Answers with the number asked for, and notes when.
+#[derive(Clone, Default)]
+struct Server {
+    fail: Arc<Mutex<Option<Error>>>,
+    served: Arc<Mutex<Vec<(u64, Instant)>>>,
+}
+
+impl Server {
+    fn service(
+        &self,
+    ) -> impl Service<Ask, Response = u64, Error = Error, Future: Send> + Clone + Send + use<> {
+        let server = self.clone();
+        service_fn(move |ask: Ask| {
+            let server = server.clone();
+            async move {
+                server
+                    .served
+                    .lock()
+                    .unwrap()
+                    .push((ask.number, Instant::now()));
+                sleep(millis(1)).await;
+                match *server.fail.lock().unwrap() {
+                    Some(error) => Err(error),
+                    None => Ok(ask.number),
+                }
+            }
+        })
+    }
+
+    fn failing(&self, error: impl Into<Option<Error>>) {
+        *self.fail.lock().unwrap() = error.into();
+    }
+
+    fn numbers(&self) -> Vec<u64> {
+        self.served
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(number, _)| *number)
+            .collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_waits_in_line_until_the_limit_is_over() {
+    let server = Server::default();
+    let gate = layer();
+    let handle = gate.handle();
+    let service = gate.layer(server.service());
+
+    server.failing(limited(secs(20)));
+    let failed = service.clone().oneshot(ask(0)).await;
+    assert_eq!(failed, Err(limited(secs(20))));
+    assert_eq!(handle.state(), GateState::Closed { wait: secs(20) });
+
+    server.failing(None);
+    let call = Call::new();
+    let begun = Instant::now();
+    let mut waiting = task::spawn(service.clone().oneshot(asked_by(&call)));
+    assert_pending!(waiting.poll());
+    assert_eq!(handle.waiting(), 1);
+    assert_eq!(waiting.await, Ok(0));
+    assert_eq!(begun.elapsed(), millis(20_001));
+    assert_eq!(call.total_waited(), secs(20));
+    let journey = call.journey().to_string();
+    assert!(
+        journey.contains("standing in line for about 20s"),
+        "{journey}"
+    );
+    assert!(matches!(handle.state(), GateState::Reopening { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_have_to_wait_too_long_is_turned_away_at_once() {
+    let server = Server::default();
+    let gate = layer();
+    let handle = gate.handle();
+    let service = gate.layer(server.service());
+    handle.close_for(secs(20));
+
+    let closed = Rejected::new(Cause::GateClosed).retry_after(secs(20));
+    let begun = Instant::now();
+    let hurried = Call::new().within(secs(19));
+    let impatient = Call::new().for_route("first".into(), Some(secs(2)));
+    for call in [&hurried, &impatient] {
+        let answer = service.clone().oneshot(asked_by(call)).await;
+        assert_eq!(answer, Err(Error::Rejected(closed)));
+        let journey: Journey = call.journey();
+        assert!(
+            journey.to_string().contains("refused: gate_closed"),
+            "{journey}"
+        );
+    }
+    let late = Call::new().deadline_at(begun);
+    let answer = service.clone().oneshot(asked_by(&late)).await;
+    assert_eq!(
+        answer,
+        Err(Error::Rejected(Rejected::new(Cause::DeadlinePast)))
+    );
+    handle.close_for(secs(31));
+    let closed = Rejected::new(Cause::GateClosed).retry_after(secs(31));
+    let answer = service.clone().oneshot(ask(0)).await;
+    assert_eq!(answer, Err(Error::Rejected(closed)));
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(server.numbers(), [0; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_turned_away_when_it_becomes_hopeless() {
+    let gate = layer();
+    let handle = gate.handle();
+    let service = gate.layer(Server::default().service());
+    handle.close_for(secs(5));
+    let mut waiting = task::spawn(service.clone().oneshot(ask(0)));
+    assert_pending!(waiting.poll());
+    handle.close_for(secs(60));
+    assert!(waiting.is_woken());
+    let closed = Rejected::new(Cause::GateClosed).retry_after(secs(60));
+    assert_eq!(assert_ready!(waiting.poll()), Err(Error::Rejected(closed)));
+    assert_eq!(handle.waiting(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_line_is_bounded() {
+    let gate = layer().max_waiting(3);
+    let handle = gate.handle();
+    let service = gate.layer(Server::default().service());
+    handle.close_for(secs(5));
+    let mut line: Vec<_> = (0..3)
+        .map(|n| task::spawn(service.clone().oneshot(ask(n))))
+        .collect();
+    line.iter_mut()
+        .for_each(|call| assert_pending!(call.poll()));
+    let full = service.clone().oneshot(ask(3)).await;
+    let Err(Error::Rejected(rejected)) = full else {
+        panic!("{full:?}");
+    };
+    assert_eq!(rejected.cause, Cause::QueueFull);
+    // Not before those who wait already.
+    assert!(rejected.retry_after.unwrap() > secs(5));
+    drop(line.pop());
+    assert_pending!(task::spawn(service.clone().oneshot(ask(4))).poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_callers_go_one_after_the_other_and_in_order() {
+    let server = Server::default();
+    let gate = layer().max_wait(secs(60));
+    let handle = gate.handle();
+    let service = gate.layer(server.service());
+    handle.close_for(secs(10));
+    let reopens = Instant::now() + secs(10);
+    let mut calls = JoinSet::new();
+    for number in 0..1000 {
+        calls.spawn(service.clone().oneshot(ask(number)));
+        // Tasks are polled in no order: each takes its place before the next one comes.
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(handle.waiting(), 1000);
+    let answers = calls.join_all().await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(server.numbers(), Vec::from_iter(0..1000));
+
+    let served = server.served.lock().unwrap();
+    let within = |from: u64, to: u64| {
+        let (from, to) = (reopens + millis(from), reopens + millis(to));
+        served
+            .iter()
+            .filter(|(_, at)| (from..to).contains(at))
+            .count()
+    };
+    // Five a second at first, and then five a second more in each second.
+    assert_eq!(within(0, 1), 1);
+    assert!((5..=10).contains(&within(0, 1000)), "{}", within(0, 1000));
+    assert!(
+        (40..=60).contains(&within(9000, 10_000)),
+        "{}",
+        within(9000, 10_000)
+    );
+    assert!(served.last().unwrap().1 - reopens < secs(25));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_met_while_reopening_halves_the_pace() {
+    let server = Server::default();
+    let gate = layer();
+    let handle = gate.handle();
+    let service = gate.layer(server.service());
+    server.failing(limited(secs(1)));
+    for per_second in [5.0, 2.5, 1.25] {
+        service.clone().oneshot(ask(0)).await.unwrap_err();
+        sleep(secs(1)).await;
+        assert_eq!(handle.state(), GateState::Reopening { per_second });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_while_of_health_it_is_open() {
+    let server = Server::default();
+    let gate = layer();
+    let handle = gate.handle();
+    let service = gate.layer(server.service());
+    handle.close_for(secs(1));
+    for _ in 0..11 {
+        assert_ne!(handle.state(), GateState::Open);
+        service.clone().oneshot(ask(0)).await.unwrap();
+        sleep(secs(1)).await;
+    }
+    assert_eq!(handle.state(), GateState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_without_a_wait_closes_for_a_moment() {
+    let server = Server::default();
+    let gate = layer();
+    let handle = gate.handle();
+    let service = gate.layer(server.service());
+    server.failing(Error::Failed(LIMITED));
+    for wait in [1, 2, 4, 8] {
+        service.clone().oneshot(ask(0)).await.unwrap_err();
+        assert_eq!(handle.state(), GateState::Closed { wait: secs(wait) });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spent_key_is_parked_and_tried_by_one_call_at_a_time() {
+    let server = Server::default();
+    let gate = layer();
+    let handle = gate.handle();
+    let service = gate.layer(server.service());
+    server.failing(Error::Failed(SPENT));
+    service.clone().oneshot(ask(0)).await.unwrap_err();
+    assert_eq!(
+        handle.state(),
+        GateState::Parked {
+            wait: Some(secs(60))
+        }
+    );
+    let closed = Rejected::new(Cause::GateClosed).retry_after(secs(60));
+    assert_eq!(
+        service.clone().oneshot(ask(1)).await,
+        Err(Error::Rejected(closed))
+    );
+
+    sleep(secs(60)).await;
+    let mut probe = task::spawn(service.clone().oneshot(ask(2)));
+    assert_pending!(probe.poll());
+    assert_eq!(handle.state(), GateState::Probing);
+    let mut other = task::spawn(service.clone().oneshot(ask(3)));
+    assert_pending!(other.poll());
+    // The probe's caller goes away: the next one tries.
+    drop(probe);
+    assert!(other.is_woken());
+    assert_pending!(other.poll());
+    assert_eq!(server.numbers(), [0, 2, 3]);
+    // Still spent: who waits can't wait for so long.
+    let mut third = task::spawn(service.clone().oneshot(ask(4)));
+    assert_pending!(third.poll());
+    assert_eq!(other.await, Err(Error::Failed(SPENT)));
+    assert_eq!(assert_ready!(third.poll()), Err(Error::Rejected(closed)));
+
+    sleep(secs(60)).await;
+    server.failing(None);
+    assert_eq!(service.clone().oneshot(ask(5)).await, Ok(5));
+    assert!(matches!(handle.state(), GateState::Reopening { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_of_others_close_nothing() {
+    let server = Server::default();
+    let gate = layer();
+    let handle = gate.handle();
+    let service = gate.layer(server.service());
+    let wait = RetryAfter::After(secs(9));
+    for blame in [Blame::Service, Blame::Request, Blame::Local] {
+        let failure = Failure::new(Class::Transient, blame).retry_after(wait);
+        server.failing(Error::Failed(failure));
+        service.clone().oneshot(ask(0)).await.unwrap_err();
+        assert_eq!(handle.state(), GateState::Open);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_waiter_may_leave_and_the_others_keep_their_order() {
+    for leaves in 0..4 {
+        let server = Server::default();
+        let gate = layer();
+        let handle = gate.handle();
+        let service = gate.layer(server.service());
+        handle.close_for(secs(5));
+        let mut calls = JoinSet::new();
+        let mut aborts = Vec::new();
+        for number in 0..4 {
+            aborts.push(calls.spawn(service.clone().oneshot(ask(number))));
+            tokio::task::yield_now().await;
+        }
+        aborts[leaves].abort();
+        tokio::task::yield_now().await;
+        assert_eq!(handle.waiting(), 3);
+        while calls.join_next().await.is_some() {}
+        let order: Vec<u64> = (0..4).filter(|number| *number != leaves as u64).collect();
+        assert_eq!(server.numbers(), order);
+        assert_eq!(handle.waiting(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_dropped_after_any_number_of_polls_leaves_nothing_behind() {
+    for parked in [false, true] {
+        for polls in 0..6 {
+            let gate = layer();
+            let handle = gate.handle();
+            let service = gate.layer(Server::default().service());
+            match parked {
+                true => handle.park(Some(millis(5))),
+                false => handle.close_for(millis(5)),
+            }
+            let mut call = Box::pin(service.clone().oneshot(ask(0)));
+            for _ in 0..polls {
+                let mut cx = Context::from_waker(Waker::noop());
+                let done = call.as_mut().poll(&mut cx).is_ready();
+                if done {
+                    break;
+                }
+                sleep(millis(2)).await;
+            }
+            drop(call);
+            assert_eq!(handle.waiting(), 0);
+            let next = timeout(secs(1), service.clone().oneshot(ask(1))).await;
+            assert_eq!(next, Ok(Ok(1)), "after {polls} polls, parked {parked}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_line_holds_nothing_of_the_inner_service() {
+    // Of this service only one clone is ready at a time.
+    let inner = tower::limit::ConcurrencyLimit::new(Server::default().service(), 1);
+    let gate = layer();
+    let handle = gate.handle();
+    let service = gate.layer(inner);
+    handle.close_for(secs(5));
+    let mut first = task::spawn(service.clone().oneshot(ask(0)));
+    assert_pending!(first.poll());
+    let mut second = task::spawn(service.clone().oneshot(ask(1)));
+    assert_pending!(second.poll());
+    assert_eq!(handle.waiting(), 2);
+    assert_eq!(first.await, Ok(0));
+    assert_eq!(second.await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_gate_calls_the_instance_that_was_made_ready() {
+    let (inner, mut server) = mock::pair::<Ask, u64>();
+    let classify = classify_fn(|_: Result<&u64, &tower::BoxError>| Ok(()));
+    let gate = GateLayer::new(AtOnce::new(classify));
+    let mut service = gate.layer(inner);
+    server.allow(0);
+    let mut ready = task::spawn(async { service.ready().await.map(|_| ()) });
+    assert_pending!(ready.poll());
+    server.allow(1);
+    assert!(ready.is_woken());
+    assert_ready!(ready.poll()).unwrap();
+    drop(ready);
+    let mut call = task::spawn(service.call(ask(7)));
+    assert_pending!(call.poll());
+    let (request, answer) = server.next_request().await.unwrap();
+    answer.send_response(request.number);
+    assert_eq!(assert_ready!(call.poll()).unwrap(), 7);
+
+    // One that had to wait makes its own instance ready.
+    gate.handle().close_for(secs(1));
+    server.allow(1);
+    service.ready().await.unwrap();
+    server.allow(0);
+    let mut call = task::spawn(service.call(ask(8)));
+    assert_pending!(call.poll());
+    sleep(secs(1)).await;
+    assert_pending!(call.poll());
+    server.allow(1);
+    assert!(call.is_woken());
+    assert_pending!(call.poll());
+    let (request, answer) = server.next_request().await.unwrap();
+    answer.send_response(request.number);
+    assert_eq!(assert_ready!(call.poll()).unwrap(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_key_has_its_own_gate_and_their_number_is_bounded() {
+    let server = Server::default();
+    let gate = layer().max_gates(2).by_key(|ask: &Ask| ask.number);
+    let handles = gate.handles();
+    let service = gate.layer(server.service());
+    assert!(handles.is_empty());
+    server.failing(limited(secs(20)));
+    service.clone().oneshot(ask(1)).await.unwrap_err();
+    server.failing(None);
+    let closed = GateState::Closed { wait: secs(20) };
+    assert_eq!(handles.get(&1).unwrap().state(), closed);
+    assert_eq!(service.clone().oneshot(ask(2)).await, Ok(2));
+
+    // The open gate gives way, the closed one stays.
+    assert_eq!(service.clone().oneshot(ask(3)).await, Ok(3));
+    let mut keys = handles.keys();
+    keys.sort_unstable();
+    assert_eq!(keys, [1, 3]);
+    // None gives way: the fourth is served without a gate.
+    handles.get(&3).unwrap().close_for(secs(9));
+    server.failing(limited(secs(20)));
+    for _ in 0..2 {
+        let answer = service.clone().oneshot(ask(4)).await;
+        assert_eq!(answer, Err(limited(secs(20))));
+    }
+    assert_eq!(handles.len(), 2);
+    assert!(handles.get(&4).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_handle_overrides() {
+    let server = Server::default();
+    let gate = layer();
+    let handle = gate.handle();
+    let service = gate.layer(server.service());
+    handle.park(None);
+    assert_eq!(handle.state(), GateState::Parked { wait: None });
+    let rejected = Rejected::new(Cause::GateClosed);
+    assert_eq!(
+        service.clone().oneshot(ask(0)).await,
+        Err(Error::Rejected(rejected))
+    );
+    handle.unpark();
+    assert_eq!(handle.state(), GateState::Open);
+    handle.close_for(secs(20));
+    handle.unpark();
+    assert_eq!(handle.state(), GateState::Closed { wait: secs(20) });
+    let mut first = task::spawn(service.clone().oneshot(ask(1)));
+    let mut second = task::spawn(service.clone().oneshot(ask(2)));
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    handle.open();
+    assert!(first.is_woken());
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    assert_eq!(server.numbers(), [1]);
+    assert_eq!(handle.waiting(), 1);
+}
+
+mod http {
+    use super::*;
+    use crate::RetryAfterLayer;
+    use ::http::{Request, Response};
+    use buttress_core::http::{AtEnd, HttpStatus};
+    use http_body_util::{BodyExt, Full};
+    use std::convert::Infallible;
+    use tower::BoxError;
+
+    type Body = http_body_util::combinators::UnsyncBoxBody<&'static [u8], Infallible>;
+
+    fn answer(status: u16, headers: &[(&'static str, &str)], body: Body) -> Response<Body> {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        response.body(body).unwrap()
+    }
+
+    fn full() -> Body {
+        Full::new(&b"{}"[..]).boxed_unsync()
+    }
+
+    struct Endless;
+
+    impl http_body::Body for Endless {
+        type Data = &'static [u8];
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<&'static [u8]>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    /// Answers with the response at hand.
+    fn serve(
+        next: &Arc<Mutex<Vec<Response<Body>>>>,
+    ) -> impl Service<Request<()>, Response = Response<Body>, Error = BoxError> + Clone + use<>
+    {
+        let next = Arc::clone(next);
+        let inner = service_fn(move |_: Request<()>| {
+            let answer = next.lock().unwrap().pop().unwrap();
+            async move { Ok::<_, BoxError>(answer) }
+        });
+        RetryAfterLayer::new().layer(inner)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pace_is_learned_from_headers() {
+        let next = Arc::new(Mutex::new(Vec::new()));
+        let gate = GateLayer::new(AtEnd::new(HttpStatus::new())).pace_hint(FromRateLimit::new());
+        let handle = gate.handle();
+        let service = gate.layer(serve(&next));
+        let call = async |answer| {
+            next.lock().unwrap().push(answer);
+            let answer = service.clone().oneshot(Request::new(())).await;
+            answer
+                .map(|answer| answer.status().as_u16())
+                .map_err(|_| ())
+        };
+        let limit = ("x-ratelimit-limit-requests", "60");
+        let none = ("x-ratelimit-remaining-requests", "0");
+        let reset = ("x-ratelimit-reset-requests", "30s");
+        // The wait is the reset, the pace one call in half a second.
+        assert_eq!(
+            call(answer(429, &[limit, none, reset], full())).await,
+            Ok(429)
+        );
+        assert_eq!(handle.state(), GateState::Closed { wait: secs(30) });
+        sleep(secs(30)).await;
+        assert_eq!(handle.state(), GateState::Reopening { per_second: 2.0 });
+        // A success that leaves nothing holds the next call.
+        let reset = ("x-ratelimit-reset-requests", "60s");
+        assert_eq!(
+            call(answer(200, &[limit, none, reset], full())).await,
+            Ok(200)
+        );
+        assert_eq!(handle.state(), GateState::Reopening { per_second: 1.0 });
+        let begun = Instant::now();
+        assert_eq!(call(answer(200, &[], full())).await, Ok(200));
+        assert_eq!(begun.elapsed(), secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_counts_at_its_end_but_a_probe_is_known_by_its_head() {
+        let next = Arc::new(Mutex::new(Vec::new()));
+        let gate = GateLayer::new(AtEnd::new(HttpStatus::new()));
+        let handle = gate.handle();
+        let service = gate.layer(serve(&next));
+        let endless = || Endless.boxed_unsync();
+        handle.park(Some(Duration::ZERO));
+        next.lock().unwrap().push(answer(200, &[], endless()));
+        let stream = service.clone().oneshot(Request::new(())).await.unwrap();
+        assert!(matches!(
+            handle.state(),
+            GateState::Reopening { per_second: 5.0 }
+        ));
+        drop(stream);
+        assert!(matches!(
+            handle.state(),
+            GateState::Reopening { per_second: 5.0 }
+        ));
+        sleep(secs(1)).await;
+        next.lock().unwrap().push(answer(200, &[], full()));
+        let whole = service.clone().oneshot(Request::new(())).await.unwrap();
+        assert!(matches!(
+            handle.state(),
+            GateState::Reopening { per_second: 5.0 }
+        ));
+        whole.into_body().collect().await.unwrap();
+        assert!(matches!(
+            handle.state(),
+            GateState::Reopening { per_second: 6.0 }
+        ));
+    }
+}
