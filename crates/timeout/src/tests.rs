@@ -196,7 +196,7 @@ async fn a_reader_who_is_away_is_not_an_idle_sender() {
 #[tokio::test(start_paused = true)]
 async fn trailers_and_the_end_come_through_late() {
     let (mut send, body) = Channel::<Bytes>::new(4);
-    let mut body = timed(Limits::none().idle(secs(5)), body);
+    let mut body = timed(Limits::none().attempt(secs(5)), body);
     send.send_data(Bytes::from("a")).await.unwrap();
     send.send_trailers(HeaderMap::new()).await.unwrap();
     body.frame().await.unwrap().unwrap();
