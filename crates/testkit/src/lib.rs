@@ -65,6 +65,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod bodies;
+mod body;
 mod dialect;
 mod fault;
 mod http1;

@@ -18,7 +18,8 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-/// A listener with its connections. Dropping it closes them all.
+/// A listener with its connections. Dropping it closes them all: a phase that nobody can change any
+/// more counts as [`Phase::Down`].
 #[derive(Debug)]
 pub(crate) struct Server {
     phase: watch::Sender<Phase>,
@@ -45,14 +46,8 @@ impl Server {
 
     async fn end(&mut self, phase: Phase) {
         self.phase.send_replace(phase);
-        // It neither panics nor is it aborted by anyone but our own drop.
+        // Nothing in it panics and nobody aborts it; a runtime that ends ends it too.
         let _ = (&mut self.task).await;
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

@@ -19,8 +19,13 @@ const GARBAGE: &[u8] = &[0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1];
 pub(crate) async fn serve(stream: TcpStream, link: &mut Link) -> ClosedBy {
     let socket = Arc::new(stream);
     let handshake = h2::server::handshake(Socket(Arc::clone(&socket)));
-    let Ok(mut connection) = handshake.await else {
-        return ClosedBy::Client;
+    let mut connection = tokio::select! {
+        biased;
+        shaken = handshake => match shaken {
+            Ok(connection) => connection,
+            Err(_) => return ClosedBy::Client,
+        },
+        () = link.closing.draining() => return ClosedBy::Provider,
     };
     let (breaks, mut broken) = mpsc::channel(1);
     let mut answers = JoinSet::new();

@@ -56,6 +56,17 @@ pub(crate) struct Text {
     pub(crate) usage: Option<(u64, u64)>,
 }
 
+impl Text {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            deltas: None,
+            finish: Finish::default(),
+            usage: None,
+        }
+    }
+}
+
 /// How the length of a body is told over HTTP/1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
@@ -97,12 +108,7 @@ impl Reply {
     /// A well-formed answer with this text; streamed when the request asks for a stream.
     #[must_use]
     pub fn text(text: impl Into<String>) -> Self {
-        Self::new(Content::Text(Text {
-            text: text.into(),
-            deltas: None,
-            finish: Finish::default(),
-            usage: None,
-        }))
+        Self::new(Content::Text(Text::new(text)))
     }
 
     /// A well-formed answer whose text has this many bytes, in deltas of 16 KiB when streamed.
@@ -197,7 +203,8 @@ impl Reply {
             .body(proxy::NGINX_502)
     }
 
-    /// Any status, with no header but `date` and those that frame the body.
+    /// Any status, with no header but `date` and those that frame the body. HTTP/2 carries 100 to
+    /// 999; what is outside goes out as 500 there.
     #[must_use]
     pub fn raw(status: u16) -> Self {
         Self::new(Content::Raw {
@@ -350,5 +357,25 @@ impl Reply {
     const fn framed(mut self, framing: Framing) -> Self {
         self.framing = Some(framing);
         self
+    }
+
+    /// The error that comes in the shape of an event, where there is one.
+    pub(crate) fn fault_in_stream(&self) -> Option<Fault> {
+        match self.content {
+            Content::ErrorFirst(fault) => Some(fault),
+            Content::Text(_) => self.cut?.fault,
+            _ => None,
+        }
+    }
+
+    /// Whether it was given this header with a value that begins so.
+    pub(crate) fn has(&self, header: &str, value: &str) -> bool {
+        let starts = |given: &str| {
+            let start = given.get(..value.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(value))
+        };
+        self.headers
+            .iter()
+            .any(|(name, given)| name.eq_ignore_ascii_case(header) && starts(given))
     }
 }

@@ -37,7 +37,8 @@ impl Reply {
         self
     }
 
-    /// Waits before each delta of a stream but its first, and between the pieces of a raw body \[0\].
+    /// Waits between the deltas of a stream, the pieces of a raw body, or the halves of a body of
+    /// JSON \[0\].
     #[must_use]
     pub const fn pace(mut self, wait: Duration) -> Self {
         self.pace.between = wait;

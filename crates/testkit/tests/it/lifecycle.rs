@@ -7,7 +7,7 @@ use std::time::Duration;
 
 #[tokio::test]
 async fn dropping_it_closes_connections_and_the_port() {
-    let builder = Provider::openai().reply(Reply::text("a b").stall_after(1));
+    let builder = Provider::openai().reply(Reply::text("a b").pace(Duration::from_secs(60)));
     let (provider, response) = once(builder, Dialect::OpenAi, true).await;
     let mut body = response.unwrap().into_body();
     soon(body.frame()).await.unwrap().unwrap();
