@@ -19,6 +19,7 @@ pub(super) fn run(config: &Config, options: &Options<'_>, notes: &mut Notes) {
         settings::check(&route.gate, &path, notes);
         settings::check(&route.timeout, &path, notes);
         window(route, &path, notes);
+        prices(route, &path, notes);
     }
     keys(config, options, notes);
     if !notes.has_errors() {
@@ -97,6 +98,22 @@ fn window(route: &Route, path: &str, notes: &mut Notes) {
     }
 }
 
+/// What a call cost is known when both prices are.
+fn prices(route: &Route, path: &str, notes: &mut Notes) {
+    let (given, missing) = match (route.cost_per_million_input, route.cost_per_million_output) {
+        (Some(_), None) => ("input", "output"),
+        (None, Some(_)) => ("output", "input"),
+        _ => return,
+    };
+    let missing = format!("cost_per_million_{missing}");
+    if notes.is_wrong(&format!("{path}.{missing}")) {
+        return;
+    }
+    let path = format!("{path}.cost_per_million_{given}");
+    let found = Diagnostic::error(path, format!("does nothing without `{missing}`"));
+    note(notes, found.help(format!("set `{missing}` as well")), &[]);
+}
+
 /// The keys that routes need are there.
 fn keys(config: &Config, options: &Options<'_>, notes: &mut Notes) {
     let mut asked: Vec<&Arc<Provider>> = Vec::new();
@@ -161,6 +178,23 @@ fn deadline(config: &Config, notes: &mut Notes) {
     let Some(deadline) = config.limits.deadline else {
         return;
     };
+    for (index, route) in config.routes.iter().enumerate() {
+        let paths = [format!("routes[{index}]"), "defaults".to_owned()]
+            .map(|owner| format!("{owner}.timeout.stream"));
+        if let (Some(stream), Some(path)) = (route.timeout.stream, notes.first(&paths))
+            && stream > deadline
+        {
+            let (stream, deadline) = (units::duration(stream), units::duration(deadline));
+            let never =
+                format!("never acts: {stream} is longer than `limits.deadline` ({deadline})");
+            let found = Diagnostic::warning(path, never);
+            note(
+                notes,
+                found.help("lower it, or raise `limits.deadline`"),
+                &[],
+            );
+        }
+    }
     let longer = config.routes.iter().find_map(|route| {
         let attempt = route
             .timeout

@@ -1,6 +1,7 @@
 use super::{
     fields::Fields,
     settings::{Contradiction, Settings},
+    units,
     value::{duration, flag, integer},
 };
 use std::time::Duration;
@@ -14,7 +15,17 @@ pub struct Gate {
     /// The longest that a call stands in line.
     pub max_wait: Duration,
     /// The most calls that stand in line.
-    pub max_waiting: u32,
+    pub max_waiting: usize,
+    /// How long it closes at first when a limit was hit and no wait was told.
+    pub backoff: Duration,
+    /// The longest that it closes when this happens again and again.
+    pub max_backoff: Duration,
+    /// How long a key that can't be used is left alone when no wait was told.
+    pub park_for: Duration,
+    /// The time between two calls when it begins to open again, unless the provider told one.
+    pub spacing: Duration,
+    /// How long it has to do well before it lets everybody through again.
+    pub well_after: Duration,
 }
 
 impl Default for Gate {
@@ -23,6 +34,11 @@ impl Default for Gate {
             enabled: true,
             max_wait: Duration::from_secs(30),
             max_waiting: 1000,
+            backoff: Duration::from_secs(1),
+            max_backoff: Duration::from_secs(30),
+            park_for: Duration::from_secs(60),
+            spacing: Duration::from_millis(200),
+            well_after: Duration::from_secs(10),
         }
     }
 }
@@ -31,13 +47,29 @@ impl Settings for Gate {
     const TABLE: &'static str = "gate";
 
     fn read(&mut self, fields: &mut Fields<'_>) {
-        let waits = Duration::ZERO..=Duration::from_secs(3600);
+        let up_to_an_hour = |least| duration(least..=Duration::from_secs(3600));
+        let waits = || up_to_an_hour(Duration::ZERO);
+        let closed = || up_to_an_hour(Duration::from_millis(1));
         fields.set("enabled", &mut self.enabled, flag);
-        fields.set("max_wait", &mut self.max_wait, duration(waits));
+        fields.set("max_wait", &mut self.max_wait, waits());
         fields.set("max_waiting", &mut self.max_waiting, integer(0..=1_000_000));
+        fields.set("backoff", &mut self.backoff, closed());
+        fields.set("max_backoff", &mut self.max_backoff, closed());
+        fields.set("park_for", &mut self.park_for, closed());
+        fields.set("spacing", &mut self.spacing, waits());
+        fields.set("well_after", &mut self.well_after, waits());
     }
 
     fn contradictions(&self) -> Vec<Contradiction> {
-        Vec::new()
+        let (first, most) = (
+            units::duration(self.backoff),
+            units::duration(self.max_backoff),
+        );
+        let short = Contradiction::error(&["max_backoff", "backoff"])
+            .message(format!(
+                "`max_backoff` ({most}) is shorter than `backoff` ({first})"
+            ))
+            .help("raise `max_backoff`, or lower `backoff`");
+        Vec::from_iter((self.enabled && self.max_backoff < self.backoff).then_some(short))
     }
 }

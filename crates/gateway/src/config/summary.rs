@@ -17,7 +17,10 @@ impl fmt::Display for Config {
             "a request may take {deadline} and {calls} upstream calls"
         )?;
         if self.mode == Mode::Sandbox {
-            return Ok(());
+            return writeln!(
+                f,
+                "asks providers in this process, which fail on purpose: no real model"
+            );
         }
         writeln!(f)?;
         let head = [

@@ -16,17 +16,22 @@ pub struct Timeout {
     pub first_content: Option<Duration>,
     /// Between two pieces of content.
     pub idle: Option<Duration>,
-    /// From the request to the end of the answer.
+    /// From the request to the end of an answer in one piece.
     pub attempt: Option<Duration>,
+    /// From the request to the end of a streamed answer.
+    pub stream: Option<Duration>,
 }
 
 impl Default for Timeout {
     fn default() -> Self {
         Self {
-            headers: Some(Duration::from_secs(60)),
-            first_content: Some(Duration::from_secs(120)),
-            idle: Some(Duration::from_secs(60)),
+            headers: None,
+            first_content: Some(Duration::from_secs(180)),
+            idle: Some(Duration::from_secs(120)),
+            // Half of the deadline: one that hangs leaves time for another.
             attempt: Some(Duration::from_secs(300)),
+            // The deadline holds for it.
+            stream: None,
         }
     }
 }
@@ -44,15 +49,16 @@ impl Settings for Timeout {
         fields.set("first_content", &mut self.first_content, limit());
         fields.set("idle", &mut self.idle, limit());
         fields.set("attempt", &mut self.attempt, limit());
+        fields.set("stream", &mut self.stream, limit());
     }
 
     fn contradictions(&self) -> Vec<Contradiction> {
-        let attempt = ("attempt", self.attempt);
+        let stream = ("stream", self.stream);
         let first_content = ("first_content", self.first_content);
         let found = [
-            shadowed(("headers", self.headers), &[first_content, attempt]),
-            shadowed(first_content, &[attempt]),
-            shadowed(("idle", self.idle), &[attempt]),
+            shadowed(("headers", self.headers), &[first_content, stream]),
+            shadowed(first_content, &[stream]),
+            shadowed(("idle", self.idle), &[stream]),
         ];
         found.into_iter().flatten().collect()
     }

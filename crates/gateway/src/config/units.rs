@@ -9,7 +9,7 @@ pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     PARSER.parse_unsigned_duration(text.trim()).ok()
 }
 
-/// Writes a duration the way [`parse_duration`] reads it.
+/// Writes a duration as a file may have it: `1m 30s`.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
     static PRINTER: SpanPrinter = SpanPrinter::new();
@@ -38,7 +38,7 @@ pub(super) fn parse_size(text: &str) -> Option<usize> {
         .checked_mul(unit)
 }
 
-/// Writes a size the way [`parse_size`] reads it.
+/// Writes a size as a file may have it: `32MiB`.
 #[must_use]
 pub fn size(bytes: usize) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
@@ -61,7 +61,7 @@ pub(super) fn parse_rate(text: &str) -> Option<f64> {
     rate.is_finite().then_some(rate)
 }
 
-/// Writes a rate the way [`parse_rate`] reads it.
+/// Writes a share as a file may have it: `55%`.
 #[must_use]
 pub fn rate(rate: f64) -> String {
     // 0.07 * 100 is 7.000000000000001.
