@@ -3,7 +3,8 @@ use super::{
     fields::Fields,
     value::{Wrong, closest, duration, one_of, or_off, quoted, text},
 };
-use buttress_client::{HttpVersion, Secret};
+pub use buttress_client::HttpVersion;
+use buttress_client::Secret;
 use buttress_llm as llm;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use std::{sync::Arc, time::Duration};
