@@ -3,38 +3,36 @@
 
 use super::{classify_finish, means::*};
 use crate::Verdict;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 use serde_json::value::RawValue;
+use std::fmt;
 
-/// The few fields of an answer that tell how it ended, in all dialects. Each is kept raw, so
-/// that one of an unexpected type says nothing instead of hiding the others.
+/// The few fields of an answer that tell how it ended, in all dialects. Read in one pass, in
+/// which the text of the answer is only skipped.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Whole<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
     #[serde(borrow)]
-    choices: Option<&'a RawValue>,
+    choices: Option<Vec<Choice<'a>>>,
     #[serde(borrow)]
-    candidates: Option<&'a RawValue>,
-    #[serde(borrow, rename = "promptFeedback")]
-    prompt_feedback: Option<&'a RawValue>,
-    #[serde(borrow)]
-    incomplete_details: Option<&'a RawValue>,
+    candidates: Option<Vec<Choice<'a>>>,
+    #[serde(rename = "promptFeedback")]
+    prompt_feedback: Option<PromptFeedback>,
+    incomplete_details: Option<Incomplete>,
     // One name each of the reason why the model stopped. Aliases of one field would clash in an
     // answer that has two of them.
-    #[serde(borrow)]
-    stop_reason: Option<&'a RawValue>,
-    #[serde(borrow, rename = "stopReason")]
-    stop_reason_camel: Option<&'a RawValue>,
-    #[serde(borrow)]
-    finish_reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    done_reason: Option<&'a RawValue>,
-    #[serde(borrow)]
-    object: Option<&'a RawValue>,
-    #[serde(borrow)]
-    r#type: Option<&'a RawValue>,
+    stop_reason: Word,
+    #[serde(rename = "stopReason")]
+    stop_reason_camel: Word,
+    finish_reason: Word,
+    done_reason: Word,
+    object: Word,
+    r#type: Word,
 }
 
 #[derive(Default, Deserialize)]
@@ -42,32 +40,34 @@ struct Whole<'a> {
 struct Choice<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
-    #[serde(borrow)]
-    finish_reason: Option<&'a RawValue>,
-    #[serde(borrow, rename = "finishReason")]
-    finish_reason_camel: Option<&'a RawValue>,
-    #[serde(borrow)]
-    message: Option<&'a RawValue>,
+    finish_reason: Word,
+    #[serde(rename = "finishReason")]
+    finish_reason_camel: Word,
+    message: Option<Message>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Message {
-    refusal: Option<String>,
+    refusal: Word,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct PromptFeedback {
     #[serde(rename = "blockReason")]
-    block_reason: Option<String>,
+    block_reason: Word,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Incomplete {
-    reason: Option<String>,
+    reason: Word,
 }
+
+/// A string, if it is one: anything else says nothing, and hides nothing.
+#[derive(Default)]
+struct Word(Option<String>);
 
 /// What is wrong with an answer that came with a status of success.
 pub(super) enum Flaw<'a> {
@@ -102,56 +102,51 @@ pub(super) fn flaw(body: &[u8]) -> Option<Flaw<'_>> {
             body
         }));
     }
-    let is_error = |name| string(name).is_some_and(|name| name == "error");
-    if is_error(whole.r#type) || is_error(whole.object) {
+    let is_error = |word: &Word| word.0.as_deref() == Some("error");
+    if is_error(&whole.r#type) || is_error(&whole.object) {
         return Some(Flaw::Error(body));
     }
-    let feedback: PromptFeedback = read(whole.prompt_feedback);
-    if feedback.block_reason.is_some() {
+    if whole
+        .prompt_feedback
+        .is_some_and(|feedback| feedback.block_reason.0.is_some())
+    {
         return Some(Flaw::Known(POLICY.usable()));
     }
-    let incomplete: Incomplete = read(whole.incomplete_details);
+    let incomplete = whole.incomplete_details.unwrap_or_default();
     let reasons = [
+        incomplete.reason,
         whole.stop_reason,
         whole.stop_reason_camel,
         whole.finish_reason,
         whole.done_reason,
     ];
-    let reason = || reasons.into_iter().find_map(string);
-    let reason = incomplete.reason.or_else(reason);
-    if let Some(Err(verdict)) = reason.as_deref().map(classify_finish) {
+    let mut reasons = reasons.into_iter().filter_map(|reason| reason.0);
+    if let Some(Err(verdict)) = reasons.next().as_deref().map(classify_finish) {
         return Some(Flaw::Known(verdict));
     }
     of_choices(whole.choices.or(whole.candidates)?)
 }
 
 /// What is wrong with the choices, when there is something wrong with each.
-fn of_choices(choices: &RawValue) -> Option<Flaw<'_>> {
-    let choices: Vec<&RawValue> = serde_json::from_str(choices.get()).ok()?;
-    if choices.is_empty() {
-        return Some(Flaw::Known(EMPTY));
-    }
+fn of_choices(choices: Vec<Choice<'_>>) -> Option<Flaw<'_>> {
     let mut first = None;
     for choice in choices {
-        let flaw = of_choice(&serde_json::from_str(choice.get()).unwrap_or_default())?;
+        let flaw = of_choice(choice)?;
         first = first.or(Some(flaw));
     }
-    first
+    Some(first.unwrap_or(Flaw::Known(EMPTY)))
 }
 
-fn of_choice<'a>(choice: &Choice<'a>) -> Option<Flaw<'a>> {
+fn of_choice(choice: Choice<'_>) -> Option<Flaw<'_>> {
     if let Some(error) = choice.error.filter(|error| is_error(error)) {
         return Some(Flaw::Error(error.get().as_bytes()));
     }
-    let message: Message = read(choice.message);
-    if message.refusal.is_some_and(|refusal| !refusal.is_empty()) {
+    let refusal = choice.message.and_then(|message| message.refusal.0);
+    if refusal.is_some_and(|refusal| !refusal.is_empty()) {
         return Some(Flaw::Known(REFUSAL));
     }
-    let verdict = classify_finish(&string(
-        choice.finish_reason.or(choice.finish_reason_camel),
-    )?)
-    .err()?;
-    Some(Flaw::Known(verdict))
+    let reason = choice.finish_reason.0.or(choice.finish_reason_camel.0)?;
+    classify_finish(&reason).err().map(Flaw::Known)
 }
 
 /// Some servers send an `error` that is `null`, empty or `false` with every answer.
@@ -159,11 +154,52 @@ fn is_error(error: &RawValue) -> bool {
     !matches!(error.get(), "null" | "false" | "\"\"" | "{}" | "[]")
 }
 
-fn read<'a, T: Default + Deserialize<'a>>(raw: Option<&'a RawValue>) -> T {
-    let found = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
-    found.unwrap_or_default()
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Words)
+    }
 }
 
-fn string(raw: Option<&RawValue>) -> Option<String> {
-    serde_json::from_str(raw?.get()).ok()
+struct Words;
+
+impl<'de> Visitor<'de> for Words {
+    type Value = Word;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_str<E>(self, word: &str) -> Result<Word, E> {
+        Ok(Word(Some(word.to_owned())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Word, E> {
+        Ok(Word(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Word, E> {
+        Ok(Word(None))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Word, E> {
+        Ok(Word(None))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Word, E> {
+        Ok(Word(None))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Word, E> {
+        Ok(Word(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Word, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Word(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Word, A::Error> {
+        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Word(None))
+    }
 }

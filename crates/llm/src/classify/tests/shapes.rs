@@ -22,6 +22,7 @@ fn a_healthy_answer_is_healthy() {
         r#"{"type":"message","content":[],"stop_reason":"end_turn"}"#,
         r#"{"candidates":[{"finishReason":"STOP"}]}"#,
         r#"{"choices":"odd"}"#,
+        r#"{"choices":[{"finish_reason":{"odd":[1]},"message":{"refusal":7.5}}],"type":[true],"stop_reason":-1}"#,
         r#"{"a":1,"a":2,"choices":[],"choices":[]}"#,
         "  {\"object\":\"list\",\"data\":[]}\n",
     ] {
@@ -39,6 +40,10 @@ fn a_success_that_is_none_is_seen() {
         ("<!DOCTYPE html><html></html>", Kind::ServerError),
         (r#"{"choices":[]}"#, Kind::Partial),
         (r#"{"error":"model is overloaded"}"#, Kind::Overloaded),
+        (
+            r#"{"type":{"odd":[1]},"object":7,"error":{"code":503}}"#,
+            Kind::Overloaded,
+        ),
         (
             r#"{"object":"error","message":"x","type":"rate_limited"}"#,
             Kind::RateLimited,
