@@ -59,8 +59,6 @@ pub(super) const RULES: &[Rule] = &[
         "moderation_blocked",
         "data_inspection_failed",
         "flagged_input",
-        "prompt_blocked",
-        "cyber_policy_violation",
     ]),
     Rule::new(POLICY).status(REFUSED).says(&[
         &["content management policy"],
@@ -86,7 +84,6 @@ pub(super) const RULES: &[Rule] = &[
         "context_window_exceeded",
         "exceed_context_size_error",
         "model_context_window_exceeded",
-        "string_too_long_for_context",
     ]),
     Rule::new(TOO_LONG).status(REFUSED).says(&[
         &["maximum context length"],
