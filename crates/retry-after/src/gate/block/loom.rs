@@ -1,8 +1,8 @@
 //! The gate under every interleaving: run with `RUSTFLAGS="--cfg loom"`.
 
 use super::*;
-use ::loom::{future::block_on, thread};
-use std::{future::poll_fn, task::Poll};
+use ::loom::{sync::Notify, thread};
+use std::task::Wake;
 
 /// Without pacing and without reading a clock: loom knows no time.
 fn gate() -> (Anchor, Instant) {
@@ -27,16 +27,30 @@ fn enter(anchor: &Anchor, now: Instant) -> Entered {
     }
 }
 
-/// Waits for the turn of a call that may have to wait.
+struct Bell(Notify);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.notify();
+    }
+}
+
+/// Waits for the turn of a call that may have to wait. A wake-up that is lost is a deadlock,
+/// which loom reports.
 fn wait(entered: Entered, now: Instant) -> GateWitness {
-    match entered {
-        Entered::Go(witness) => witness,
+    let turn = match entered {
+        Entered::Go(witness) => return witness,
         Entered::Rejected(rejected) => panic!("{rejected}"),
-        Entered::Wait(turn, _) => block_on(poll_fn(|cx| match turn.poll(cx.waker(), now) {
-            Turned::Go(witness) => Poll::Ready(witness),
-            Turned::Until(_) => Poll::Pending,
+        Entered::Wait(turn, _) => turn,
+    };
+    let bell = Arc::new(Bell(Notify::new()));
+    let waker = Waker::from(Arc::clone(&bell));
+    loop {
+        match turn.poll(&waker, now) {
+            Turned::Go(witness) => return witness,
+            Turned::Until(_) => bell.0.wait(),
             Turned::Rejected(rejected) => panic!("{rejected}"),
-        })),
+        }
     }
 }
 

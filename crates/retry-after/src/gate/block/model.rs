@@ -25,7 +25,7 @@ fn settings() -> Settings {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Arrive,
+    Arrive(u64),
     Pass(u64),
     Settle(usize, Verdict),
     Abandon(usize),
@@ -43,7 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => wait.prop_map(Verdict::Spent),
     ];
     prop_oneof![
-        6 => Just(Step::Arrive),
+        6 => (0_u64..15_000).prop_map(Step::Arrive),
         4 => (1_u64..30_000).prop_map(Step::Pass),
         4 => (any::<usize>(), verdict).prop_map(|(which, verdict)| Step::Settle(which, verdict)),
         1 => any::<usize>().prop_map(Step::Abandon),
@@ -51,6 +51,14 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_u64..20_000).prop_map(Step::CloseFor),
         1 => Just(Step::Unpark),
     ]
+}
+
+struct Patience(u64);
+
+impl Context for Patience {
+    fn patience(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.0))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,10 +104,10 @@ impl Model {
         self.rounds.insert(call, self.round);
     }
 
-    fn arrive(&mut self) {
+    fn arrive(&mut self, patience: u64) {
         let call = self.fates.len();
         self.fates.push(Fate::Waiting);
-        let limit = self.now + 10_000;
+        let limit = self.now + patience.min(10_000);
         if self.waiting.is_empty() && self.may_go() {
             self.go(call);
         } else if self.waiting.len() == MOST {
@@ -193,11 +201,12 @@ struct Real {
 }
 
 impl Real {
-    fn arrive(&mut self) {
+    fn arrive(&mut self, patience: u64) {
         let call = self.fates.len();
+        let patience = Patience(patience);
         let entered = match self.anchor.block().pass() {
             Some(witness) => Entered::Go(witness),
-            None => self.anchor.enter(&(), self.now),
+            None => self.anchor.enter(&patience, self.now),
         };
         self.fates.push(match entered {
             Entered::Go(witness) => {
@@ -267,9 +276,9 @@ proptest! {
         for step in steps {
             let now = real.now;
             match step {
-                Step::Arrive => {
-                    real.arrive();
-                    model.arrive();
+                Step::Arrive(patience) => {
+                    real.arrive(patience);
+                    model.arrive(patience);
                 }
                 Step::Pass(millis) => {
                     real.now += Duration::from_millis(millis);
