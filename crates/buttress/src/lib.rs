@@ -38,11 +38,13 @@
 mod policy;
 mod route;
 mod stack;
+mod switch;
 
 pub use self::{
     policy::{Declares, LlmPolicy, Prices},
     route::{LlmGateLayer, Route, RouteService},
     stack::{Stack, StackFuture, StackService},
+    switch::Switch,
 };
 
 #[doc(inline)]

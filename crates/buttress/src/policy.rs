@@ -60,7 +60,10 @@ impl Prices {
     /// What a call cost, in US dollars; `None` where the provider did not count. Discounts for
     /// cached tokens are not known here, so it is at most too high.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "tokens of one call, far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "tokens of one call, far below 2^52"
+    )]
     pub fn cost(&self, usage: &Usage) -> Option<f64> {
         let (input, output) = (usage.input? as f64, usage.output? as f64);
         Some((input * self.input + output * self.output) / 1e6)

@@ -1,4 +1,4 @@
-use crate::Declares;
+use crate::{Declares, Switch};
 use buttress_circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Handle};
 use buttress_client::LlmClient;
 use buttress_core::{ByError, Carried};
@@ -10,10 +10,9 @@ use std::{sync::Arc, time::Duration};
 use tower::ServiceBuilder;
 
 /// What a route's calls go through: retry, gate, circuit breaker, client.
-pub type RouteService =
-    Retry<Gate<Breaker, AtStreamEnd, (), Carried>, ByError, Carried>;
+pub type RouteService = Retry<Gate<Breaker, Switch<AtStreamEnd>, (), Carried>, ByError, Carried>;
 
-type Breaker = CircuitBreaker<LlmClient, AtStreamEnd, Carried>;
+type Breaker = CircuitBreaker<LlmClient, Switch<AtStreamEnd>, Carried>;
 
 /// One place that requests may be sent to, with the layers of its own.
 ///
@@ -25,8 +24,8 @@ pub struct Route {
     name: Arc<str>,
     client: LlmClient,
     retry: RetryLayer<ByError, Carried>,
-    gate: GateLayer<AtStreamEnd, (), Carried>,
-    breaker: CircuitBreakerLayer<AtStreamEnd, Carried>,
+    gate: LlmGateLayer,
+    breaker: CircuitBreakerLayer<Switch<AtStreamEnd>, Carried>,
     patience: Duration,
     declares: Declares,
 }
@@ -38,9 +37,9 @@ impl Route {
         Self {
             name: name.into(),
             client,
-            retry: llm_retry(RetryLayer::standard()),
-            gate: llm_gate(GateLayer::new(AtStreamEnd::new())),
-            breaker: llm_breaker(CircuitBreakerLayer::standard()),
+            retry: retry(RetryLayer::standard()),
+            gate: gate(JUDGE),
+            breaker: breaker(CircuitBreakerLayer::standard(), JUDGE),
             patience: fallback::Route::DEFAULT_PATIENCE,
             declares: Declares::default(),
         }
@@ -50,7 +49,7 @@ impl Route {
     /// outcomes are judged and requests looked into is the stack's business.
     #[must_use]
     pub fn retry(mut self, layer: RetryLayer) -> Self {
-        self.retry = llm_retry(layer);
+        self.retry = retry(layer);
         self
     }
 
@@ -61,10 +60,24 @@ impl Route {
         self
     }
 
+    /// Lets calls through whatever the limits of its key.
+    #[must_use]
+    pub fn without_gate(mut self) -> Self {
+        self.gate = gate(DEAF);
+        self
+    }
+
     /// Sets when it is taken for broken.
     #[must_use]
     pub fn breaker(mut self, layer: CircuitBreakerLayer) -> Self {
-        self.breaker = llm_breaker(layer);
+        self.breaker = breaker(layer, JUDGE);
+        self
+    }
+
+    /// Lets calls through however broken it is.
+    #[must_use]
+    pub fn without_breaker(mut self) -> Self {
+        self.breaker = breaker(CircuitBreakerLayer::standard(), DEAF);
         self
     }
 
@@ -119,16 +132,22 @@ impl Route {
 }
 
 /// The gate of a route, see [`Route::gate`].
-pub type LlmGateLayer = GateLayer<AtStreamEnd, (), Carried>;
+pub type LlmGateLayer = GateLayer<Switch<AtStreamEnd>, (), Carried>;
 
-fn llm_retry(layer: RetryLayer) -> RetryLayer<ByError, Carried> {
+const JUDGE: Switch<AtStreamEnd> = Switch::on(AtStreamEnd::new());
+const DEAF: Switch<AtStreamEnd> = Switch::off(AtStreamEnd::new());
+
+fn retry(layer: RetryLayer) -> RetryLayer<ByError, Carried> {
     layer.classify(ByError::new()).observe(Carried::new())
 }
 
-fn llm_gate(layer: GateLayer<AtStreamEnd>) -> LlmGateLayer {
-    layer.observe(Carried::new())
+fn gate(judge: Switch<AtStreamEnd>) -> LlmGateLayer {
+    GateLayer::new(judge).observe(Carried::new())
 }
 
-fn llm_breaker(layer: CircuitBreakerLayer) -> CircuitBreakerLayer<AtStreamEnd, Carried> {
-    layer.judge(AtStreamEnd::new()).observe(Carried::new())
+fn breaker(
+    layer: CircuitBreakerLayer,
+    judge: Switch<AtStreamEnd>,
+) -> CircuitBreakerLayer<Switch<AtStreamEnd>, Carried> {
+    layer.judge(judge).observe(Carried::new())
 }

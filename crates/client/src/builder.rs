@@ -4,7 +4,6 @@ use crate::{
     connect::{self, Connector},
 };
 use buttress_llm::{Dialect, Provider, Target};
-use buttress_timeout::Limits;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
     header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
@@ -19,15 +18,13 @@ use std::{error, fmt, time::Duration};
 /// The version of Anthropic's API that this client speaks.
 const ANTHROPIC_VERSION: &str = "2023-06-01";
 
-/// Settings of an [`LlmClient`].
+/// Settings of an [`LlmClient`]. How long an attempt may take is set on the client itself.
 ///
 /// | setting | default | |
 /// |---|---|---|
 /// | `base_url` | the provider's own | as in the official SDKs: OpenAI's ends in `/v1`, Anthropic's does not |
 /// | `key` | none is sent | |
 /// | `connect_timeout` | 5 s | name, TCP and TLS; OpenAI's and Anthropic's SDKs allow 5 s |
-/// | `whole_limits` | [`Limits::whole`] | for an answer in one piece |
-/// | `stream_limits` | [`Limits::streamed`] | for a streamed one: first content, between contents, in all |
 /// | `http_version` | negotiated | |
 /// | `max_answer` | 64 MiB | the largest whole answer that is taken |
 /// | `max_event` | 1 MiB | the largest event of a stream |
@@ -40,8 +37,6 @@ pub struct ClientBuilder {
     key: Option<Secret>,
     headers: HeaderMap,
     connect_timeout: Duration,
-    whole: Limits,
-    streamed: Limits,
     version: HttpVersion,
     roots: Option<RootCertStore>,
     max_answer: usize,
@@ -57,8 +52,6 @@ impl ClientBuilder {
             key: None,
             headers: HeaderMap::new(),
             connect_timeout: Duration::from_secs(5),
-            whole: Limits::whole(),
-            streamed: Limits::streamed(),
             version: HttpVersion::Negotiated,
             roots: None,
             max_answer: 64 << 20,
@@ -88,18 +81,6 @@ impl ClientBuilder {
     /// Sets how long a connection may take to be made.
     pub const fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
-        self
-    }
-
-    /// Sets how long an attempt may keep silent, and last, when a whole answer is asked for.
-    pub const fn whole_limits(mut self, limits: Limits) -> Self {
-        self.whole = limits;
-        self
-    }
-
-    /// Sets how long an attempt may keep silent, and last, when a stream is asked for.
-    pub const fn stream_limits(mut self, limits: Limits) -> Self {
-        self.streamed = limits;
         self
     }
 
@@ -162,8 +143,6 @@ impl ClientBuilder {
                 provider,
                 endpoint,
                 headers,
-                whole: self.whole,
-                streamed: self.streamed,
                 max_answer: self.max_answer,
                 max_event: self.max_event,
             },
@@ -203,7 +182,10 @@ fn headers(
     }
     if let Some(key) = key {
         let (name, value) = if anthropic {
-            (HeaderName::from_static("x-api-key"), key.expose().to_owned())
+            (
+                HeaderName::from_static("x-api-key"),
+                key.expose().to_owned(),
+            )
         } else {
             (AUTHORIZATION, format!("Bearer {}", key.expose()))
         };

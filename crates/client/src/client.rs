@@ -32,6 +32,9 @@ pub(crate) struct Place {
     pub(crate) target: Target,
     /// The model that is asked, unless it is the one that a request names.
     pub(crate) model: Option<Arc<str>>,
+    /// How long a whole answer may take, and a streamed one.
+    pub(crate) whole: Limits,
+    pub(crate) streamed: Limits,
 }
 
 impl Place {
@@ -46,8 +49,6 @@ pub(crate) struct Shared {
     pub(crate) provider: Provider,
     pub(crate) endpoint: Uri,
     pub(crate) headers: HeaderMap,
-    pub(crate) whole: Limits,
-    pub(crate) streamed: Limits,
     pub(crate) max_answer: usize,
     pub(crate) max_event: usize,
 }
@@ -64,6 +65,8 @@ impl LlmClient {
             place: Place {
                 target,
                 model: None,
+                whole: Limits::whole(),
+                streamed: Limits::streamed(),
             },
         }
     }
@@ -87,6 +90,22 @@ impl LlmClient {
             ..place
         };
         Self { shared, place }
+    }
+
+    /// The same client with other limits on how long an attempt may keep silent, and last, when a
+    /// whole answer is asked for [[`Limits::whole`]].
+    #[must_use]
+    pub fn whole_limits(mut self, limits: Limits) -> Self {
+        self.place.whole = limits;
+        self
+    }
+
+    /// The same client with other limits on how long an attempt may keep silent, and last, when a
+    /// stream is asked for [[`Limits::streamed`]].
+    #[must_use]
+    pub fn stream_limits(mut self, limits: Limits) -> Self {
+        self.place.streamed = limits;
+        self
     }
 
     /// Who is asked.

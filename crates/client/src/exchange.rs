@@ -32,12 +32,15 @@ pub(crate) async fn run(
     }
     let outgoing = outgoing(&shared, &encoded, request.streams());
 
-    let limits = if request.streams() { shared.streamed } else { shared.whole };
+    let limits = if request.streams() {
+        place.streamed
+    } else {
+        place.whole
+    };
     let mut watch = Stopwatch::start(limits, call.deadline());
     call.record(Event::Attempt);
     let response = within(&mut watch, shared.http.request(outgoing)).await?;
-    let response =
-        response.map_err(|error| LlmError::transport(transport_error(&error), error))?;
+    let response = response.map_err(|error| LlmError::transport(transport_error(&error), error))?;
     watch.headers();
 
     let (head, body) = response.into_parts();

@@ -61,9 +61,9 @@ fn tls_fault(error: &rustls::Error) -> TransportError {
     use rustls::{AlertDescription as Alert, Error as Tls};
     match error {
         Tls::InvalidCertificate(_) | Tls::NoCertificatesPresented => TransportError::Certificate,
-        Tls::AlertReceived(Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown) => {
-            TransportError::Certificate
-        }
+        Tls::AlertReceived(
+            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown,
+        ) => TransportError::Certificate,
         Tls::PeerIncompatible(_)
         | Tls::NoApplicationProtocol
         | Tls::InvalidMessage(_)

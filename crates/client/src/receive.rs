@@ -80,7 +80,11 @@ pub(crate) fn passed_on(mut headers: HeaderMap) -> HeaderMap {
             || name.starts_with("anthropic-")
             || name.starts_with("openai-")
     };
-    let unwanted: Vec<_> = headers.keys().filter(|name| !wanted(name)).cloned().collect();
+    let unwanted: Vec<_> = headers
+        .keys()
+        .filter(|name| !wanted(name))
+        .cloned()
+        .collect();
     for name in unwanted {
         headers.remove(name);
     }
@@ -130,9 +134,9 @@ impl From<Broken> for LlmError {
         match broken {
             Broken::Cut(error) => {
                 let fault = match transport_error(&error) {
-                    TransportError::Unprocessed
-                    | TransportError::Reset
-                    | TransportError::Other => TransportError::BodyCut,
+                    TransportError::Unprocessed | TransportError::Reset | TransportError::Other => {
+                        TransportError::BodyCut
+                    }
                     fault => fault,
                 };
                 Self::transport(fault, error)

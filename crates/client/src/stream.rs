@@ -90,10 +90,7 @@ struct Upstream {
 }
 
 impl Upstream {
-    fn poll_event(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<StreamEvent, LlmError>>> {
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<StreamEvent, LlmError>>> {
         loop {
             if let Some(event) = self.pipe.next_event() {
                 match &event {

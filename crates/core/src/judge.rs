@@ -17,6 +17,15 @@ impl Witness for () {
     fn settled(self, _: Result<(), Failure>) {}
 }
 
+/// Somebody may listen.
+impl<W: Witness> Witness for Option<W> {
+    fn settled(self, outcome: Result<(), Failure>) {
+        if let Some(witness) = self {
+            witness.settled(outcome);
+        }
+    }
+}
+
 /// Decides when an outcome is known, and tells the [`Witness`].
 ///
 /// A stream that has opened has not succeeded yet. So a layer that keeps score does not look at

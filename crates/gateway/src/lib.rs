@@ -6,3 +6,7 @@
 pub mod check;
 pub mod cli;
 pub mod config;
+mod logging;
+pub mod serve;
+
+pub use self::logging::log;

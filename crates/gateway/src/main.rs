@@ -3,16 +3,22 @@
 use buttress_gateway::{
     check,
     cli::{self, Command},
+    serve,
 };
 use std::{env, process::ExitCode};
 
 fn main() -> ExitCode {
-    let (command, _log) = cli::parse(env::args_os()).unwrap_or_else(|error| error.exit());
+    let (command, log) = cli::parse(env::args_os()).unwrap_or_else(|error| error.exit());
+    if let Err(error) = buttress_gateway::log(&log) {
+        anstream::eprintln!("buttress: can't log: {error}");
+        return ExitCode::from(check::WRONG);
+    }
     let variable = |name: &str| env::var(name).ok();
     let done = match command {
+        Command::Serve(args) => return serve::run(&args),
         Command::Check(args) => check::run(&args, &variable, &mut anstream::stdout()),
         _ => {
-            anstream::eprintln!("buttress: only `check` is there yet");
+            anstream::eprintln!("buttress: only `serve` and `check` are there yet");
             return ExitCode::from(check::WRONG);
         }
     };

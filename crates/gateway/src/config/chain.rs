@@ -12,7 +12,7 @@ pub struct Chain {
 
 impl Chain {
     /// The model `*`, served by all of so many routes.
-    pub(super) fn everything(routes: usize) -> Self {
+    pub(crate) fn everything(routes: usize) -> Self {
         Self {
             model: "*".to_owned(),
             routes: (0..routes).collect(),

@@ -54,14 +54,14 @@ pub use self::{
     diagnostic::{Diagnostic, Report, Severity},
     gate::Gate,
     load::DEFAULT_FILE,
-    provider::Provider,
+    provider::{HttpVersion, Provider},
     retry::{Jitter, Retry},
     route::{Accepts, Route},
     server::{Limits, Server},
     timeout::Timeout,
     units::{duration, rate, size},
 };
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{cmp::Reverse, fmt, net::SocketAddr, path::PathBuf};
 
 /// What the program is to do.
 #[derive(Clone, Debug)]
@@ -147,15 +147,17 @@ impl Config {
     /// pattern that says most about it. `None` when no chain serves it.
     #[must_use]
     pub fn chain(&self, model: &str) -> Option<&Chain> {
-        let mut best = None;
-        for chain in &self.chains {
-            let closeness = chain.closeness(model);
-            // Of two that are as close, the first in the file.
-            if closeness > best.map(|(closest, _)| closest).unwrap_or_default() {
-                best = Some((closeness, chain));
-            }
-        }
-        best.map(|(_, chain)| chain)
+        self.chains.get(self.chain_index(model)?)
+    }
+
+    /// Where that chain stands in [`chains`](Self::chains).
+    #[must_use]
+    pub fn chain_index(&self, model: &str) -> Option<usize> {
+        let close = |(at, chain): (usize, &Chain)| Some((chain.closeness(model)?, at));
+        let close = self.chains.iter().enumerate().filter_map(close);
+        // Of two that are as close, the first in the file.
+        let closest = close.max_by_key(|&(closeness, at)| (closeness, Reverse(at)));
+        closest.map(|(_, at)| at)
     }
 
     /// The models to show to a caller who asks which there are: the names that are served, and

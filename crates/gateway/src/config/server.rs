@@ -60,7 +60,7 @@ impl Default for Server {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            deadline: Some(Duration::from_secs(600)),
+            deadline: Some(Duration::from_secs(1800)),
             max_calls: 12,
         }
     }

@@ -29,7 +29,7 @@ impl Default for Timeout {
             first_content: Some(Duration::from_secs(180)),
             idle: Some(Duration::from_secs(120)),
             // Half of the deadline: one that hangs leaves time for another.
-            attempt: Some(Duration::from_secs(300)),
+            attempt: Some(Duration::from_secs(600)),
             // The deadline holds for it.
             stream: None,
         }

@@ -7,6 +7,8 @@ mod block;
 mod prompt;
 mod reply;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     answer::{InvalidAnswer, cross_response, read_finish, read_usage},

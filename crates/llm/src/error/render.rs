@@ -18,6 +18,30 @@ pub struct ErrorAnswer {
     pub body: Bytes,
 }
 
+impl ErrorAnswer {
+    /// What a server in between has to say on its own account: of a request that it did not let
+    /// through, for example.
+    #[must_use]
+    pub fn new(dialect: Dialect, status: u16, kind: Kind, message: &str) -> Self {
+        let body = match dialect {
+            Dialect::OpenAiChat => openai_body(kind, message, None),
+            Dialect::AnthropicMessages => anthropic_body(kind, status, message),
+        };
+        let body = body.to_string().into();
+        Self { status, body }
+    }
+}
+
+fn openai_body(kind: Kind, message: &str, param: Option<&str>) -> Value {
+    let (kind, code) = openai_words(kind);
+    json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
+}
+
+fn anthropic_body(kind: Kind, status: u16, message: &str) -> Value {
+    let kind = anthropic_words(kind, status);
+    json!({"type": "error", "error": {"type": kind, "message": message}})
+}
+
 impl LlmError {
     /// The status that tells a caller of this dialect what happened: the true one, where a
     /// provider answered with one that the dialect knows.
@@ -105,14 +129,10 @@ impl LlmError {
         let error = self.provider_error();
         match dialect {
             Dialect::OpenAiChat => {
-                let (kind, code) = openai_words(kind);
-                let param = error.and_then(ProviderError::param);
-                json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
+                openai_body(kind, &message, error.and_then(ProviderError::param))
             }
             Dialect::AnthropicMessages => {
-                let kind = anthropic_words(kind, self.status_for(dialect));
-                let mut body =
-                    json!({"type": "error", "error": {"type": kind, "message": message}});
+                let mut body = anthropic_body(kind, self.status_for(dialect), &message);
                 let id = error.and_then(ProviderError::request_id);
                 if let (Some(id), Some(body)) = (id, body.as_object_mut()) {
                     body.insert("request_id".to_owned(), id.into());

@@ -28,8 +28,8 @@ impl LlmRequest {
         }
         let asked = prompt.max_tokens;
         prompt.max_tokens = target.clamp(asked);
-        if asked.is_some() && asked != prompt.max_tokens {
-            prompt.notes.push(CLAMPED);
+        if asked != prompt.max_tokens {
+            prompt.note(if asked.is_some() { CLAMPED } else { LIMITED });
         }
         let hide_usage = target.dialect == Dialect::OpenAiChat
             && self.streams()
@@ -62,12 +62,15 @@ impl LlmRequest {
 
         if let Some(most) = target.max_output_tokens {
             if index.max_tokens().is_none() {
-                let field = self.dialect.max_tokens_field(target);
-                splice.insert(front, format!("\"{field}\":{most},"));
+                let name = self.dialect.max_tokens_field(target);
+                match &index.limits[self.dialect.field(name).slot()] {
+                    Some(null) => splice.replace(null.at.clone(), most.to_string()),
+                    None => splice.insert(front, format!("\"{name}\":{most},")),
+                }
                 notes.push(LIMITED);
             }
             for limit in index.limits.iter().flatten() {
-                if limit.tokens > most {
+                if limit.tokens.is_some_and(|tokens| tokens > most) {
                     splice.replace(limit.at.clone(), most.to_string());
                     notes.push(CLAMPED);
                 }
@@ -98,4 +101,5 @@ impl LlmRequest {
 }
 
 const CLAMPED: &str = "clamped max_tokens";
+/// A limit where the request had none.
 const LIMITED: &str = "added max_tokens";

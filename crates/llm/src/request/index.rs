@@ -29,7 +29,8 @@ pub(crate) struct Index {
 /// A field that limits the answer's tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Limit {
-    pub(crate) tokens: u64,
+    /// None for a field that is there and says nothing.
+    pub(crate) tokens: Option<u64>,
     pub(crate) at: Range<usize>,
 }
 
@@ -62,14 +63,17 @@ pub(crate) enum Field {
     Other,
 }
 
+impl Field {
+    /// Which of the limits it is.
+    pub(crate) fn slot(self) -> usize {
+        usize::from(self == Self::MaxTokensLegacy)
+    }
+}
+
 impl Index {
     /// How many tokens the answer may have, where the request says so.
     pub(crate) fn max_tokens(&self) -> Option<u64> {
-        self.limits
-            .iter()
-            .flatten()
-            .next()
-            .map(|limit| limit.tokens)
+        self.limits.iter().flatten().find_map(|limit| limit.tokens)
     }
 
     pub(crate) fn read(dialect: Dialect, text: &str) -> Result<Self, InvalidRequest> {
@@ -196,8 +200,7 @@ impl<'de> Read<'de> {
             Field::MaxTokens | Field::MaxTokensLegacy => {
                 let limit = typed(name, value, "must be a whole number");
                 limit.map(|tokens: Option<u64>| {
-                    let limit = tokens.map(|tokens| Limit { tokens, at });
-                    index.limits[usize::from(field == Field::MaxTokensLegacy)] = limit;
+                    index.limits[field.slot()] = Some(Limit { tokens, at });
                 })
             }
             Field::StreamOptions => StreamOptions::read(name, value, at)

@@ -25,7 +25,7 @@ pub struct LlmResponse {
 
 /// What was answered.
 #[derive(Debug)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_enums, reason = "an answer is whole, or it is not")]
 pub enum AnswerBody {
     /// A whole answer.
     Json(Bytes),

@@ -1,1 +1,217 @@
+use super::*;
+use crate::{Dialect, LlmError, TransportError, Truncated};
+use buttress_core::{Blame, Class, Failure, Judge, Rejected, Witness};
+use bytes::Bytes;
+use futures_core::Stream;
+use std::{
+    pin::{Pin, pin},
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+};
 
+type Heard = Arc<Mutex<Vec<Result<(), Failure>>>>;
+
+struct Ear(Heard);
+
+impl Witness for Ear {
+    fn settled(self, outcome: Result<(), Failure>) {
+        self.0.lock().unwrap().push(outcome);
+    }
+}
+
+/// A stream that has all it gives.
+struct Given(Vec<Result<StreamEvent, LlmError>>);
+
+impl Stream for Given {
+    type Item = Result<StreamEvent, LlmError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = (!self.0.is_empty()).then(|| self.0.remove(0));
+        Poll::Ready(next)
+    }
+}
+
+fn poll(stream: &mut EventStream) -> Option<Result<StreamEvent, LlmError>> {
+    match pin!(stream).poll_next(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(next) => next,
+        Poll::Pending => panic!("never pending"),
+    }
+}
+
+/// The stream of an answer that was judged, and what its witness hears.
+fn judged(events: Vec<Result<StreamEvent, LlmError>>) -> (EventStream, Heard) {
+    let heard = Heard::default();
+    let body = EventStream::new(Given(events)).into();
+    let response = LlmResponse::new(Dialect::OpenAiChat, "m".into(), body);
+    let response = AtStreamEnd.judge(Ok::<_, LlmError>(response), Ear(Arc::clone(&heard)));
+    match response.unwrap().body {
+        AnswerBody::Stream(stream) => (stream, heard),
+        AnswerBody::Json(_) => panic!("a stream"),
+    }
+}
+
+fn event() -> Result<StreamEvent, LlmError> {
+    Ok(StreamEvent::new(Bytes::from_static(b"data: x\n\n")))
+}
+
+#[test]
+fn a_stream_settles_at_its_end_and_not_before() {
+    let (mut stream, heard) = judged(vec![event()]);
+    assert!(poll(&mut stream).unwrap().is_ok());
+    assert!(heard.lock().unwrap().is_empty());
+    assert!(poll(&mut stream).is_none());
+    assert_eq!(*heard.lock().unwrap(), [Ok(())]);
+    assert!(poll(&mut stream).is_none());
+}
+
+#[test]
+fn who_stops_at_the_last_event_has_missed_nothing() {
+    let (mut stream, heard) = judged(vec![event().map(StreamEvent::last)]);
+    assert!(poll(&mut stream).unwrap().unwrap().is_last());
+    drop(stream);
+    assert_eq!(*heard.lock().unwrap(), [Ok(())]);
+}
+
+#[test]
+fn a_stream_that_fails_is_a_failure_and_one_that_is_dropped_is_not() {
+    let truncated = || Err(Truncated::new(3).into());
+    let (mut stream, heard) = judged(vec![event(), truncated(), event()]);
+    assert!(poll(&mut stream).unwrap().is_ok());
+    assert!(poll(&mut stream).unwrap().is_err());
+    assert!(poll(&mut stream).is_none(), "nothing after an error");
+    let failure = Failure::new(Class::Partial, Blame::Service);
+    assert_eq!(*heard.lock().unwrap(), [Err(failure)]);
+
+    let (mut stream, heard) = judged(vec![event(), truncated()]);
+    assert!(poll(&mut stream).unwrap().is_ok());
+    drop(stream);
+    assert!(heard.lock().unwrap().is_empty());
+}
+
+#[test]
+fn every_layer_is_told() {
+    let (mut stream, heard) = judged(vec![]);
+    stream.watch(Ear(Arc::clone(&heard)));
+    assert!(poll(&mut stream).is_none());
+    assert_eq!(heard.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn a_whole_answer_and_an_error_settle_at_once() {
+    let heard = Heard::default();
+    let ear = || Ear(Arc::clone(&heard));
+    let body = AnswerBody::Json(Bytes::from_static(b"{}"));
+    let response = LlmResponse::new(Dialect::OpenAiChat, "m".into(), body);
+    AtStreamEnd
+        .judge(Ok::<_, LlmError>(response), ear())
+        .unwrap();
+    let rejected = Rejected::new(buttress_core::Cause::CircuitOpen);
+    let error = Err(LlmError::from(rejected));
+    AtStreamEnd.judge(error, ear()).unwrap_err();
+    let rejected = Failure::new(Class::Rejected, Blame::Local);
+    assert_eq!(*heard.lock().unwrap(), [Ok(()), Err(rejected)]);
+}
+
+/// All that a pipe gives, and the error at its end.
+fn pipe(
+    mut pipe: EventPipe,
+    text: &str,
+    error: Option<TransportError>,
+) -> (String, Vec<StreamEvent>, Option<LlmError>) {
+    pipe.push(text.to_owned().into());
+    pipe.close(error);
+    let mut events = Vec::new();
+    let mut failed = None;
+    while let Some(event) = pipe.next_event() {
+        assert!(failed.is_none(), "nothing after an error");
+        match event {
+            Ok(event) => events.push(event),
+            Err(error) => failed = Some(error),
+        }
+    }
+    assert!(pipe.is_over());
+    let frames: Vec<_> = events
+        .iter()
+        .flat_map(|event| event.frame.to_vec())
+        .collect();
+    (String::from_utf8(frames).unwrap(), events, failed)
+}
+
+const SAID: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+const FINISHED: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n";
+const DONE: &str = "data: [DONE]\n\n";
+
+fn same() -> EventPipe {
+    EventPipe::new(Dialect::OpenAiChat, Dialect::OpenAiChat)
+}
+
+#[test]
+fn within_a_dialect_the_bytes_pass() {
+    let text = [": c\n\n", SAID, FINISHED, USAGE, DONE].concat();
+    let (frames, events, error) = pipe(same(), &text, None);
+    assert_eq!(frames, text);
+    assert!(error.is_none());
+    let contents: Vec<_> = events.iter().map(|event| event.content).collect();
+    assert_eq!(contents, [false, true, false, false, false]);
+    assert_eq!(events[1].text.as_deref(), Some("Hi"));
+    assert_eq!(events[3].usage.unwrap().input, Some(1));
+    assert!(events[4].is_last() && !events[3].is_last());
+}
+
+#[test]
+fn a_chunk_that_nobody_asked_for_is_left_out() {
+    let text = [SAID, FINISHED, USAGE, DONE].concat();
+    let (frames, ..) = pipe(same().hide_usage(true), &text, None);
+    assert_eq!(frames, [SAID, FINISHED, DONE].concat());
+}
+
+#[test]
+fn a_broken_stream_ends_with_what_broke_it() {
+    let (frames, _, error) = pipe(same(), SAID, Some(TransportError::Reset));
+    assert_eq!(frames, SAID);
+    let Some(LlmError::Truncated(error)) = error else {
+        panic!("truncated: {error:?}")
+    };
+    assert_eq!(error.emitted, 2);
+    assert_eq!(error.transport, Some(TransportError::Reset));
+
+    let told = "data: {\"error\":{\"message\":\"m\",\"code\":503}}\n\n";
+    let (frames, _, error) = pipe(same(), &[SAID, told].concat(), None);
+    assert_eq!(frames, SAID);
+    assert!(matches!(error, Some(LlmError::Provider(_))), "{error:?}");
+
+    for text in ["", DONE, ": c\n\n"] {
+        let (_, _, error) = pipe(same(), text, None);
+        assert!(
+            matches!(error, Some(LlmError::Truncated(it)) if it.emitted == 0),
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_whose_end_was_told_is_whole_however_the_connection_ends() {
+    for text in [[SAID, FINISHED].concat(), [SAID, FINISHED, DONE].concat()] {
+        let (frames, _, error) = pipe(same(), &text, Some(TransportError::Reset));
+        assert_eq!(frames, text);
+        assert!(error.is_none());
+    }
+}
+
+#[test]
+fn between_dialects_the_events_are_written_anew() {
+    let cross = || EventPipe::new(Dialect::OpenAiChat, Dialect::AnthropicMessages);
+    // Two pings of nothing, no empty events; the missing marker is added, and is the last.
+    let text = ["data:\n\n", SAID, FINISHED].concat();
+    let (frames, events, error) = pipe(cross(), &text, None);
+    assert!(error.is_none());
+    assert!(frames.starts_with("event: message_start\n"));
+    assert!(frames.ends_with("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
+    assert!(events.iter().all(|event| !event.frame.is_empty()));
+    assert!(events.last().unwrap().is_last());
+
+    let (frames, _, error) = pipe(cross(), SAID, None);
+    assert!(!frames.contains("message_stop"));
+    assert!(matches!(error, Some(LlmError::Truncated(_))));
+}

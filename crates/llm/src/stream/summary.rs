@@ -46,7 +46,8 @@ pub enum End {
     /// The model said that it stopped, and why. Whether the marker at the end came too does not
     /// matter: some servers send none.
     Complete,
-    /// The bytes ended before the model did.
+    /// The bytes ended before the model did. The marker at the end makes it no better: many a
+    /// proxy writes it after whatever came.
     Truncated,
     /// The provider told of a failure.
     Failed,

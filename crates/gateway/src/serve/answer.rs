@@ -1,0 +1,179 @@
+//! Answers to callers: whole, streamed, or an error in their own dialect.
+
+use super::app::App;
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use buttress::{
+    Call,
+    llm::{AnswerBody, Dialect, ErrorAnswer, EventStream, Kind, LlmError, LlmResponse},
+};
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+
+const ROUTE: HeaderName = HeaderName::from_static("x-buttress-route");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-buttress-attempts");
+const WAITED: HeaderName = HeaderName::from_static("x-buttress-waited-ms");
+const COST: HeaderName = HeaderName::from_static("x-buttress-cost-usd");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// The answer of a route.
+pub(super) fn success(app: &App, answer: LlmResponse, call: Call) -> Response {
+    let LlmResponse {
+        dialect,
+        route,
+        usage,
+        headers: passed_on,
+        body,
+        ..
+    } = answer;
+    let (body, content_type) = match body {
+        AnswerBody::Json(json) => (Body::from(json), JSON),
+        AnswerBody::Stream(stream) => {
+            let frames = Frames {
+                stream: Some(stream),
+                dialect,
+                call: call.clone(),
+            };
+            (Body::from_stream(frames), EVENTS)
+        }
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    *headers = passed_on;
+    if content_type == EVENTS {
+        headers.insert(CACHE_CONTROL, NO_CACHE);
+    }
+    headers.insert(CONTENT_TYPE, content_type);
+    if let Some(route) = route {
+        let prices = app.upstreams.prices(&route);
+        if let Some(cost) = prices.and_then(|prices| prices.cost(&usage)) {
+            put(headers, COST, format!("{cost:.6}"));
+        }
+        // A name may hold what can't stand in a header.
+        put(headers, ROUTE, route.escape_default().to_string());
+    }
+    tell_journey(headers, &call);
+    response
+}
+
+/// The call was given up for good.
+pub(super) fn error(dialect: Dialect, error: &LlmError, call: &Call) -> Response {
+    log_given_up(error, call);
+    let answer = error.render(dialect);
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    if let Some(wait) = error.verdict().delay {
+        put(headers, RETRY_AFTER, whole_seconds(wait).to_string());
+    }
+    give_up(headers);
+    tell_journey(headers, call);
+    response
+}
+
+/// A request that was not let through to any route.
+pub(super) fn refusal(dialect: Dialect, status: StatusCode, kind: Kind, message: &str) -> Response {
+    let answer = ErrorAnswer::new(dialect, status.as_u16(), kind, message);
+    let mut response = (status, answer.body).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    give_up(response.headers_mut());
+    response
+}
+
+/// All that could be tried was tried: the caller's SDK is not to start all over.
+fn give_up(headers: &mut HeaderMap) {
+    headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+}
+
+fn tell_journey(headers: &mut HeaderMap, call: &Call) {
+    headers.insert(ATTEMPTS, call.attempts().into());
+    let waited = u64::try_from(call.total_waited().as_millis()).unwrap_or(u64::MAX);
+    headers.insert(WAITED, waited.into());
+}
+
+fn put(headers: &mut HeaderMap, name: HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Rounded up: whoever comes back must not come too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+fn log_given_up(error: &LlmError, call: &Call) {
+    let kind = error.kind();
+    let attempts = call.attempts();
+    match kind {
+        // The caller's own affair.
+        Kind::InvalidRequest | Kind::ContextLength | Kind::ContentPolicy => {
+            tracing::info!(%kind, attempts, "given up: {error}");
+        }
+        _ => {
+            let journey = call.journey();
+            tracing::warn!(%kind, attempts, "given up: {error}\n{journey}");
+        }
+    }
+}
+
+/// The frames of a stream. When it breaks, the caller is told so in its own dialect: there is
+/// no end that could be taken for a proper one.
+struct Frames {
+    stream: Option<EventStream>,
+    dialect: Dialect,
+    call: Call,
+}
+
+impl Stream for Frames {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(None);
+        };
+        let next = ready!(Pin::new(stream).poll_next(cx));
+        Poll::Ready(match next {
+            Some(Ok(event)) => Some(Ok(event.frame)),
+            Some(Err(error)) => {
+                self.stream = None;
+                log_given_up(&error, &self.call);
+                Some(Ok(error.render_event(self.dialect)))
+            }
+            None => {
+                self.stream = None;
+                None
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_told_in_whole_seconds_and_never_too_short() {
+        assert_eq!(whole_seconds(Duration::ZERO), 0);
+        assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
+        assert_eq!(whole_seconds(Duration::from_secs(7)), 7);
+        assert_eq!(whole_seconds(Duration::from_millis(7001)), 8);
+    }
+}

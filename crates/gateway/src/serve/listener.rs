@@ -1,0 +1,101 @@
+//! Connections of callers: accepted, limited, and let finish when the server stops.
+
+use crate::config;
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use std::{future::Future, io, pin::pin, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time,
+};
+
+/// After an error of `accept` that is not one connection's own (such as too many open files),
+/// trying again at once would only spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves callers until `stop` resolves, then lets what is under way finish within the grace.
+///
+/// Returns how many connections were cut off when the grace was over.
+pub(super) async fn serve(
+    listener: TcpListener,
+    app: Router,
+    settings: &config::Server,
+    stop: impl Future<Output = ()>,
+) -> usize {
+    let connections = connections(settings);
+    let graceful = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => accept(stream, &app, &connections, &graceful),
+            Err(error) if is_of_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "can't accept connections");
+                time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+
+    // A client that connects from now on is refused at once instead of waiting in a backlog.
+    drop(listener);
+    let open = graceful.count();
+    if open > 0 {
+        tracing::info!(open, grace = ?settings.shutdown_grace, "letting calls finish");
+    }
+    let left = graceful.shutdown();
+    match time::timeout(settings.shutdown_grace, left).await {
+        Ok(()) => 0,
+        Err(_) => open,
+    }
+}
+
+fn connections(settings: &config::Server) -> auto::Builder<TokioExecutor> {
+    let mut connections = auto::Builder::new(TokioExecutor::new());
+    connections
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.header_timeout)
+        .max_buf_size(settings.max_header);
+    connections
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(settings.max_header).unwrap_or(u32::MAX))
+        .keep_alive_interval(Duration::from_secs(30));
+    connections
+}
+
+fn accept(
+    stream: TcpStream,
+    app: &Router,
+    connections: &auto::Builder<TokioExecutor>,
+    graceful: &GracefulShutdown,
+) {
+    // Small pieces of streams must not wait for each other.
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(app.clone());
+    let connection = connections.serve_connection(TokioIo::new(stream), service);
+    let connection = graceful.watch(connection.into_owned());
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(error, "a connection ended early");
+        }
+    });
+}
+
+fn is_of_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}

@@ -1,0 +1,111 @@
+//! The sandbox: providers that exist only in this process, and fail the way real ones do.
+
+use crate::config::{Chain, Config, Provider, Route};
+use buttress::{client::Secret, llm};
+use buttress_testkit::{Fault, Provider as Scripted, Received, Reply};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+/// The providers, which end with it.
+pub(super) struct Sandbox {
+    _providers: Vec<Scripted>,
+}
+
+/// Starts them, and points the configuration at them.
+pub(super) async fn start(config: &mut Config) -> io::Result<Sandbox> {
+    let gpt = Scripted::openai()
+        .forever(moody)
+        .remember(0)
+        .start()
+        .await?;
+    let claude = Scripted::anthropic()
+        .forever(hasty)
+        .remember(0)
+        .start()
+        .await?;
+
+    let mut add = |name: &str, kind, model: &str, url: String| {
+        let mut provider = Provider::new(name, kind);
+        provider.base_url = url.parse().ok();
+        provider.key = Some(Secret::new("sandbox"));
+        let mut route = Route::new(Arc::new(provider), Some(model));
+        // So that the pauses can be watched without getting tired of it.
+        route.retry.base = Duration::from_millis(400);
+        config.routes.push(route);
+    };
+    add(
+        "sandbox-openai",
+        llm::Provider::OpenAi,
+        "gpt-sandbox",
+        gpt.base_url(),
+    );
+    add(
+        "sandbox-anthropic",
+        llm::Provider::Anthropic,
+        "claude-sandbox",
+        claude.base_url(),
+    );
+    config.chains = vec![Chain::everything(config.routes.len())];
+    Ok(Sandbox {
+        _providers: vec![gpt, claude],
+    })
+}
+
+/// What a provider of the sandbox says when it is well.
+fn hello(call: &Received) -> Reply {
+    let text = format!(
+        "This is a sandbox: no model was asked. What you see is a scripted answer, call {} to \
+         this provider. Look at the x-buttress headers for how it got to you.",
+        call.index() + 1
+    );
+    Reply::text(text).deltas(12).pace(Duration::from_millis(40))
+}
+
+/// The first choice: every other call fails, each time in another way.
+fn moody(call: &Received) -> Reply {
+    match call.index() % 16 {
+        0 => Reply::rate_limited().retry_after(1),
+        2 => Reply::server_error(),
+        4 => Reply::overloaded(),
+        6 => Reply::hang_up(),
+        8 => Reply::bad_gateway(),
+        10 => Reply::empty_stream(),
+        12 => Reply::reset(),
+        14 => Reply::error_first(Fault::Overloaded),
+        _ => hello(call),
+    }
+}
+
+/// The second choice: mostly well.
+fn hasty(call: &Received) -> Reply {
+    match call.index() % 5 {
+        3 => Reply::overloaded(),
+        _ => hello(call),
+    }
+}
+
+/// What to try first.
+pub(super) fn greeting(address: SocketAddr) -> String {
+    format!(
+        "\
+buttress listens on http://{address}
+
+THIS IS A SANDBOX. There is no configuration and no key in the environment, so the two providers
+behind it are scripted ones in this process, which fail on purpose. No model is asked.
+
+Try it, several times over:
+
+  curl -si http://{address}/v1/chat/completions -H 'content-type: application/json' \\
+    -d '{{\"model\":\"any\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello?\"}}]}}'
+
+With \"stream\":true it streams; the same works in Anthropic's dialect:
+
+  curl -siN http://{address}/v1/messages -H 'content-type: application/json' \\
+    -d '{{\"model\":\"any\",\"max_tokens\":99,\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello?\"}}]}}'
+
+The headers tell how the answer came about: x-buttress-route, -attempts and -waited-ms.
+The log below tells what failed. For real providers, set OPENAI_API_KEY or ANTHROPIC_API_KEY, or
+write a buttress.toml.
+
+"
+    )
+}

@@ -1,0 +1,31 @@
+//! Being told to stop: by ctrl-C, or by SIGTERM as service managers do.
+
+use std::{future::pending, io};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Hears every time that the program is told to stop.
+pub(super) struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    /// Listens from now on.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Resolves when it is told the next time.
+    pub(super) async fn told(&mut self) {
+        let told = tokio::select! {
+            told = self.interrupt.recv() => told,
+            told = self.terminate.recv() => told,
+        };
+        if told.is_none() {
+            pending().await
+        }
+    }
+}
