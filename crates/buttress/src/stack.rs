@@ -35,7 +35,7 @@ impl Stack {
         Self {
             first,
             backups: Vec::new(),
-            deadline: Some(Duration::from_secs(600)),
+            deadline: Some(Duration::from_secs(1800)),
             max_calls: Call::DEFAULT_MAX_CALLS,
         }
     }
@@ -48,7 +48,7 @@ impl Stack {
     }
 
     /// Sets how long a call may take, all its attempts, waits and routes taken together
-    /// [10 min]. A request's own earlier deadline stays.
+    /// [30 min: a long stream is not cut off]. A request's own earlier deadline stays.
     #[must_use]
     pub fn deadline(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.deadline = limit.into();

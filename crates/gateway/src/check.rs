@@ -124,10 +124,10 @@ mod tests {
 a.toml: no errors
 
 listens on 127.0.0.1:8080; no key is asked for
-a request may take 10m and 12 upstream calls
+a request may take 30m and 12 upstream calls
 
 ROUTE            PROVIDER  MODEL         RETRIES  ATTEMPT   BREAKER OPENS AT
-ollama/llama3.3  ollama    llama3.3      3        5m        8 in a row, 55% of 60 calls
+ollama/llama3.3  ollama    llama3.3      3        10m       8 in a row, 55% of 60 calls
 vllm             vllm      as asked for  3        no limit  off
 
 MODEL  SERVED BY

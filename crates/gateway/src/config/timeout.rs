@@ -28,7 +28,8 @@ impl Default for Timeout {
             headers: None,
             first_content: Some(Duration::from_secs(180)),
             idle: Some(Duration::from_secs(120)),
-            // Half of the deadline: one that hangs leaves time for another.
+            // As long as the official SDKs wait, and a third of the deadline: one that hangs
+            // leaves time for another.
             attempt: Some(Duration::from_secs(600)),
             // The deadline holds for it.
             stream: None,

@@ -69,6 +69,7 @@ pub(super) fn success(app: &App, answer: LlmResponse, call: Call) -> Response {
         put(headers, ROUTE, route.escape_default().to_string());
     }
     tell_journey(headers, &call);
+    log_answered(&call);
     response
 }
 
@@ -117,6 +118,17 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: String) {
 /// Rounded up: whoever comes back must not come too early.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// A call that had to be recovered is worth a line; one that went well is not.
+fn log_answered(call: &Call) {
+    let attempts = call.attempts();
+    if attempts > 1 {
+        let journey = call.journey();
+        tracing::info!(attempts, "recovered:\n{journey}");
+    } else {
+        tracing::debug!("answered");
+    }
 }
 
 fn log_given_up(error: &LlmError, call: &Call) {
