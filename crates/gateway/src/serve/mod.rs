@@ -6,19 +6,19 @@ mod auth;
 mod call;
 mod listener;
 mod models;
+mod running;
 mod sandbox;
 mod signal;
 mod upstreams;
 
+pub use self::running::{Running, start};
+
 use crate::{
     cli::ServeArgs,
-    config::{Config, Mode, Options},
+    config::{Config, Options},
 };
-use app::App;
 use signal::Stop;
-use std::{env, io::Write, process::ExitCode, sync::Arc};
-use tokio::net::TcpListener;
-use upstreams::Upstreams;
+use std::{env, io::Write, process::ExitCode};
 
 /// It can't start, or was told to stop twice.
 const FAILED: u8 = 1;
@@ -65,46 +65,22 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
-async fn serve(mut config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let sandbox = match config.mode {
-        Mode::Sandbox => Some(sandbox::start(&mut config).await?),
-        _ => None,
-    };
-    let upstreams = Upstreams::new(&config)?;
-    let listener = TcpListener::bind(config.server.listen).await;
-    let listener =
-        listener.map_err(|error| format!("can't listen on {}: {error}", config.server.listen))?;
-    let address = listener.local_addr()?;
-
-    let greeting = match &sandbox {
-        Some(_) => sandbox::greeting(address),
-        None => format!("buttress listens on http://{address}\n\n{config}"),
-    };
-    // Whoever started it in the background may have closed the output.
-    let _ = write!(anstream::stdout(), "{greeting}");
-
-    let server = config.server.clone();
-    let app = Arc::new(App::new(config, upstreams));
+async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let running = start(config).await?;
+    // Whoever reads the greeting may tell it to stop at once.
     let mut stop = Stop::new()?;
-    let mut stop_again = Stop::new()?;
-    let told = async {
-        stop.told().await;
-        tracing::info!("stopping");
-        app.drain();
-    };
-    let told_again = async {
-        stop_again.told().await;
-        stop_again.told().await;
-    };
-    let router = app::router(Arc::clone(&app));
+    // Whoever started it in the background may have closed the output.
+    let _ = write!(anstream::stdout(), "{}", running.greeting());
+
+    stop.told().await;
+    tracing::info!("stopping");
     let cut_off = tokio::select! {
-        cut_off = listener::serve(listener, router, &server, told) => cut_off,
-        () = told_again => {
+        cut_off = running.stop() => cut_off?,
+        () = stop.told() => {
             tracing::warn!("told to stop twice: calls are cut off");
             return Ok(ExitCode::from(FAILED));
         }
     };
-    drop(sandbox);
     if cut_off > 0 {
         tracing::warn!(cut_off, "calls were cut off");
         return Ok(ExitCode::from(FAILED));

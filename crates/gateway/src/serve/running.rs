@@ -1,0 +1,112 @@
+//! A gateway within this process.
+
+use super::{
+    app::{self, App},
+    listener,
+    sandbox::{self, Sandbox},
+    upstreams::Upstreams,
+};
+use crate::config::{Config, Mode};
+use buttress::Route;
+use std::{error::Error, fmt, net::SocketAddr, sync::Arc};
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::{JoinError, JoinHandle},
+};
+
+/// A gateway that serves callers until it is told to stop.
+///
+/// Dropping it stops it too, and nobody hears how that went.
+pub struct Running {
+    address: SocketAddr,
+    app: Arc<App>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<usize>,
+    sandbox: Option<Sandbox>,
+}
+
+/// Starts a gateway on the address that is configured. Must be awaited within a tokio runtime
+/// that has its I/O and time drivers enabled.
+///
+/// # Errors
+/// A route can't be made as it is configured, or the address can't be listened on.
+pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
+    let sandbox = match config.mode {
+        Mode::Sandbox => Some(sandbox::start(&mut config).await?),
+        _ => None,
+    };
+    let upstreams = Upstreams::new(&config)?;
+    let listener = TcpListener::bind(config.server.listen).await;
+    let listener =
+        listener.map_err(|error| format!("can't listen on {}: {error}", config.server.listen))?;
+    let address = listener.local_addr()?;
+
+    let server = config.server.clone();
+    let app = Arc::new(App::new(config, upstreams));
+    let router = app::router(Arc::clone(&app));
+    let (stop, stopped) = oneshot::channel();
+    let served = async move {
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        listener::serve(listener, router, &server, stopped).await
+    };
+    Ok(Running {
+        address,
+        app,
+        stop,
+        served: tokio::spawn(served),
+        sandbox,
+    })
+}
+
+impl Running {
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its routes, in the order of the configuration, whose breakers and gates can be read and
+    /// overridden while it runs.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        self.app.upstreams.routes()
+    }
+
+    /// What it was told to do, and where callers find it.
+    pub(super) fn greeting(&self) -> String {
+        match self.sandbox {
+            Some(_) => sandbox::greeting(self.address),
+            None => format!(
+                "buttress listens on http://{}\n\n{}",
+                self.address, self.app.config
+            ),
+        }
+    }
+
+    /// Accepts no more callers and lets those finish that are being served, for as long as the
+    /// configuration gives them. Returns how many connections were cut off then.
+    ///
+    /// # Errors
+    /// It had ended already, by a panic.
+    ///
+    /// # Cancellation
+    /// It goes on stopping.
+    pub async fn stop(self) -> Result<usize, JoinError> {
+        self.app.drain();
+        // Whoever is not there any more has stopped.
+        let _ = self.stop.send(());
+        self.served.await
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("address", &self.address)
+            .field("routes", &self.routes())
+            .finish_non_exhaustive()
+    }
+}
