@@ -137,8 +137,15 @@ fn route(settings: &config::Route, client: &LlmClient) -> Result<Route, BoxError
         .retry(retry(&settings.retry)?);
     let gate = &settings.gate;
     let route = if gate.enabled {
-        let most = usize::try_from(gate.max_waiting).unwrap_or(usize::MAX);
-        route.gate(|layer| layer.max_wait(gate.max_wait).max_waiting(most))
+        route.gate(|layer| {
+            layer
+                .max_wait(gate.max_wait)
+                .max_waiting(gate.max_waiting)
+                .backoff(gate.backoff, gate.max_backoff)
+                .park_for(gate.park_for)
+                .spacing(gate.spacing)
+                .well_after(gate.well_after)
+        })
     } else {
         route.without_gate()
     };
