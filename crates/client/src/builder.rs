@@ -1,7 +1,7 @@
 use crate::{
     HttpVersion, LlmClient, Secret,
-    client::Shared,
     connect::{self, Connector},
+    shared::Shared,
 };
 use buttress_llm::{Dialect, Provider, Target};
 use http::{

@@ -1,10 +1,9 @@
-use crate::{ClientBuilder, connect::Connector, exchange};
+use crate::{
+    ClientBuilder, exchange,
+    shared::{Place, Shared},
+};
 use buttress_llm::{LlmError, LlmRequest, LlmResponse, Provider, Target};
 use buttress_timeout::Limits;
-use bytes::Bytes;
-use http::{HeaderMap, Uri};
-use http_body_util::Full;
-use hyper_util::client::legacy::Client;
 use std::{
     fmt,
     future::Future,
@@ -24,33 +23,6 @@ use tower_service::Service;
 pub struct LlmClient {
     shared: Arc<Shared>,
     place: Place,
-}
-
-/// What a request is written for.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    pub(crate) target: Target,
-    /// The model that is asked, unless it is the one that a request names.
-    pub(crate) model: Option<Arc<str>>,
-    /// How long a whole answer may take, and a streamed one.
-    pub(crate) whole: Limits,
-    pub(crate) streamed: Limits,
-}
-
-impl Place {
-    pub(crate) fn model(&self, request: &LlmRequest) -> Arc<str> {
-        let model = self.model.clone();
-        model.unwrap_or_else(|| request.model().into())
-    }
-}
-
-pub(crate) struct Shared {
-    pub(crate) http: Client<Connector, Full<Bytes>>,
-    pub(crate) provider: Provider,
-    pub(crate) endpoint: Uri,
-    pub(crate) headers: HeaderMap,
-    pub(crate) max_answer: usize,
-    pub(crate) max_event: usize,
 }
 
 impl LlmClient {

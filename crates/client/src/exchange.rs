@@ -1,10 +1,11 @@
 //! One call: the request out, and the answer in until it can be given.
 
 use crate::{
-    client::{Place, Shared},
     fault::transport_error,
     receive::{self, Head},
+    shared::{Place, Shared},
     stream,
+    wait::within,
 };
 use buttress_core::{Carry, Context, Event};
 use buttress_llm::{Encoded, LlmError, LlmRequest, LlmResponse};
@@ -12,13 +13,7 @@ use buttress_timeout::Stopwatch;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header::ACCEPT};
 use http_body_util::Full;
-use std::{
-    future::{Future, poll_fn},
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::SystemTime,
-};
+use std::{sync::Arc, time::SystemTime};
 
 pub(crate) async fn run(
     shared: Arc<Shared>,
@@ -67,19 +62,4 @@ fn outgoing(shared: &Shared, encoded: &Encoded, streams: bool) -> Request<Full<B
     };
     outgoing.headers_mut().insert(ACCEPT, accept);
     outgoing
-}
-
-/// Waits for a future as long as the phase that the call is in allows.
-pub(crate) async fn within<F: Future>(
-    watch: &mut Stopwatch,
-    future: F,
-) -> Result<F::Output, LlmError> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Ok(output));
-        }
-        watch.poll_elapsed(cx).map(|elapsed| Err(elapsed.into()))
-    })
-    .await
 }

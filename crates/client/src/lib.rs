@@ -34,7 +34,9 @@ mod exchange;
 mod fault;
 mod receive;
 mod secret;
+mod shared;
 mod stream;
+mod wait;
 
 pub use self::{
     builder::{ClientBuilder, InvalidClient},

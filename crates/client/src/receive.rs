@@ -1,9 +1,9 @@
 //! Whole answers: read within a limit, judged, and brought into the caller's dialect.
 
 use crate::{
-    client::{Place, Shared},
-    exchange::within,
     fault::transport_error,
+    shared::{Place, Shared},
+    wait::within,
 };
 use buttress_llm::{
     Answer, AnswerBody, LlmError, LlmRequest, LlmResponse, TransportError, cross_response,

@@ -1,9 +1,9 @@
 //! Streamed answers: held back until the first content is there, then given as they come.
 
 use crate::{
-    client::{Place, Shared},
     fault::transport_error,
     receive::{Head, passed_on},
+    shared::{Place, Shared},
 };
 use buttress_llm::{
     AnswerBody, Encoded, EventPipe, EventStream, LlmError, LlmRequest, LlmResponse, StreamEvent,

@@ -1,0 +1,38 @@
+//! What the calls of a client have in common.
+
+use crate::connect::Connector;
+use buttress_llm::{LlmRequest, Provider, Target};
+use buttress_timeout::Limits;
+use bytes::Bytes;
+use http::{HeaderMap, Uri};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use std::sync::Arc;
+
+/// What a request is written for.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) target: Target,
+    /// The model that is asked, unless it is the one that a request names.
+    pub(crate) model: Option<Arc<str>>,
+    /// How long a whole answer may take, and a streamed one.
+    pub(crate) whole: Limits,
+    pub(crate) streamed: Limits,
+}
+
+impl Place {
+    pub(crate) fn model(&self, request: &LlmRequest) -> Arc<str> {
+        let model = self.model.clone();
+        model.unwrap_or_else(|| request.model().into())
+    }
+}
+
+/// What all clones have in common.
+pub(crate) struct Shared {
+    pub(crate) http: Client<Connector, Full<Bytes>>,
+    pub(crate) provider: Provider,
+    pub(crate) endpoint: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) max_answer: usize,
+    pub(crate) max_event: usize,
+}
