@@ -1,0 +1,251 @@
+//! The client over real sockets, against scripted providers.
+
+use buttress_client::{HttpVersion, LlmClient, Secret};
+use buttress_core::{AsFailure, Blame, Call, Carry, Class, Failure};
+use buttress_llm::{
+    AnswerBody, Kind, LlmError, LlmRequest, LlmResponse, Provider, TransportError,
+};
+use buttress_testkit::{Fault, Nowhere, Provider as Scripted, Reply};
+use buttress_timeout::Limits;
+use futures_util::StreamExt;
+use std::time::Duration;
+use tower::ServiceExt;
+
+const KEY: &str = "sk-test-0123456789";
+
+fn client(provider: &Scripted) -> LlmClient {
+    builder(provider).build().unwrap()
+}
+
+fn builder(provider: &Scripted) -> buttress_client::ClientBuilder {
+    LlmClient::builder(Provider::OpenAi)
+        .base_url(provider.base_url())
+        .key(Secret::new(KEY))
+}
+
+fn request(stream: bool) -> LlmRequest {
+    let request = LlmRequest::chat("m").user("Hello?").stream(stream);
+    let mut request = request.build().unwrap();
+    request.set_call(Call::new());
+    request
+}
+
+async fn ask(client: &LlmClient, stream: bool) -> Result<LlmResponse, LlmError> {
+    client.clone().oneshot(request(stream)).await
+}
+
+/// The text of a stream, and the error that it ended with.
+async fn read(answer: LlmResponse) -> (String, Option<LlmError>) {
+    let AnswerBody::Stream(mut events) = answer.body else {
+        panic!("not a stream");
+    };
+    let mut text = String::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => text.extend(event.text.as_deref()),
+            Err(error) => return (text, Some(error)),
+        }
+    }
+    (text, None)
+}
+
+#[tokio::test]
+async fn a_whole_answer_goes_through_as_it_came() {
+    let provider = Scripted::openai().reply(Reply::text("hi")).start().await.unwrap();
+    let answer = ask(&client(&provider), false).await.unwrap();
+    let AnswerBody::Json(json) = answer.body else {
+        panic!("not whole");
+    };
+    assert!(json.starts_with(b"{\"id\":\"chatcmpl-"));
+    assert!(answer.usage.total().is_some());
+    let call = &provider.calls()[0];
+    assert_eq!(call.header("authorization"), Some(format!("Bearer {KEY}").as_str()));
+    assert_eq!(call.body(), request(false).body());
+}
+
+#[tokio::test]
+async fn an_early_failure_of_a_stream_is_an_ordinary_error() {
+    let provider = Scripted::openai()
+        .reply(Reply::error_first(Fault::Overloaded))
+        .then(Reply::empty_stream())
+        .then(Reply::done_only())
+        .then(Reply::text("hi").end_after(0))
+        .then(Reply::text("hi").reset_after(0))
+        .start()
+        .await
+        .unwrap();
+    let client = client(&provider);
+    let error = ask(&client, true).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Overloaded);
+    for _ in 0..4 {
+        let failure = ask(&client, true).await.unwrap_err().as_failure();
+        assert_eq!((failure.class, failure.blame), (Class::Transient, Blame::Service));
+    }
+}
+
+#[tokio::test]
+async fn a_late_failure_of_a_stream_is_told_in_the_stream() {
+    let provider = Scripted::openai()
+        .reply(Reply::text("one two three").deltas(3).end_after(1))
+        .then(Reply::text("one two three").deltas(3).error_after(1, Fault::ServerError))
+        .start()
+        .await
+        .unwrap();
+    let client = client(&provider);
+    for kind in [Kind::Partial, Kind::ServerError] {
+        let (text, error) = read(ask(&client, true).await.unwrap()).await;
+        assert!(!text.is_empty() && text.len() < "one two three".len(), "{text}");
+        let error = error.unwrap();
+        assert_eq!(error.kind(), kind);
+        assert_ne!(error.as_failure().class, Class::Transient);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_after_a_stream() {
+    let provider = Scripted::openai().forever(Reply::text("hi")).start().await.unwrap();
+    let client = client(&provider);
+    for _ in 0..2 {
+        let (text, error) = read(ask(&client, true).await.unwrap()).await;
+        assert!(error.is_none());
+        assert_eq!(text, "hi");
+        // The end of the body is read by a task of its own.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let calls = provider.calls();
+    assert_eq!(calls[0].connection(), calls[1].connection());
+}
+
+#[tokio::test]
+async fn whoever_leaves_closes_the_connection() {
+    let provider = Scripted::openai()
+        .reply(Reply::silence())
+        .then(Reply::text("hi").stall_after(1))
+        .start()
+        .await
+        .unwrap();
+    let client = client(&provider);
+    let waiting = tokio::spawn({
+        let client = client.clone();
+        async move { ask(&client, false).await }
+    });
+    provider.next_call().await;
+    waiting.abort();
+    provider.wait_closed(0).await;
+
+    let answer = ask(&client, true).await.unwrap();
+    drop(answer);
+    provider.wait_closed(1).await;
+}
+
+#[tokio::test]
+async fn silence_is_given_up_in_time_and_pings_are_silence() {
+    let ping = Duration::from_millis(20);
+    let provider = Scripted::openai()
+        .reply(Reply::silence())
+        .then(Reply::headers_only())
+        .then(Reply::text("hi").stall_after(0).keep_alive(ping))
+        .then(Reply::text("one two").deltas(2).stall_after(1).keep_alive(ping))
+        .start()
+        .await
+        .unwrap();
+    let limits = Limits::none()
+        .first_content(Duration::from_millis(150))
+        .idle(Duration::from_millis(150));
+    let client = client(&provider).stream_limits(limits);
+    for _ in 0..3 {
+        let error = ask(&client, true).await.unwrap_err();
+        assert_eq!(error.as_failure().class, Class::Timeout);
+    }
+    let (_, error) = read(ask(&client, true).await.unwrap()).await;
+    assert!(matches!(error, Some(LlmError::Elapsed(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn failures_of_the_connection_are_told_apart() {
+    let nowhere = Nowhere::new().unwrap();
+    let refused = LlmClient::builder(Provider::OpenAi).base_url(nowhere.url());
+    let error = ask(&refused.build().unwrap(), false).await.unwrap_err();
+    let expected = TransportError::Refused;
+    assert!(matches!(error, LlmError::Transport { error, .. } if error == expected), "{error:?}");
+
+    let dns = LlmClient::builder(Provider::OpenAi).base_url("http://nobody.invalid/v1");
+    let error = ask(&dns.build().unwrap(), false).await.unwrap_err();
+    let expected = TransportError::Dns;
+    assert!(matches!(error, LlmError::Transport { error, .. } if error == expected), "{error:?}");
+
+    let provider = Scripted::openai()
+        .reply(Reply::reset())
+        .then(Reply::hang_up())
+        .then(Reply::text("hi").content_length(5000))
+        .start()
+        .await
+        .unwrap();
+    for expected in [TransportError::Reset, TransportError::Reset, TransportError::BodyCut] {
+        let error = ask(&client(&provider), false).await.unwrap_err();
+        assert!(
+            matches!(error, LlmError::Transport { error, .. } if error == expected),
+            "{expected:?}: {error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_stream_refused_over_http2_was_not_looked_at() {
+    let provider = Scripted::openai()
+        .reply(Reply::refused_stream())
+        .then(Reply::go_away())
+        .then(Reply::text("hi"))
+        .start()
+        .await
+        .unwrap();
+    let client = builder(&provider).http_version(HttpVersion::Http2).build().unwrap();
+    for _ in 0..2 {
+        let error = ask(&client, false).await.unwrap_err();
+        assert_eq!(error.as_failure(), Failure::UNPROCESSED, "{error:?}");
+    }
+    assert!(ask(&client, false).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_answer_above_the_limit_is_not_taken() {
+    let provider = Scripted::openai().reply(Reply::huge(1 << 20)).start().await.unwrap();
+    let client = builder(&provider).max_answer(64 << 10).build().unwrap();
+    let error = ask(&client, false).await.unwrap_err();
+    assert_eq!(error.as_failure().blame, Blame::Service);
+}
+
+#[tokio::test]
+async fn the_other_dialect_is_crossed_into() {
+    let provider = Scripted::anthropic().forever(Reply::text("hi")).start().await.unwrap();
+    let client = LlmClient::builder(Provider::Anthropic)
+        .base_url(provider.base_url())
+        .key(Secret::new(KEY))
+        .build()
+        .unwrap()
+        .model("claude");
+    let answer = ask(&client, false).await.unwrap();
+    let AnswerBody::Json(json) = answer.body else {
+        panic!("not whole");
+    };
+    let json = String::from_utf8(json.to_vec()).unwrap();
+    assert!(json.contains("\"object\":\"chat.completion\""), "{json}");
+    let (text, error) = read(ask(&client, true).await.unwrap()).await;
+    assert!(error.is_none());
+    assert_eq!(text, "hi");
+    let call = &provider.calls()[0];
+    assert_eq!((call.path(), call.model()), ("/v1/messages", "claude"));
+    assert_eq!(call.header("x-api-key"), Some(KEY));
+    assert!(call.header("anthropic-version").is_some());
+}
+
+#[tokio::test]
+async fn a_key_is_never_shown() {
+    let provider = Scripted::openai().key("another").start().await.unwrap();
+    let builder = builder(&provider);
+    let client = builder.clone().build().unwrap();
+    let error = ask(&client, false).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Auth);
+    let shown = format!("{builder:?} {client:?} {error:?} {error}");
+    assert!(!shown.contains("sk-test"), "{shown}");
+}
