@@ -1,4 +1,104 @@
-//! Retry-After and rate-limit headers: parsers, and the gate a limited key waits behind
+//! Retry-After and rate-limit headers, and the gate that a limited key's calls wait behind.
+//!
+//! Two layers that need not know each other:
+//!
+//! - [`RetryAfterLayer`] reads what each HTTP answer says about limits and about coming back, in
+//!   any of the forms that providers use, and leaves it in the answer's extensions: a
+//!   [`RateLimit`], and the `RetryAfter` that the classifiers of `buttress-core` look for. The
+//!   parsers are public and pure.
+//! - [`GateLayer`] acts on verdicts, wherever they come from. A failure that blames the key closes
+//!   the key's gate for all callers: who would only be told "429" again waits in line here, or
+//!   is turned away at once and can go elsewhere.
+//!
+//! ```
+//! use buttress_core::{Carried, http::{AtEnd, HttpStatus}};
+//! use buttress_retry_after::{FromRateLimit, GateLayer, GateState, RetryAfterLayer};
+//! use http::{Request, Response};
+//! use http_body_util::Full;
+//! use std::time::Duration;
+//! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() -> Result<(), BoxError> {
+//! let gate = GateLayer::new(AtEnd::new(HttpStatus::new()))
+//!     .max_wait(Duration::from_secs(10))
+//!     .pace_hint(FromRateLimit::new())
+//!     .observe(Carried::new());
+//! let handle = gate.handle();
+//! let client = ServiceBuilder::new()
+//!     .layer(gate)
+//!     .layer(RetryAfterLayer::new())
+//!     .service(service_fn(async |_: Request<&'static str>| {
+//!         let answer = Response::builder().status(429).header("retry-after", "20");
+//!         Ok::<_, BoxError>(answer.body(Full::new(&b"slow down"[..]))?)
+//!     }));
+//!
+//! let answer = client.clone().oneshot(Request::new("first")).await?;
+//! assert_eq!(answer.status(), 429);
+//! assert_eq!(handle.state(), GateState::Closed { wait: Duration::from_secs(20) });
+//! // Twenty seconds are more than a call may wait here: nothing is sent.
+//! let refused = client.oneshot(Request::new("second")).await.unwrap_err();
+//! assert_eq!(refused.to_string(), "rate limited, and the wait is longer than allowed, retry after 20s");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What closes a gate
+//!
+//! | verdict | the gate |
+//! |---|---|
+//! | transient, blames the key, with a wait | closes until then |
+//! | the same without a wait | closes for a back-off of its own, doubled until a success |
+//! | persistent, blames the key (invalid, or its quota spent) | parks the key, for the wait if there is one, however long |
+//! | anything else | does not care |
+//!
+//! Many calls that hit the same limit close it once. What a call says that was let in before the
+//! last closing counts only as far as it asks for a longer wait. A call that its caller drops
+//! counts neither way.
+//!
+//! # While it is closed
+//!
+//! A call stands in line, first come, first served, if its turn can come before its deadline,
+//! within its patience and within the gate's own limit; otherwise it is turned away at once with
+//! [`Rejected`](buttress_core::Rejected): `GateClosed` or `QueueFull`, and the time until its
+//! turn would come. So is a call in line when the gate closes for longer than it can wait. A
+//! call that is dropped in line gives its place up; dropped when its turn has come, it passes
+//! the turn on. It holds nothing of the inner service while it waits, see [`Gate`].
+//!
+//! # How it reopens
+//!
+//! Not for all at once, who would meet the next limit together. Calls go one after the other, at
+//! the pace that the headers told ([`PaceHint`]), or else at a pace that starts slow, grows by
+//! itself each second in which all is well, and halves at each new limit: additive increase and
+//! multiplicative decrease, as in TCP (RFC 5681). After some time without a new limit, when
+//! nobody waits, the gate is open. A parked key is tried by one call at a time until one
+//! succeeds; of a stream it is enough that it began.
+//!
+//! # What it costs
+//!
+//! One atomic load for a call through an open gate, and one more when it succeeds: no lock, no
+//! allocation, no look at the clock. With keys there is a lookup under a read lock as well.
+//! A call that has to wait allocates its place.
+//!
+//! # Settings of the gate
+//!
+//! | setting | default | |
+//! |---|---|---|
+//! | [`max_wait`](GateLayer::max_wait) | 30 s | longest time in line |
+//! | [`max_waiting`](GateLayer::max_waiting) | 1,000 | most calls in line, for each gate |
+//! | [`backoff`](GateLayer::backoff) | 1 s, up to 30 s | closed when no wait was told |
+//! | [`park_for`](GateLayer::park_for) | 60 s | parked when no wait was told |
+//! | [`spacing`](GateLayer::spacing) | 200 ms | between two calls at first after reopening |
+//! | [`well_after`](GateLayer::well_after) | 10 s | of health until it is open |
+//! | [`by_key`](GateLayer::by_key) | one gate | a gate for each key of a request |
+//! | [`max_gates`](GateLayer::max_gates) | 1,024 | most gates, see [`KeyedGates`] for which gives way |
+//! | [`pace_hint`](GateLayer::pace_hint) | none | learns the pace from answers |
+//! | [`observe`](GateLayer::observe) | none | deadline and patience of calls, and reports |
+//!
+//! Where they come from: 60 s is the longest wait that most official SDKs honour, and half of it
+//! leaves a call the time to be answered; 200 ms are 300 calls a minute, between the limits of
+//! small accounts, which halving soon finds, and those of large ones, which growth does. The
+//! others are round numbers of the size that the official SDKs' own back-off has.
 
 mod details;
 mod duration;

@@ -79,33 +79,40 @@ impl Block {
     }
 
     /// Lets a call through if the gate is open.
+    #[inline]
     pub(crate) fn pass(&'static self) -> Option<GateWitness> {
         let word = self.word.load(Ordering::Acquire);
         (word & 1 == 1).then(|| GateWitness::new(self, word >> 1, false))
     }
 
     /// Whether a success in this epoch is no news.
+    #[inline]
     pub(crate) fn is_open_since(&self, epoch: u64) -> bool {
         self.word.load(Ordering::Acquire) == epoch << 1 | 1
     }
 
     /// Whether the gate lets everybody through.
+    #[inline]
     pub(crate) fn is_open(&self) -> bool {
         self.word.load(Ordering::Acquire) & 1 == 1
     }
 
+    #[cold]
     pub(crate) fn settle(&self, epoch: u64, verdict: Verdict, now: Instant) {
         self.change(now, |inside| inside.state.settle(epoch, verdict, now));
     }
 
+    #[cold]
     pub(crate) fn answered(&self, epoch: u64, now: Instant) {
         self.change(now, |inside| inside.state.answered(epoch, now));
     }
 
+    #[cold]
     pub(crate) fn learn(&self, epoch: u64, every: Duration) {
         self.lock().state.learn(epoch, every);
     }
 
+    #[cold]
     pub(crate) fn hold(&self, epoch: u64, hold: Duration, now: Instant) {
         self.change(now, |inside| inside.state.hold(epoch, hold, now));
     }

@@ -21,11 +21,13 @@ pin_project! {
         S: Service<Req>,
     {
         #[pin]
-        state: State<S::Future, Pin<Box<Later<S, Req, C>>>>,
+        state: State<S::Future, Line<S, Req, C>>,
         judge: J,
         pace: P,
     }
 }
+
+type Line<S, Req, C> = Pin<Box<Later<S, Req, C>>>;
 
 pin_project! {
     #[project = StateProj]
@@ -33,7 +35,7 @@ pin_project! {
         Calling {
             #[pin]
             call: F,
-            witness: Option<GateWitness>,
+            witness: GateWitness,
         },
         Waiting {
             later: L,
@@ -49,10 +51,7 @@ where
     S: Service<Req>,
 {
     pub(crate) const fn calling(call: S::Future, witness: GateWitness, judge: J, pace: P) -> Self {
-        let state = State::Calling {
-            call,
-            witness: Some(witness),
-        };
+        let state = State::Calling { call, witness };
         Self { state, judge, pace }
     }
 
@@ -78,36 +77,50 @@ where
 {
     type Output = Result<J::Response<GateWitness>, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            match this.state.as_mut().project() {
-                StateProj::Calling { call, witness } => {
-                    let result = ready!(call.poll(cx));
-                    let witness = witness.take().expect("polled after the answer");
-                    let pass = witness.pass();
-                    let hint = this.pace.hint(result.as_ref());
-                    if let Some(pass) = pass {
-                        pass.learn(hint);
-                    }
-                    let answer = this.judge.judge(result, witness);
-                    if let Some(pass) = pass
-                        && answer.is_ok()
-                    {
-                        pass.answered(hint.hold);
-                    }
-                    return Poll::Ready(answer);
+            if let StateProj::Calling { call, witness } = this.state.as_mut().project() {
+                let result = ready!(call.poll(cx));
+                let witness = std::mem::replace(witness, GateWitness::idle());
+                let pass = witness.pass();
+                let hint = this.pace.hint(result.as_ref());
+                if let Some(pass) = pass {
+                    pass.learn(hint);
                 }
-                // Waiting => Calling
-                StateProj::Waiting { later } => {
-                    let (call, witness) = ready!(later.as_mut().poll_call(cx))?;
-                    let witness = Some(witness);
-                    this.state.set(State::Calling { call, witness });
+                let answer = this.judge.judge(result, witness);
+                if let Some(pass) = pass
+                    && answer.is_ok()
+                {
+                    pass.answered(hint.hold);
                 }
-                StateProj::Rejected { rejected } => {
-                    return Poll::Ready(Err((*rejected).into()));
-                }
+                return Poll::Ready(answer);
             }
+            ready!(this.state.as_mut().wait(cx))?;
+        }
+    }
+}
+
+impl<F, S, Req, C> State<F, Line<S, Req, C>>
+where
+    S: Service<Req, Future = F>,
+    S::Error: From<Rejected>,
+    C: Context,
+{
+    /// Waits until the call can be made. Apart from the path of a healthy call, which stays
+    /// short for it.
+    #[cold]
+    fn wait(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
+        match self.as_mut().project() {
+            // Waiting => Calling
+            StateProj::Waiting { later } => {
+                let (call, witness) = ready!(later.as_mut().poll_call(cx))?;
+                self.set(Self::Calling { call, witness });
+                Poll::Ready(Ok(()))
+            }
+            StateProj::Rejected { rejected } => Poll::Ready(Err((*rejected).into())),
+            StateProj::Calling { .. } => Poll::Ready(Ok(())),
         }
     }
 }

@@ -39,6 +39,7 @@ pub(crate) enum Finding {
 }
 
 impl Finding {
+    #[inline]
     fn at(anchor: &Anchor) -> Self {
         match anchor.block().pass() {
             Some(witness) => Self::Open(witness),
@@ -52,6 +53,7 @@ impl Finding {
 pub struct OneGate(pub(crate) Anchor);
 
 impl<Req> Gates<Req> for OneGate {
+    #[inline]
     fn find(&self, _: &Req) -> Found {
         Found(Finding::at(&self.0))
     }
@@ -59,7 +61,7 @@ impl<Req> Gates<Req> for OneGate {
 
 /// A gate for each key that a closure draws from a request.
 ///
-/// Clones share their gates. There are at most [1,024] of them
+/// Clones share their gates. There are at most \[1,024\] of them
 /// ([`GateLayer::max_gates`](super::GateLayer::max_gates)). When there are as many and a new key
 /// comes, an open gate gives way, since an open one holds nothing that is worth keeping. Where all
 /// are closed, reopening or parked, the new key is served without a gate: a flood of keys opens no

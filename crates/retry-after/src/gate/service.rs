@@ -1,5 +1,7 @@
 use super::{
-    GateResponseFuture, GateWitness, Gates, OneGate, PaceHint, block::Entered, later::Later,
+    GateResponseFuture, GateWitness, Gates, OneGate, PaceHint,
+    block::{Anchor, Entered},
+    later::Later,
     select::Finding,
 };
 use buttress_core::{Context as _, Event, Judge, Observe, Rejected};
@@ -47,19 +49,40 @@ where
     type Error = S::Error;
     type Future = GateResponseFuture<S, Req, J, P, O::Context>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let (judge, pace) = (self.judge.clone(), self.pace.clone());
-        let anchor = match self.gates.find(&request).0 {
+        match self.gates.find(&request).0 {
             Finding::Open(witness) => {
                 let call = self.inner.call(request);
-                return GateResponseFuture::calling(call, witness, judge, pace);
+                GateResponseFuture::calling(call, witness, self.judge.clone(), self.pace.clone())
             }
-            Finding::Shut(anchor) => anchor,
-        };
+            Finding::Shut(anchor) => self.call_in_line(request, &anchor),
+        }
+    }
+}
+
+impl<S, J, P, O, G> Gate<S, J, P, O, G>
+where
+    J: Clone,
+    P: Clone,
+{
+    /// Apart from the path of a healthy call, which stays short for it.
+    #[cold]
+    fn call_in_line<Req>(
+        &mut self,
+        request: Req,
+        anchor: &Anchor,
+    ) -> GateResponseFuture<S, Req, J, P, O::Context>
+    where
+        S: Service<Req> + Clone,
+        O: Observe<Req>,
+    {
+        let (judge, pace) = (self.judge.clone(), self.pace.clone());
         let context = self.observe.context(&request);
         let now = Instant::now();
         match anchor.enter(&context, now) {

@@ -20,6 +20,7 @@ pub(crate) struct Pass {
 }
 
 impl GateWitness {
+    #[inline]
     pub(crate) fn new(block: &'static Block, epoch: u64, probe: bool) -> Self {
         let word = epoch << 1 | u64::from(probe);
         Self(Some(Pass { block, word }))
@@ -30,48 +31,62 @@ impl GateWitness {
         Self(None)
     }
 
+    #[inline]
     pub(crate) const fn pass(&self) -> Option<Pass> {
         self.0
     }
 }
 
 impl Witness for GateWitness {
+    #[inline]
     fn settled(mut self, outcome: Result<(), Failure>) {
         let Some(pass) = self.0.take() else {
             return;
         };
-        let verdict = Verdict::of(outcome);
-        let news = match verdict {
-            Verdict::Well => !pass.block.is_open_since(pass.epoch()),
-            Verdict::Limited(_) | Verdict::Spent(_) => true,
-            Verdict::Beside => pass.is_probe(),
-        };
-        if news {
-            pass.block.settle(pass.epoch(), verdict, Instant::now());
+        // A success while the gate is open is no news.
+        if outcome.is_err() || !pass.block.is_open_since(pass.epoch()) {
+            pass.settle(outcome);
         }
     }
 }
 
 impl Drop for GateWitness {
+    #[inline]
     fn drop(&mut self) {
         if let Some(pass) = self.0.filter(Pass::is_probe) {
-            pass.block
-                .settle(pass.epoch(), Verdict::Beside, Instant::now());
+            pass.abandon();
         }
     }
 }
 
 impl Pass {
+    #[inline]
     pub(crate) const fn epoch(&self) -> u64 {
         self.word >> 1
     }
 
+    #[inline]
     pub(crate) const fn is_probe(&self) -> bool {
         self.word & 1 == 1
     }
 
+    #[cold]
+    fn settle(self, outcome: Result<(), Failure>) {
+        let verdict = Verdict::of(outcome);
+        if verdict != Verdict::Beside || self.is_probe() {
+            self.block.settle(self.epoch(), verdict, Instant::now());
+        }
+    }
+
+    #[cold]
+    fn abandon(self) {
+        self.block
+            .settle(self.epoch(), Verdict::Beside, Instant::now());
+    }
+
     /// Passes the pace on that an answer told, before the answer is judged: if it meets a limit,
     /// the gate reopens at that pace.
+    #[inline]
     pub(crate) fn learn(self, hint: Hint) {
         // While the gate is open, only a limit that is used up is news.
         if let Some(every) = hint.every
@@ -82,6 +97,7 @@ impl Pass {
     }
 
     /// Takes in an answer that is no error, after it was judged, if its end is not there yet.
+    #[inline]
     pub(crate) fn answered(self, hold: Option<Duration>) {
         // Others need not wait for the end of a long stream to know that a key works.
         if self.is_probe() {
