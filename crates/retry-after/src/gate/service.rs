@@ -92,13 +92,24 @@ where
             }
             Entered::Wait(turn, wait) => {
                 context.record(Event::Queued { wait });
-                let later = Later::new(turn, now, context, self.inner.clone(), request);
+                let later = Later::new(turn, now, context, self.unready(), request);
                 GateResponseFuture::waiting(later, judge, pace)
             }
             Entered::Rejected(rejected) => {
                 context.record(Event::Rejected(rejected.cause));
+                self.unready();
                 GateResponseFuture::rejected(rejected, judge, pace)
             }
         }
+    }
+    /// Gives back what the service holds ready for a call that is not made now, so that those in
+    /// line do not wait for it. What is returned is another instance.
+    fn unready(&mut self) -> S
+    where
+        S: Clone,
+    {
+        let unready = self.inner.clone();
+        self.inner = unready.clone();
+        unready
     }
 }
