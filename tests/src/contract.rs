@@ -6,12 +6,17 @@
 //!   by an earlier call, so the layer must drive the instance that it made ready, and make another
 //!   one ready for a later attempt;
 //! - its clones are never ready, so readiness must not be inherited;
-//! - it counts the calls in flight, so a future dropped after any number of polls must not leave
-//!   one behind;
-//! - its response is neither `Clone` nor `Sync`, so no layer may ask for that;
+//! - readiness is a permit, of which there is only one at first, as of a limit on concurrency: a
+//!   layer that keeps an instance ready which it does not call stands in its own way;
+//! - it counts the calls in flight and the permits out, so a future dropped after any number of
+//!   polls must leave none behind;
+//! - it is not `Sync`, and its response is neither `Clone` nor `Sync`, so no layer may ask for
+//!   that;
 //! - its futures are `Send`, so the layer's must be as well.
 
-use buttress_core::{AsFailure, Elapsed, Exhausted, Failure, Rejected};
+use buttress_core::{
+    AsFailure, Blame, Call, Carry, Class, Elapsed, Exhausted, Failure, Rejected, RetryAfter,
+};
 use std::{
     cell::Cell,
     fmt,
@@ -21,15 +26,42 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
 };
 use tower::{Layer, Service, ServiceExt};
 
 /// The request: how often its call is pending, and how it ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ask {
     pub pending: usize,
-    pub fails: bool,
+    pub fails: Option<Failure>,
+    call: Option<Call>,
+}
+
+impl Ask {
+    pub const fn new(pending: usize, fails: Option<Failure>) -> Self {
+        let call = None;
+        Self {
+            pending,
+            fails,
+            call,
+        }
+    }
+}
+
+impl Carry for Ask {
+    fn call(&self) -> Option<&Call> {
+        self.call.as_ref()
+    }
+
+    fn set_call(&mut self, call: Call) {
+        self.call = Some(call);
+    }
 }
 
 /// The response: neither `Clone` nor `Sync`.
@@ -39,18 +71,19 @@ pub struct Reply(pub Cell<u64>);
 /// One flat error for all the layers.
 #[derive(Debug)]
 pub enum Error {
-    Service,
+    Service(Failure),
     Rejected(Rejected),
     Elapsed(Elapsed),
-    Exhausted,
+    Exhausted(Box<Exhausted<Error>>),
 }
 
 impl AsFailure for Error {
     fn as_failure(&self) -> Failure {
         match self {
-            Self::Service | Self::Exhausted => Failure::SERVICE,
+            Self::Service(failure) => *failure,
             Self::Rejected(rejected) => rejected.as_failure(),
             Self::Elapsed(elapsed) => elapsed.as_failure(),
+            Self::Exhausted(exhausted) => exhausted.as_failure(),
         }
     }
 }
@@ -76,17 +109,21 @@ impl From<Elapsed> for Error {
 }
 
 impl From<Exhausted<Error>> for Error {
-    fn from(_: Exhausted<Error>) -> Self {
-        Self::Exhausted
+    fn from(exhausted: Exhausted<Error>) -> Self {
+        Self::Exhausted(Box::new(exhausted))
     }
 }
 
 /// A service that is strict about how it is used.
-#[derive(Debug, Default)]
 pub struct Probe {
-    ready: bool,
+    permit: Option<OwnedSemaphorePermit>,
+    permits: Arc<Semaphore>,
+    acquire: Option<Acquire>,
     counts: Arc<Counts>,
 }
+
+/// Not `Sync`.
+type Acquire = Pin<Box<dyn Future<Output = OwnedSemaphorePermit> + Send>>;
 
 #[derive(Debug, Default)]
 pub struct Counts {
@@ -94,17 +131,39 @@ pub struct Counts {
     pub calls: AtomicUsize,
 }
 
+impl Default for Probe {
+    fn default() -> Self {
+        Self::new(1)
+    }
+}
+
 impl Probe {
+    /// A probe of which so many instances may be ready or called at a time.
+    pub fn new(permits: usize) -> Self {
+        Self {
+            permit: None,
+            permits: Arc::new(Semaphore::new(permits)),
+            acquire: None,
+            counts: Arc::default(),
+        }
+    }
+
     pub fn counts(&self) -> Arc<Counts> {
         Arc::clone(&self.counts)
+    }
+
+    pub fn permits(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.permits)
     }
 }
 
 impl Clone for Probe {
     fn clone(&self) -> Self {
         Self {
-            ready: false,
-            counts: Arc::clone(&self.counts),
+            permit: None,
+            permits: self.permits(),
+            acquire: None,
+            counts: self.counts(),
         }
     }
 }
@@ -114,20 +173,36 @@ impl Service<Ask> for Probe {
     type Error = Error;
     type Future = InFlight;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.ready = true;
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.permit.is_none() {
+            let permits = Arc::clone(&self.permits);
+            let acquire = self.acquire.get_or_insert_with(|| {
+                Box::pin(async { permits.acquire_owned().await.expect("never closed") })
+            });
+            self.permit = Some(ready!(acquire.as_mut().poll(cx)));
+            self.acquire = None;
+        }
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, ask: Ask) -> InFlight {
-        assert!(self.ready, "called an instance that is not ready");
-        self.ready = false;
+        let permit = self.permit.take();
         self.counts.in_flight.fetch_add(1, SeqCst);
         self.counts.calls.fetch_add(1, SeqCst);
         InFlight {
             ask,
-            counts: Arc::clone(&self.counts),
+            counts: self.counts(),
+            _permit: permit.expect("called an instance that is not ready"),
         }
+    }
+}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Probe")
+            .field("ready", &self.permit.is_some())
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
     }
 }
 
@@ -136,6 +211,7 @@ impl Service<Ask> for Probe {
 pub struct InFlight {
     ask: Ask,
     counts: Arc<Counts>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Future for InFlight {
@@ -147,10 +223,9 @@ impl Future for InFlight {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(if self.ask.fails {
-            Err(Error::Service)
-        } else {
-            Ok(Reply(Cell::new(7)))
+        Poll::Ready(match self.ask.fails {
+            Some(failure) => Err(Error::Service(failure)),
+            None => Ok(Reply(Cell::new(7))),
         })
     }
 }
@@ -161,6 +236,16 @@ impl Drop for InFlight {
     }
 }
 
+/// One failure for each thing that a layer may do about it.
+const FAILURES: [Failure; 5] = [
+    Failure::SERVICE,
+    Failure::new(Class::Transient, Blame::Key)
+        .retry_after(RetryAfter::After(Duration::from_millis(500))),
+    Failure::new(Class::Timeout, Blame::Service),
+    Failure::new(Class::BadInput, Blame::Request),
+    Failure::UNPROCESSED,
+];
+
 /// Checks all of the promises. Wants paused time.
 pub async fn check<L>(layer: L)
 where
@@ -168,40 +253,86 @@ where
     L::Service: Service<Ask, Response = Reply, Error = Error> + Clone,
     <L::Service as Service<Ask>>::Future: Send,
 {
+    let checks = async {
+        outcomes(&layer).await;
+        readiness(&layer).await;
+        cancellation(&layer).await;
+    };
+    // Time is paused: it passes when nothing can go on.
+    let hour = Duration::from_secs(3600);
+    timeout(hour, checks).await.expect("stands in its own way");
+}
+
+/// Every outcome comes through, also where only one call can be made at a time.
+async fn outcomes<L>(layer: &L)
+where
+    L: Layer<Probe>,
+    L::Service: Service<Ask, Response = Reply, Error = Error> + Clone,
+{
     let probe = Probe::default();
-    let counts = probe.counts();
+    let (counts, permits) = (probe.counts(), probe.permits());
     let mut service = layer.layer(probe);
-    let ask = |pending, fails| Ask { pending, fails };
-
-    for fails in [false, true, false, true] {
-        let reply = service.ready().await.expect("ready").call(ask(1, fails));
-        let _ = reply.await;
+    for (before, failure) in FAILURES.into_iter().enumerate() {
+        assert!(counts.calls.load(SeqCst) >= 2 * before, "must get through");
+        let call = service.ready().await.expect("ready");
+        let error = call.call(Ask::new(1, Some(failure))).await;
+        error.expect_err("a failure that does not go away");
+        let call = service.ready().await.expect("ready");
+        let reply = call.call(Ask::new(1, None)).await;
+        assert_eq!(reply.expect("an answer").0.get(), 7);
     }
-    assert!(counts.calls.load(SeqCst) >= 4, "the calls must get through");
+    drop(service);
+    assert_eq!(counts.in_flight.load(SeqCst), 0, "left a call in flight");
+    assert_eq!(permits.available_permits(), 1, "kept an instance ready");
+}
 
-    // Readiness belongs to one instance: the clone has to be made ready on its own, and may be
-    // called before the original.
+/// Readiness belongs to one instance: the clone has to be made ready on its own, and may be
+/// called before the original.
+async fn readiness<L>(layer: &L)
+where
+    L: Layer<Probe>,
+    L::Service: Service<Ask, Response = Reply, Error = Error> + Clone,
+{
+    let mut service = layer.layer(Probe::new(2));
     service.ready().await.expect("ready");
     let mut clone = service.clone();
-    let reply = clone.ready().await.expect("ready").call(ask(0, false));
+    let reply = clone.ready().await.expect("ready").call(Ask::new(0, None));
     assert_eq!(reply.await.expect("an answer").0.get(), 7);
-    let reply = service.call(ask(0, false)).await;
+    let reply = service.call(Ask::new(0, None)).await;
     assert_eq!(reply.expect("an answer").0.get(), 7);
+}
 
-    // Dropped after any number of polls, nothing stays behind.
-    for fails in [false, true] {
-        for polls in 0..6 {
-            let call = service.ready().await.expect("ready").call(ask(3, fails));
-            let mut call = pin!(call);
-            for _ in 0..polls {
-                let mut cx = Context::from_waker(Waker::noop());
-                if call.as_mut().poll(&mut cx).is_ready() {
-                    break;
+/// Dropped after any number of polls, nothing stays behind.
+async fn cancellation<L>(layer: &L)
+where
+    L: Layer<Probe>,
+    L::Service: Service<Ask, Response = Reply, Error = Error> + Clone,
+    <L::Service as Service<Ask>>::Future: Send,
+{
+    let probe = Probe::default();
+    let (counts, permits) = (probe.counts(), probe.permits());
+    let mut service = layer.layer(probe);
+    for fails in [None].into_iter().chain(FAILURES.map(Some)) {
+        for polls in 0..8 {
+            let call = service.ready().await.expect("ready");
+            {
+                let mut call = pin!(is_send(call.call(Ask::new(3, fails))));
+                for _ in 0..polls {
+                    let mut cx = Context::from_waker(Waker::noop());
+                    if call.as_mut().poll(&mut cx).is_ready() {
+                        break;
+                    }
                 }
             }
+            assert_eq!(counts.in_flight.load(SeqCst), 0, "left a call in flight");
+            assert_eq!(permits.available_permits(), 1, "left an instance ready");
         }
+        let call = service.ready().await.expect("ready");
+        let reply = call.call(Ask::new(0, None)).await;
+        assert_eq!(reply.expect("an answer").0.get(), 7);
     }
-    assert_eq!(counts.in_flight.load(SeqCst), 0, "left a call in flight");
-    let reply = service.ready().await.expect("ready").call(ask(0, false));
-    assert_eq!(reply.await.expect("an answer").0.get(), 7);
+}
+
+fn is_send<F: Send>(future: F) -> F {
+    future
 }
