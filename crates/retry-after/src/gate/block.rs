@@ -212,6 +212,7 @@ impl Anchor {
         if deadline.is_some_and(|deadline| deadline <= now) {
             return Entered::Rejected(Rejected::new(Cause::DeadlinePast));
         }
+        let patience = context.patience().unwrap_or(Duration::MAX);
         let block = self.block;
         let mut inside = block.lock();
         let ahead = inside.line.len();
@@ -222,7 +223,6 @@ impl Anchor {
             return Entered::Go(GateWitness::new(block, inside.state.epoch(), probe));
         }
         let settings = inside.state.settings();
-        let patience = context.patience().unwrap_or(Duration::MAX);
         let limit = later(now, settings.max_wait.min(patience));
         let limit = deadline.map_or(limit, |deadline| limit.min(deadline));
         let expected = inside.state.expect(now, ahead);
@@ -248,6 +248,8 @@ impl Turn {
     /// Whether the turn has come, or can't come any more.
     pub(crate) fn poll(&self, waker: &Waker, now: Instant) -> Turned {
         let block = self.anchor.block;
+        // Dropped after the lock is.
+        let _replaced;
         let mut inside = block.lock();
         let inside = &mut *inside;
         let Some(ahead) = inside.line.ahead_of(self.number) else {
@@ -276,7 +278,7 @@ impl Turn {
         if hopeless || self.limit <= now {
             return Turned::Rejected(rejected(Cause::GateClosed, expected, now));
         }
-        inside.line.watch(ahead, waker);
+        _replaced = inside.line.watch(ahead, waker);
         Turned::Until(look_again)
     }
 }
@@ -286,9 +288,9 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let mut inside = self.anchor.block.lock();
         let ahead = inside.line.ahead_of(self.number);
-        let next = ahead.and_then(|ahead| inside.line.leave(ahead));
+        let left = ahead.map(|ahead| inside.line.leave(ahead));
         drop(inside);
-        if let Some(next) = next {
+        if let Some(next) = left.and_then(|left| left.next) {
             next.wake();
         }
     }

@@ -17,6 +17,13 @@ struct Place {
     waker: Option<Waker>,
 }
 
+/// What a call leaves behind that goes out of the line.
+pub(crate) struct Left {
+    /// Whom to wake.
+    pub(crate) next: Option<Waker>,
+    _place: Option<Place>,
+}
+
 impl Line {
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
@@ -42,32 +49,29 @@ impl Line {
         found.ok()
     }
 
-    /// Wakes this one when something happens that concerns it.
-    pub(crate) fn watch(&mut self, at: usize, waker: &Waker) {
-        let Some(place) = self.waiting.get_mut(at) else {
-            return;
+    /// Wakes this one when something happens that concerns it. The waker that this replaces is
+    /// given back, as is everything here whose drop may run foreign code: the caller holds a lock.
+    #[must_use]
+    pub(crate) fn watch(&mut self, at: usize, waker: &Waker) -> Option<Waker> {
+        let known = &mut self.waiting.get_mut(at)?.waker;
+        match known {
+            Some(known) if known.will_wake(waker) => None,
+            _ => known.replace(waker.clone()),
+        }
+    }
+
+    /// Gives a place up. The one that is first now, and was not before, is to be woken.
+    #[must_use]
+    pub(crate) fn leave(&mut self, at: usize) -> Left {
+        let left = self.waiting.remove(at);
+        let next = match at {
+            0 => self
+                .waiting
+                .front_mut()
+                .and_then(|first| first.waker.take()),
+            _ => None,
         };
-        if !place
-            .waker
-            .as_ref()
-            .is_some_and(|known| known.will_wake(waker))
-        {
-            place.waker = Some(waker.clone());
-        }
-    }
-
-    /// Gives a place up, and says whom to wake: the one that is first now and was not before.
-    pub(crate) fn leave(&mut self, at: usize) -> Option<Waker> {
-        self.waiting.remove(at)?;
-        if at > 0 {
-            return None;
-        }
-        self.first()
-    }
-
-    /// Whom to wake when the first one may have to look again.
-    pub(crate) fn first(&mut self) -> Option<Waker> {
-        self.waiting.front_mut()?.waker.take()
+        Left { next, _place: left }
     }
 
     /// Whom to wake when nobody is let in before this: the first, and all that give up earlier.

@@ -1,9 +1,4 @@
-use super::{
-    GateHandle,
-    block::{Anchor, Block},
-    settings::Settings,
-    witness::GateWitness,
-};
+use super::{GateHandle, block::Anchor, settings::Settings, witness::GateWitness};
 use std::{
     collections::HashMap,
     fmt,
@@ -167,6 +162,3 @@ impl<K, F> fmt::Debug for KeyedGates<K, F> {
         f.debug_struct("KeyedGates").finish_non_exhaustive()
     }
 }
-
-// The blocks are never freed, so a gate that gave way is still there for the calls it let in.
-const _: fn(&Anchor) -> &'static Block = Anchor::block;
