@@ -166,11 +166,9 @@ fn parts(name: &HeaderName) -> Option<(Family, Field, &str)> {
         ("ratelimit-", Family::Ietf),
     ];
     let name = name.as_str();
-    let stripped = PREFIXES.iter().find_map(|(prefix, family)| {
-        let rest = name.strip_prefix(prefix)?;
-        Some((*family, rest))
-    });
-    let (family, rest) = stripped?;
+    let mut prefixes = PREFIXES.iter();
+    let (family, rest) =
+        prefixes.find_map(|(prefix, family)| Some((*family, name.strip_prefix(prefix)?)))?;
     let field = |name| {
         Some(match name {
             "limit" => Field::Limit,
@@ -185,10 +183,8 @@ fn parts(name: &HeaderName) -> Option<(Family, Field, &str)> {
     }
     let front = rest.split_once('-');
     let back = rest.rsplit_once('-').map(|(rest, name)| (name, rest));
-    let both = [front, back].into_iter().flatten();
-    let (field, dimension) = both
-        .filter_map(|(name, dimension)| Some((field(name)?, dimension)))
-        .next()?;
+    let mut both = [front, back].into_iter().flatten();
+    let (field, dimension) = both.find_map(|(name, dimension)| Some((field(name)?, dimension)))?;
     // Says whether one may pay for more, which is rejected for most keys all of the time.
     (dimension != "unified-overage").then_some((family, field, dimension))
 }
@@ -266,8 +262,8 @@ fn joined(headers: &HeaderMap, name: &str) -> Option<String> {
 fn count(item: &str) -> Option<u64> {
     let number = item.split(';').next().unwrap_or_default().trim();
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    time::whole_number(fraction.get(..1).unwrap_or("0"))?;
-    time::whole_number(whole)
+    let digits = fraction.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| time::whole_number(whole))?
 }
 
 /// A value as text, which for `µs` is either UTF-8 or Latin-1.

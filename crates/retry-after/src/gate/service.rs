@@ -14,7 +14,8 @@ use tower_service::Service;
 /// While the gate is open, the instance that was made ready is the one called. A call that has to
 /// stand in line does so with a clone of the inner service that is made ready when its turn has
 /// come: a readied service may hold a permit or a connection, which others could use in the
-/// meantime. The readied one stays for the next call.
+/// meantime. For the same reason what was made ready for it is given back, and the next call makes
+/// its own instance ready.
 #[derive(Clone, Debug)]
 pub struct Gate<S, J, P = (), O = (), G = OneGate> {
     inner: S,
@@ -92,7 +93,8 @@ where
             }
             Entered::Wait(turn, wait) => {
                 context.record(Event::Queued { wait });
-                let later = Later::new(turn, now, context, self.unready(), request);
+                self.unready();
+                let later = Later::new(turn, now, context, self.inner.clone(), request);
                 GateResponseFuture::waiting(later, judge, pace)
             }
             Entered::Rejected(rejected) => {
@@ -102,14 +104,13 @@ where
             }
         }
     }
-    /// Gives back what the service holds ready for a call that is not made now, so that those in
-    /// line do not wait for it. What is returned is another instance.
-    fn unready(&mut self) -> S
+
+    /// Gives back what the service holds ready for a call that is not made now. It may be the
+    /// last permit, and those in line would wait for it.
+    fn unready(&mut self)
     where
         S: Clone,
     {
-        let unready = self.inner.clone();
-        self.inner = unready.clone();
-        unready
+        self.inner = self.inner.clone();
     }
 }

@@ -429,6 +429,18 @@ async fn the_line_holds_nothing_of_the_inner_service() {
     assert_eq!(handle.waiting(), 2);
     assert_eq!(first.await, Ok(0));
     assert_eq!(second.await, Ok(1));
+
+    // Nor does the service hold back what it had made ready, when a call waits or is refused.
+    handle.close_for(secs(5));
+    let mut service = service;
+    let waiting = service.ready().await.unwrap().call(ask(2));
+    assert_eq!(timeout(secs(60), waiting).await, Ok(Ok(2)));
+    handle.close_for(secs(60));
+    let refused = service.ready().await.unwrap().call(ask(3));
+    assert!(refused.await.is_err());
+    handle.open();
+    let other = service.clone().oneshot(ask(4));
+    assert_eq!(timeout(secs(60), other).await, Ok(Ok(4)));
 }
 
 #[tokio::test(start_paused = true)]
