@@ -134,20 +134,20 @@ impl BudgetBuilder {
         }
     }
 
-    /// Sets how many retries 100 successes pay for [20]. Above 100 a success pays for more
+    /// Sets how many retries 100 successes pay for (default: 20). Above 100 a success pays for more
     /// than one.
     pub const fn percent(mut self, percent: u32) -> Self {
         self.percent = percent;
         self
     }
 
-    /// Sets how many retries there are to start with [10].
+    /// Sets how many retries there are to start with (default: 10).
     pub const fn reserve(mut self, retries: u32) -> Self {
         self.reserve = retries;
         self
     }
 
-    /// Sets how many retries can be saved up [100].
+    /// Sets how many retries can be saved up (default: 100).
     pub const fn cap(mut self, retries: u32) -> Self {
         self.cap = retries;
         self

@@ -62,14 +62,14 @@ impl Default for RetryLayer {
 }
 
 impl<C, O, R, P> RetryLayer<C, O, R, P> {
-    /// Sets the most retries of one call [3]. With 0, calls are only classified.
+    /// Sets the most retries of one call (default: 3). With 0, calls are only classified.
     #[must_use]
     pub const fn max_retries(mut self, retries: u32) -> Self {
         self.settings.max_retries = retries;
         self
     }
 
-    /// Sets how many of the retries may follow a [`Class::Timeout`](buttress_core::Class) [1].
+    /// Sets how many of the retries may follow a [`Class::Timeout`](buttress_core::Class) (default: 1).
     /// A service that did not answer may still be at work on the request, and bill for it.
     #[must_use]
     pub const fn max_timeouts(mut self, retries: u32) -> Self {
@@ -77,7 +77,7 @@ impl<C, O, R, P> RetryLayer<C, O, R, P> {
         self
     }
 
-    /// Sets the longest wait that a server may ask for [60 s]. If it asks for more, the call is
+    /// Sets the longest wait that a server may ask for (default: 60 s). If it asks for more, the call is
     /// given up at once, so that whoever stands behind this layer can act.
     #[must_use]
     pub const fn max_wait(mut self, wait: Duration) -> Self {
@@ -86,14 +86,14 @@ impl<C, O, R, P> RetryLayer<C, O, R, P> {
     }
 
     /// Sets the waits between attempts where the server asks for none
-    /// [full jitter, 1 s to 60 s].
+    /// (default: full jitter, 1 s to 60 s).
     #[must_use]
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.settings.backoff = backoff;
         self
     }
 
-    /// Sets the budget, which other layers may share [one of this layer's own].
+    /// Sets the budget, which other layers may share (default: one of this layer's own).
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.settings.budget = Some(budget);
@@ -107,7 +107,7 @@ impl<C, O, R, P> RetryLayer<C, O, R, P> {
         self
     }
 
-    /// Sets how outcomes are classified [by HTTP status].
+    /// Sets how outcomes are classified (default: by HTTP status).
     #[must_use]
     pub fn classify<C2>(self, classify: C2) -> RetryLayer<C2, O, R, P> {
         let Parts {
@@ -127,7 +127,7 @@ impl<C, O, R, P> RetryLayer<C, O, R, P> {
         }
     }
 
-    /// Sets how a request is looked into, and where events are reported [nowhere].
+    /// Sets how a request is looked into, and where events are reported (default: nowhere).
     #[must_use]
     pub fn observe<O2>(self, observe: O2) -> RetryLayer<C, O2, R, P> {
         let Parts {
@@ -147,7 +147,7 @@ impl<C, O, R, P> RetryLayer<C, O, R, P> {
         }
     }
 
-    /// Sets how a request is kept for another attempt [as a clone].
+    /// Sets how a request is kept for another attempt (default: as a clone).
     #[must_use]
     pub fn replay<R2>(self, replay: R2) -> RetryLayer<C, O, R2, P> {
         let Parts {
@@ -167,7 +167,7 @@ impl<C, O, R, P> RetryLayer<C, O, R, P> {
         }
     }
 
-    /// Sets which failures are worth another attempt [by their class]. A closure will do, see
+    /// Sets which failures are worth another attempt (default: by their class). A closure will do, see
     /// [`Retryable`](crate::Retryable).
     #[must_use]
     pub fn retry_if<P2>(self, retryable: P2) -> RetryLayer<C, O, R, P2> {

@@ -50,6 +50,8 @@
 mod body;
 mod future;
 mod previous;
+#[cfg(test)]
+mod tests;
 mod trailers;
 
 pub use self::{

@@ -6,7 +6,7 @@ use std::{error, fmt};
 /// Keeps HTTP requests whose body can be read only once, as a server receives them: the head is
 /// cloned, the body remembered as it is sent (see [`ReplayBody`]).
 ///
-/// A body longer than the limit [64 KiB] is sent once and not retried: at once when its length
+/// A body longer than the limit (default: 64 KiB) is sent once and not retried: at once when its length
 /// is known, otherwise from where the limit is passed. The service behind is called with
 /// `http::Request<ReplayBody<B>>`; one that takes only its own body type gets it with
 /// `map_request`:

@@ -2,6 +2,8 @@
 
 mod body;
 mod buffered;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     body::{ReplayBody, Superseded},
