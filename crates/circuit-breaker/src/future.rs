@@ -2,7 +2,7 @@ use crate::Ticket;
 use buttress_core::{Judge, Rejected};
 use pin_project_lite::pin_project;
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -21,7 +21,7 @@ pin_project! {
         Called {
             #[pin]
             inner: F,
-            ticket: Option<Ticket>,
+            ticket: Ticket,
             judge: J,
         },
         Rejected {
@@ -31,8 +31,8 @@ pin_project! {
 }
 
 impl<F, J> ResponseFuture<F, J> {
+    #[inline]
     pub(crate) const fn called(inner: F, ticket: Ticket, judge: J) -> Self {
-        let ticket = Some(ticket);
         Self {
             state: State::Called {
                 inner,
@@ -57,6 +57,7 @@ where
 {
     type Output = Result<J::Response<Ticket>, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Called {
@@ -65,7 +66,7 @@ where
                 judge,
             } => {
                 let result = ready!(inner.poll(cx));
-                let mut ticket = ticket.take().expect("polled after it was ready");
+                let mut ticket = mem::replace(ticket, Ticket::unguarded());
                 ticket.answered();
                 Poll::Ready(judge.judge(result, ticket))
             }

@@ -58,7 +58,7 @@ impl Handle {
     /// What it has counted.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.breaker().counts(Instant::now)
+        self.breaker().counts(Instant::now())
     }
 
     /// How long until a probe may go out: zero when the next call would be one. `None` when

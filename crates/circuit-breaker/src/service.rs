@@ -1,7 +1,6 @@
 use crate::{Breakers, Handle, KeyedHandle, OneForAll, OnePerKey, ResponseFuture, Ticket};
 use buttress_core::{AtOnce, ByError, Cause, Context as _, Event, Judge, Observe, Rejected};
 use std::{
-    mem,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -138,7 +137,9 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         // Readiness counts once.
-        let admitted = match mem::replace(&mut self.readiness, Readiness::Unready) {
+        let readiness = self.readiness;
+        self.readiness = Readiness::Unready;
+        let admitted = match readiness {
             Readiness::Ready => self.breakers.with(&request, |breaker| match breaker {
                 Some(breaker) => {
                     let pass = breaker.admit(Instant::now);

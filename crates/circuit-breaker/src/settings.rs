@@ -78,8 +78,8 @@ impl Settings {
         }
     }
 
-    /// Trips at this many failures in a row [8], whatever the window says. `None`: never for
-    /// that reason. From 1 up.
+    /// Trips at this many failures in a row, whatever the window says. `None`: never for that
+    /// reason. From 1 up; the default is 8.
     #[must_use]
     pub fn consecutive_failures(mut self, failures: impl Into<Option<u32>>) -> Self {
         self.run = failures.into();
@@ -96,8 +96,8 @@ impl Settings {
         self
     }
 
-    /// Trips when this part of the calls in the window [0.55] or more has failed. `None`: never
-    /// for that reason. Above 0, at most 1.
+    /// Trips when this part of the calls in the window or more has failed. `None`: never for
+    /// that reason. Above 0, at most 1; the default is 0.55.
     ///
     /// The rate is looked at when a call has failed, not when one has succeeded.
     #[must_use]
@@ -106,7 +106,8 @@ impl Settings {
         self
     }
 
-    /// Rates are taken over this many calls [60], the latest ones. From 1 to 65,536.
+    /// Rates are taken over this many calls, the latest ones. From 1 to 65,536; the default is
+    /// a window of 60.
     #[must_use]
     pub const fn count_window(mut self, calls: u32) -> Self {
         self.window = WindowRule::Count(calls);
@@ -123,8 +124,8 @@ impl Settings {
         self
     }
 
-    /// Rates mean nothing below this many calls in the window [30]. From 1 to the size of a count
-    /// window, or to 2,000 for a time window.
+    /// Rates mean nothing below this many calls in the window. From 1 to the size of a count
+    /// window, or to 2,000 for a time window; the default is 30.
     #[must_use]
     pub const fn min_calls(mut self, calls: u32) -> Self {
         self.min_calls = calls;
@@ -132,8 +133,8 @@ impl Settings {
     }
 
     /// A call whose answer takes this long or longer is slow, and the breaker also trips when
-    /// this part of the calls in the window or more was slow. [Off.] The time is above zero, the
-    /// rate above 0 and at most 1.
+    /// this part of the calls in the window or more was slow. The time is above zero, the rate
+    /// above 0 and at most 1. Off by default.
     ///
     /// What is measured is the time until the inner service's future resolves: for a stream that
     /// is its beginning, not its end. It costs two readings of the clock per call.
@@ -146,47 +147,47 @@ impl Settings {
         self
     }
 
-    /// How long it stays open at first [30 s]. Doubled each time that a probe fails, until it
-    /// has closed again. Above zero.
+    /// How long it stays open at first. Doubled each time that a probe fails, until it has
+    /// closed again. Above zero; the default is 30 s.
     #[must_use]
     pub const fn open_for(mut self, open_for: Duration) -> Self {
         self.open_for = open_for;
         self
     }
 
-    /// The longest time that it stays open [5 min], also when the service asks for more. Not
-    /// below [`open_for`](Self::open_for), at most a year.
+    /// The longest time that it stays open, also when the service asks for more. Not below
+    /// [`open_for`](Self::open_for), at most a year; the default is 5 min.
     #[must_use]
     pub const fn open_max(mut self, open_max: Duration) -> Self {
         self.open_max = open_max;
         self
     }
 
-    /// Each time open is cut by a random part of itself, up to this one [0.1], so that many
-    /// processes do not probe at the same moment. From 0 to 1. A wait that the service asked for
-    /// is not cut.
+    /// Each time open is cut by a random part of itself, up to this one, so that many processes
+    /// do not probe at the same moment. A wait that the service asked for is not cut. From 0 to
+    /// 1; the default is 0.1.
     #[must_use]
     pub const fn jitter(mut self, jitter: f64) -> Self {
         self.jitter = jitter;
         self
     }
 
-    /// How many probes may be out at the same time [1]. From 1 to 1,024.
+    /// How many probes may be out at the same time. From 1 to 1,024; the default is 1.
     #[must_use]
     pub const fn probes(mut self, probes: u32) -> Self {
         self.probes = probes;
         self
     }
 
-    /// How many probes have to succeed before it closes [2]. From 1 to 255.
+    /// How many probes have to succeed before it closes. From 1 to 255; the default is 2.
     #[must_use]
     pub const fn successes_to_close(mut self, successes: u32) -> Self {
         self.successes = successes;
         self
     }
 
-    /// When all probes are out and the last one left this long ago [60 s], one more may go.
-    /// Above zero.
+    /// When all probes are out and the last one left this long ago, one more may go. Above zero;
+    /// the default is 60 s.
     ///
     /// A probe can take long: a stream is judged at its end, and a service that says nothing may
     /// have nobody below to time it out. Without this, one such probe would keep everybody out.
@@ -197,15 +198,15 @@ impl Settings {
         self
     }
 
-    /// For [keyed](crate::CircuitBreakerLayer::keyed) layers: how many breakers there can be
-    /// [1,024]. From 1 to 65,536.
+    /// For [keyed](crate::CircuitBreakerLayer::keyed) layers: how many breakers there can be.
+    /// From 1 to 65,536; the default is 1,024.
     #[must_use]
     pub const fn max_keys(mut self, keys: usize) -> Self {
         self.max_keys = keys;
         self
     }
 
-    /// Makes the jitter repeatable. [From the thread's generator.]
+    /// Makes the jitter repeatable. By default it is drawn from the thread's own generator.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -316,7 +317,7 @@ impl Settings {
             min_calls: self.min_calls,
             failure_rate: self.failure_rate.map(Rate::new),
             slow: self.slow.map(|(after, rate)| SlowRule {
-                after,
+                after: saturating(after),
                 rate: Rate::new(rate),
             }),
             open_for: self.open_for,

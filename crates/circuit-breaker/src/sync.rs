@@ -24,6 +24,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Replaces a word by what `f` makes of it, unless that is nothing. Gives the word before.
 ///
 /// The same as `try_update`, which loom's atomics do not have.
+#[inline]
 pub(crate) fn update(cell: &AtomicU64, mut f: impl FnMut(u64) -> Option<u64>) -> Option<u64> {
     let mut seen = cell.load(Acquire);
     loop {

@@ -1,4 +1,4 @@
-use crate::breaker::{Breaker, Outcome, Pass};
+use crate::breaker::{Breaker, Outcome, Pass, nanos};
 use buttress_core::{Blame, Failure, Witness};
 use std::fmt;
 use tokio::time::Instant;
@@ -17,96 +17,123 @@ use tokio::time::Instant;
 /// sign of health all the same: a front door that says 429 or 400 answers before the machines
 /// behind it are asked.
 pub struct Ticket {
-    /// None when no breaker watches the call, or has heard of it already.
-    stake: Option<(&'static Breaker, Pass)>,
+    /// None when no breaker watches the call, or it has heard of it already.
+    breaker: Option<&'static Breaker>,
+    pass: Pass,
     pace: Pace,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Pace {
-    /// Nobody wants to know.
-    Untimed,
-    /// No answer yet.
-    Since(Instant),
-    /// There is an answer, and this is whether it took long.
-    Answered { slow: bool },
+/// When the call began, as [`nanos`], or one of two marks.
+///
+/// One plain word, like the other fields: the future that holds them is moved and read again
+/// within a few nanoseconds, and reading what was written in other pieces stalls the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pace(i64);
+
+impl Pace {
+    /// Not slow, or nobody wants to know.
+    const FINE: Self = Self(i64::MAX);
+    /// The answer took too long.
+    const SLOW: Self = Self(i64::MIN);
 }
 
 impl Ticket {
     /// For a call that begins now.
+    #[inline]
     pub(crate) fn new(breaker: &'static Breaker, pass: Pass) -> Self {
         let pace = if breaker.times_calls() {
-            Pace::Since(Instant::now())
+            Pace::from_now()
         } else {
-            Pace::Untimed
+            Pace::FINE
         };
         Self {
-            stake: Some((breaker, pass)),
+            breaker: Some(breaker),
+            pass,
             pace,
         }
     }
 
     /// For a call that no breaker watches.
+    #[inline]
     pub(crate) const fn unguarded() -> Self {
         Self {
-            stake: None,
-            pace: Pace::Untimed,
+            breaker: None,
+            pass: Pass::NONE,
+            pace: Pace::FINE,
         }
     }
 
     /// The answer is there, or its beginning: what comes now is not waiting any more.
+    #[inline]
     pub(crate) fn answered(&mut self) {
-        if let Pace::Since(_) = self.pace {
-            let slow = self.is_slow();
-            self.pace = Pace::Answered { slow };
-        }
-    }
-
-    fn is_slow(&self) -> bool {
-        match self.pace {
-            Pace::Untimed => false,
-            Pace::Since(start) => self
-                .stake
-                .is_some_and(|(breaker, _)| breaker.is_slow(start.elapsed())),
-            Pace::Answered { slow } => slow,
-        }
-    }
-
-    fn settle(&mut self, outcome: Outcome) {
-        let slow = self.is_slow();
-        if let Some((breaker, pass)) = self.stake.take() {
-            breaker.settle(pass, outcome, slow, Instant::now);
+        if self.pace != Pace::FINE {
+            self.pace = if is_slow(self.breaker, self.pace) {
+                Pace::SLOW
+            } else {
+                Pace::FINE
+            };
         }
     }
 }
 
 impl Witness for Ticket {
+    #[inline]
     fn settled(mut self, outcome: Result<(), Failure>) {
+        let Some(breaker) = self.breaker.take() else {
+            return;
+        };
         match outcome {
-            Ok(()) => self.settle(Outcome::Success),
+            Ok(()) if self.pace == Pace::FINE => breaker.succeed(self.pass, Instant::now),
+            Ok(()) => settle(breaker, self.pass, self.pace, Outcome::Success),
             Err(failure) if failure.blame == Blame::Service => {
-                self.settle(Outcome::Failure(failure.wait()));
+                let outcome = Outcome::Failure(failure.wait());
+                settle(breaker, self.pass, self.pace, outcome);
             }
-            Err(_) => {
-                // However long it took: the verdict is that it was not the service.
-                self.pace = Pace::Untimed;
-                self.settle(Outcome::Unknown);
-            }
+            // Not the service's fault, however long it took.
+            Err(_) => settle(breaker, self.pass, Pace::FINE, Outcome::Unknown),
         }
     }
 }
 
 /// A call that is given up counts neither way, unless it was slow.
 impl Drop for Ticket {
+    #[inline]
     fn drop(&mut self) {
-        self.settle(Outcome::Unknown);
+        if let Some(breaker) = self.breaker.take() {
+            settle(breaker, self.pass, self.pace, Outcome::Unknown);
+        }
+    }
+}
+
+// What follows stays out of the services and futures that it is called from, so that these
+// stay small enough to become part of their callers.
+
+impl Pace {
+    #[inline(never)]
+    fn from_now() -> Self {
+        Self(nanos(Instant::now()))
+    }
+}
+
+#[inline(never)]
+fn settle(breaker: &'static Breaker, pass: Pass, pace: Pace, outcome: Outcome) {
+    let slow = is_slow(Some(breaker), pace);
+    breaker.settle(pass, outcome, slow, Instant::now());
+}
+
+#[inline(never)]
+fn is_slow(breaker: Option<&'static Breaker>, pace: Pace) -> bool {
+    match (pace, breaker) {
+        (Pace::FINE, _) | (_, None) => false,
+        (Pace::SLOW, _) => true,
+        (Pace(start), Some(breaker)) => breaker.is_slow(start, Instant::now()),
     }
 }
 
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ticket")
-            .field("pass", &self.stake.map(|(_, pass)| pass))
+            .field("pass", &self.pass)
             .field("pace", &self.pace)
             .finish_non_exhaustive()
     }

@@ -6,6 +6,7 @@ static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// A moment as nanoseconds from an arbitrary origin, so that it fits into an atomic.
 ///
 /// Signed, because the origin may be in the future of another runtime's paused clock.
+#[inline]
 pub(crate) fn nanos(at: Instant) -> i64 {
     match at.checked_duration_since(*ORIGIN) {
         Some(after) => saturating(after),

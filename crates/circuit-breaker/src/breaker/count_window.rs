@@ -40,6 +40,7 @@ impl CountWindow {
         }
     }
 
+    #[inline]
     pub(crate) fn record(&self, generation: u64, mark: Mark) {
         // The number of calls so far, which once the ring is full goes from one to two rounds
         // and back, so that it says both the place and whether the ring is full.
@@ -75,6 +76,7 @@ impl CountWindow {
     }
 }
 
+#[inline]
 fn put(ring: &[PerGeneration], generation: u64, place: u32, value: bool) {
     let Some(bits) = ring.get((place / BITS) as usize) else {
         return;
@@ -94,7 +96,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::VecDeque;
 
-    const OK: Mark = Mark::new(false, false);
+    const OK: Mark = Mark::GOOD;
     const FAILED: Mark = Mark::new(true, false);
 
     #[test]

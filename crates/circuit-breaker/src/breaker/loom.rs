@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 const FAILURE: Outcome = Outcome::Failure(None);
-const OK: Mark = Mark::new(false, false);
+const OK: Mark = Mark::GOOD;
 const FAILED: Mark = Mark::new(true, false);
 
 fn late() -> Instant {
@@ -83,7 +83,7 @@ fn a_place_given_back_is_taken_by_nobody_or_by_one() {
         let breaker = due(Settings::standard());
         let probe = admitted(&breaker).unwrap();
         let crowd = [(); 2].map(|()| spawn(&breaker, admitted));
-        breaker.settle(probe, Outcome::Unknown, false, late);
+        breaker.settle(probe, Outcome::Unknown, false, late());
         let through = crowd.map(|call| u32::from(call.join().unwrap().is_some()));
         assert!(through[0] + through[1] <= 1);
         assert_eq!(breaker.word().probes(), through[0] + through[1]);
@@ -96,15 +96,15 @@ fn of_two_probes_that_disagree_one_decides() {
         let breaker = due(Settings::standard().probes(2).successes_to_close(1));
         let [one, other] = [(); 2].map(|()| admitted(&breaker).unwrap());
         let well = spawn(&breaker, move |breaker| {
-            breaker.settle(one, Outcome::Success, false, late);
+            breaker.succeed(one, late);
         });
-        breaker.settle(other, FAILURE, false, late);
+        breaker.settle(other, FAILURE, false, late());
         well.join().unwrap();
         let word = breaker.word();
         assert_eq!(word.generation(), 3);
         assert!(matches!(word.state(), State::Open | State::Closed));
         assert_eq!((word.probes(), word.successes()), (0, 0));
-        assert_eq!(breaker.counts(late).failures, 0);
+        assert_eq!(breaker.counts(late()).failures, 0);
     });
 }
 
@@ -114,10 +114,10 @@ fn a_success_a_call_given_up_and_a_new_probe_do_not_lose_each_other() {
         let breaker = due(Settings::standard().probes(2));
         let [one, other] = [(); 2].map(|()| admitted(&breaker).unwrap());
         let well = spawn(&breaker, move |breaker| {
-            breaker.settle(one, Outcome::Success, false, late);
+            breaker.succeed(one, late);
         });
         let given_up = spawn(&breaker, move |breaker| {
-            breaker.settle(other, Outcome::Unknown, false, late);
+            breaker.settle(other, Outcome::Unknown, false, late());
         });
         let third = u32::from(admitted(&breaker).is_some());
         well.join().unwrap();
@@ -135,13 +135,13 @@ fn it_trips_once_for_two_failures() {
         let breaker = Arc::new(Breaker::new(rules, None));
         let passes = [(); 2].map(|()| admitted(&breaker).unwrap());
         let other = spawn(&breaker, move |breaker| {
-            breaker.settle(passes[0], FAILURE, false, late);
+            breaker.settle(passes[0], FAILURE, false, late());
         });
-        breaker.settle(passes[1], FAILURE, false, late);
+        breaker.settle(passes[1], FAILURE, false, late());
         other.join().unwrap();
         assert_eq!(breaker.word().state(), State::Open);
         assert_eq!(breaker.word().generation(), 1);
-        assert_eq!(breaker.counts(late).opened, 1);
+        assert_eq!(breaker.counts(late()).opened, 1);
     });
 }
 
@@ -152,13 +152,13 @@ fn a_straggler_leaves_nothing_in_the_next_generation() {
         let breaker = Arc::new(Breaker::new(rules, None));
         let early = breaker.admit(late).unwrap();
         let straggler = spawn(&breaker, move |breaker| {
-            breaker.settle(early, FAILURE, false, late);
+            breaker.settle(early, FAILURE, false, late());
         });
         breaker.reset();
         let pass = breaker.admit(late).unwrap();
-        breaker.settle(pass, Outcome::Success, false, late);
+        breaker.succeed(pass, late);
         straggler.join().unwrap();
-        let counts = breaker.counts(late);
+        let counts = breaker.counts(late());
         assert_eq!((counts.calls, counts.failures), (1, 0));
         assert_eq!(counts.consecutive_failures, 0);
     });

@@ -1,5 +1,5 @@
-//! The breaker itself, without a service around it. The time is an argument, given as a closure
-//! because reading the clock costs more than all else that a healthy call needs.
+//! The breaker itself, without a service around it. The time is an argument; where a healthy call
+//! comes by it is a closure, because reading the clock costs more than all else there.
 
 mod clock;
 mod count_window;
@@ -19,14 +19,14 @@ mod window;
 mod word;
 
 pub(crate) use self::{
-    clock::saturating,
+    clock::{nanos, saturating},
     owner::Owner,
     rules::{Forgive, Rate, Rules, SlowRule, WindowRule},
     word::Word,
 };
 
 use self::{
-    clock::{nanos, until},
+    clock::until,
     ledger::Ledger,
     run::Run,
     window::{Mark, Sums, Window},
@@ -64,6 +64,11 @@ pub struct Breaker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pass(u64);
 
+impl Pass {
+    /// For a call that no breaker has let in.
+    pub(crate) const NONE: Self = Self(u64::MAX);
+}
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -98,30 +103,40 @@ impl Breaker {
         }
     }
 
+    #[inline]
     pub(crate) fn word(&self) -> Word {
         Word::from_bits(self.word.load(Acquire))
     }
 
     /// Whether a call would be let in at this moment.
+    #[inline]
     pub(crate) fn peek(&self, now: impl FnOnce() -> Instant) -> Result<(), Refused> {
         let word = self.word();
         match word.state() {
             State::Closed => Ok(()),
-            _ => self.room(word, nanos(now())).map(|_| ()),
+            _ => self.peek_probe(word, now),
         }
+    }
+
+    #[inline(never)]
+    fn peek_probe(&self, word: Word, now: impl FnOnce() -> Instant) -> Result<(), Refused> {
+        self.room(word, nanos(now())).map(|_| ())
     }
 
     /// Lets a call in. A probe has taken its place with this; its outcome, also the
     /// [unknown](Outcome::Unknown) one, gives it back.
+    #[inline]
     pub(crate) fn admit(&self, now: impl FnOnce() -> Instant) -> Result<Pass, Refused> {
         let word = self.word();
         match word.state() {
             State::Closed => Ok(Pass(word.generation())),
-            _ => self.admit_probe(word, nanos(now())),
+            _ => self.admit_probe(word, now),
         }
     }
 
-    fn admit_probe(&self, mut word: Word, now: i64) -> Result<Pass, Refused> {
+    #[inline(never)]
+    fn admit_probe(&self, mut word: Word, now: impl FnOnce() -> Instant) -> Result<Pass, Refused> {
+        let now = nanos(now());
         loop {
             match self.room(word, now)? {
                 Room::Free => self.probed_at.store(now, Relaxed),
@@ -175,47 +190,58 @@ impl Breaker {
     }
 
     /// Whether calls have to be timed.
+    #[inline]
     pub(crate) const fn times_calls(&self) -> bool {
         self.rules.slow.is_some()
     }
 
-    pub(crate) fn is_slow(&self, took: Duration) -> bool {
+    /// Whether a call that began at `start`, as [`nanos`], has taken too long.
+    pub(crate) fn is_slow(&self, start: i64, now: Instant) -> bool {
+        let took = nanos(now).saturating_sub(start);
         self.rules.slow.is_some_and(|slow| took >= slow.after)
     }
 
+    /// Hears of a call that was let in and went well, and was not slow: the healthy path.
+    #[inline(never)]
+    pub(crate) fn succeed(&self, pass: Pass, now: impl FnOnce() -> Instant) {
+        let word = self.word();
+        if word.state() == State::Closed && word.generation() == pass.0 {
+            self.run.succeed(pass.0, self.rules.forgive);
+            self.window.succeed(pass.0, now);
+        } else {
+            self.settle(pass, Outcome::Success, false, now());
+        }
+    }
+
     /// Hears how a call that was let in has ended, and whether it was slow.
-    pub(crate) fn settle(
-        &self,
-        pass: Pass,
-        outcome: Outcome,
-        slow: bool,
-        now: impl Fn() -> Instant,
-    ) {
+    #[inline(never)]
+    pub(crate) fn settle(&self, pass: Pass, outcome: Outcome, slow: bool, now: Instant) {
         let word = self.word();
         if word.generation() != pass.0 {
             // A straggler: what it says is about a time that is over.
             return;
         }
         match word.state() {
-            State::Closed => self.count(pass, outcome, slow, now),
+            State::Closed if outcome == Outcome::Unknown && !slow => {}
+            State::Closed => self.weigh(pass, outcome, slow, now),
             State::HalfOpen => self.settle_probe(pass, outcome, slow, now),
             // No call is let in in these.
             State::Open | State::Isolated => {}
         }
     }
 
-    /// Closed => (Closed | Open)
-    fn count(&self, pass: Pass, outcome: Outcome, slow: bool, now: impl Fn() -> Instant) {
+    /// Closed => (Closed | Open), when something was wrong with a call.
+    fn weigh(&self, pass: Pass, outcome: Outcome, slow: bool, now: Instant) {
         let rules = &self.rules;
-        let mut run = 0;
-        match outcome {
-            Outcome::Success => self.run.succeed(pass.0, rules.forgive),
-            Outcome::Failure(_) => run = self.run.fail(pass.0),
-            Outcome::Unknown if slow => {}
-            Outcome::Unknown => return,
-        }
-        let failed = matches!(outcome, Outcome::Failure(_));
-        let sums = self.window.record(pass.0, Mark::new(failed, slow), &now);
+        let (failed, run) = match outcome {
+            Outcome::Failure(_) => (true, self.run.fail(pass.0)),
+            Outcome::Success => {
+                self.run.succeed(pass.0, rules.forgive);
+                (false, 0)
+            }
+            Outcome::Unknown => (false, 0),
+        };
+        let sums = self.window.record(pass.0, Mark::new(failed, slow), now);
 
         let enough = sums.calls >= rules.min_calls;
         let reached = |rate: Rate, part| enough && rate.is_reached(part, sums.calls);
@@ -232,14 +258,14 @@ impl Breaker {
         } else {
             return;
         };
-        self.trip(pass, reason, outcome, now());
+        self.trip(pass, reason, outcome, now);
     }
 
     /// HalfOpen => (HalfOpen | Open | Closed)
-    fn settle_probe(&self, pass: Pass, outcome: Outcome, slow: bool, now: impl Fn() -> Instant) {
+    fn settle_probe(&self, pass: Pass, outcome: Outcome, slow: bool, now: Instant) {
         match outcome {
-            Outcome::Failure(_) => self.trip(pass, Reason::ProbeFailed, outcome, now()),
-            _ if slow => self.trip(pass, Reason::ProbeFailed, outcome, now()),
+            Outcome::Failure(_) => self.trip(pass, Reason::ProbeFailed, outcome, now),
+            _ if slow => self.trip(pass, Reason::ProbeFailed, outcome, now),
             Outcome::Success => {
                 let mut ledger = self.ledger();
                 self.change(&mut ledger, Reason::ProbesSucceeded, |word| {
@@ -327,7 +353,7 @@ impl Breaker {
         ledger.announce(Change::new(word.state(), reason, word.generation()));
     }
 
-    pub(crate) fn counts(&self, now: impl FnOnce() -> Instant) -> Counts {
+    pub(crate) fn counts(&self, now: Instant) -> Counts {
         let opened = self.ledger().opened();
         let word = self.word();
         let Sums {

@@ -240,7 +240,11 @@ proptest! {
                 Step::Settle(n, outcome, slow) if n < flights.len() => {
                     let (pass, epoch) = flights.swap_remove(n);
                     let slow = slow && shape.slow.is_some();
-                    breaker.settle(pass, outcome, slow, || now);
+                    if outcome == Outcome::Success && !slow {
+                        breaker.succeed(pass, || now);
+                    } else {
+                        breaker.settle(pass, outcome, slow, now);
+                    }
                     model.settle(epoch, outcome, slow, now);
                 }
                 Step::Settle(..) => {}
@@ -264,7 +268,7 @@ proptest! {
             }
             prop_assert_eq!(breaker.word().state(), model.state);
             prop_assert_eq!(breaker.word().generation(), model.epoch);
-            let counts = breaker.counts(|| now);
+            let counts = breaker.counts(now);
             prop_assert_eq!(counts.probes as usize, model.probes);
             prop_assert_eq!(counts.successes as usize, model.successes);
             prop_assert_eq!(counts.calls as usize, model.window.len());

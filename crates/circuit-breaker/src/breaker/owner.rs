@@ -31,6 +31,7 @@ impl fmt::Debug for Owner {
     }
 }
 
+#[derive(Debug)]
 pub struct Spec {
     rules: Rules,
     seed: Option<u64>,
@@ -86,9 +87,9 @@ mod tests {
 
         let second = Owner::new(rules, None);
         assert!(std::ptr::eq(second.breaker(), breaker));
-        assert_eq!(breaker.counts(Instant::now).opened, 0);
-        breaker.settle(late, Outcome::Failure(None), false, Instant::now);
-        assert_eq!(breaker.counts(Instant::now).failures, 0);
+        assert_eq!(breaker.counts(Instant::now()).opened, 0);
+        breaker.settle(late, Outcome::Failure(None), false, Instant::now());
+        assert_eq!(breaker.counts(Instant::now()).failures, 0);
 
         let other = Settings::standard().consecutive_failures(78).rules();
         let third = Owner::new(other, None);

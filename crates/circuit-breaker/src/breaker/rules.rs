@@ -35,7 +35,8 @@ pub(crate) enum WindowRule {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlowRule {
-    pub(crate) after: Duration,
+    /// In nanoseconds.
+    pub(crate) after: i64,
     pub(crate) rate: Rate,
 }
 

@@ -20,6 +20,7 @@ impl Run {
     }
 
     /// While all is well, this is only a load.
+    #[inline]
     pub(crate) fn succeed(&self, generation: u64, forgive: Forgive) {
         if self.0.get(generation) > 0 {
             self.0.update(generation, |run| match forgive {

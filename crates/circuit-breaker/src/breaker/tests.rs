@@ -7,7 +7,7 @@ const SUCCESS: Outcome = Outcome::Success;
 const FAILURE: Outcome = Outcome::Failure(None);
 
 fn breaker(settings: Settings) -> Breaker {
-    settings.validate().unwrap();
+    settings.validate().expect("valid settings");
     Breaker::new(settings.jitter(0.0).rules(), None)
 }
 
@@ -18,7 +18,11 @@ fn at(secs: u64) -> impl Fn() -> Instant {
 /// Makes a call at this time, if it is let in.
 fn call(breaker: &Breaker, secs: u64, outcome: Outcome) -> Result<(), Refused> {
     let pass = breaker.admit(at(secs))?;
-    breaker.settle(pass, outcome, false, at(secs));
+    if outcome == SUCCESS {
+        breaker.succeed(pass, at(secs));
+    } else {
+        breaker.settle(pass, outcome, false, at(secs)());
+    }
     Ok(())
 }
 
@@ -81,7 +85,7 @@ fn the_plain_counter_takes_one_failure_back() {
     for outcome in [FAILURE, FAILURE, SUCCESS].repeat(3) {
         call(&breaker, 0, outcome).unwrap();
     }
-    assert_eq!(breaker.counts(at(0)).consecutive_failures, 3);
+    assert_eq!(breaker.counts(at(0)()).consecutive_failures, 3);
     call(&breaker, 0, FAILURE).unwrap();
     assert_eq!(state(&breaker), State::Closed);
     call(&breaker, 0, FAILURE).unwrap();
@@ -101,7 +105,7 @@ fn what_is_not_the_service_s_fault_counts_neither_way() {
         call(&breaker, 0, FAILURE).unwrap();
         call(&breaker, 0, Outcome::Unknown).unwrap();
     }
-    let counts = breaker.counts(at(0));
+    let counts = breaker.counts(at(0)());
     assert_eq!((counts.calls, counts.consecutive_failures), (7, 7));
 }
 
@@ -112,11 +116,11 @@ fn one_probe_at_a_time_and_two_successes_close_it() {
     assert!(breaker.admit(at(29)).is_err());
     let probe = breaker.admit(at(30)).unwrap();
     assert!(breaker.admit(at(30)).is_err());
-    breaker.settle(probe, SUCCESS, false, at(31));
+    breaker.settle(probe, SUCCESS, false, at(31)());
     assert_eq!(state(&breaker), State::HalfOpen);
     let probe = breaker.admit(at(31)).unwrap();
     assert!(breaker.admit(at(31)).is_err());
-    breaker.settle(probe, SUCCESS, false, at(32));
+    breaker.settle(probe, SUCCESS, false, at(32)());
     assert_eq!(state(&breaker), State::Closed);
 }
 
@@ -126,7 +130,7 @@ fn a_probe_without_an_outcome_gives_its_place_back_and_counts_neither_way() {
     breaker.force_open(at(0)());
     for _ in 0..100 {
         call(&breaker, 30, Outcome::Unknown).unwrap();
-        let counts = breaker.counts(at(30));
+        let counts = breaker.counts(at(30)());
         assert_eq!((counts.probes, counts.successes), (0, 0));
     }
     call(&breaker, 30, SUCCESS).unwrap();
@@ -174,19 +178,19 @@ fn stragglers_are_ignored() {
     let breaker = breaker(Settings::standard());
     let early = breaker.admit(at(0)).unwrap();
     breaker.force_open(at(0)());
-    breaker.settle(early, FAILURE, false, at(1));
+    breaker.settle(early, FAILURE, false, at(1)());
     let probe = breaker.admit(at(30)).unwrap();
     // Neither closes it, nor opens it again, nor frees the probe's place.
     for outcome in [SUCCESS, FAILURE, Outcome::Unknown] {
-        breaker.settle(early, outcome, false, at(30));
+        breaker.settle(early, outcome, false, at(30)());
         assert_eq!(state(&breaker), State::HalfOpen);
-        assert_eq!(breaker.counts(at(30)).probes, 1);
-        assert_eq!(breaker.counts(at(30)).successes, 0);
+        assert_eq!(breaker.counts(at(30)()).probes, 1);
+        assert_eq!(breaker.counts(at(30)()).successes, 0);
     }
-    breaker.settle(probe, SUCCESS, false, at(30));
+    breaker.settle(probe, SUCCESS, false, at(30)());
     call(&breaker, 30, SUCCESS).unwrap();
-    breaker.settle(early, FAILURE, false, at(30));
-    assert_eq!(breaker.counts(at(30)).failures, 0);
+    breaker.settle(early, FAILURE, false, at(30)());
+    assert_eq!(breaker.counts(at(30)()).failures, 0);
 }
 
 #[test]
@@ -196,10 +200,10 @@ fn the_second_of_two_probes_does_not_undo_what_the_first_decided() {
     breaker.force_open(at(0)());
     let probes = [(); 2].map(|()| breaker.admit(at(30)).unwrap());
     assert!(breaker.admit(at(30)).is_err());
-    breaker.settle(probes[0], SUCCESS, false, at(30));
-    breaker.settle(probes[1], FAILURE, false, at(30));
+    breaker.settle(probes[0], SUCCESS, false, at(30)());
+    breaker.settle(probes[1], FAILURE, false, at(30)());
     assert_eq!(state(&breaker), State::Closed);
-    assert_eq!(breaker.counts(at(30)).failures, 0);
+    assert_eq!(breaker.counts(at(30)()).failures, 0);
 }
 
 #[test]
@@ -211,8 +215,8 @@ fn a_probe_that_takes_very_long_keeps_nobody_out_for_ever() {
     assert_eq!(breaker.admit(at(89)), Err(wait));
     let second = breaker.admit(at(90)).unwrap();
     assert!(breaker.admit(at(90)).is_err(), "one more, not two");
-    breaker.settle(long, SUCCESS, false, at(100));
-    breaker.settle(second, SUCCESS, false, at(100));
+    breaker.settle(long, SUCCESS, false, at(100)());
+    breaker.settle(second, SUCCESS, false, at(100)());
     assert_eq!(state(&breaker), State::Closed);
 }
 
@@ -227,7 +231,7 @@ fn slow_calls_trip_it_whether_they_end_well_or_are_given_up() {
         for n in 0..15 {
             assert_eq!(state(&breaker), State::Closed, "{n}");
             let pass = breaker.admit(at(0)).unwrap();
-            breaker.settle(pass, outcome, true, at(0));
+            breaker.settle(pass, outcome, true, at(0)());
         }
         assert_eq!(state(&breaker), State::Open);
     }
@@ -240,7 +244,7 @@ fn a_slow_probe_opens_it_again() {
         let breaker = breaker(settings);
         breaker.force_open(at(0)());
         let probe = breaker.admit(at(30)).unwrap();
-        breaker.settle(probe, outcome, true, at(36));
+        breaker.settle(probe, outcome, true, at(36)());
         assert_eq!(state(&breaker), State::Open);
     }
 }
@@ -278,8 +282,8 @@ fn changes_are_told_in_order_with_their_reason() {
     assert_eq!(told(90, SUCCESS), Some(probing));
     let closed = (State::Closed, Reason::ProbesSucceeded, 5);
     assert_eq!(told(90, SUCCESS), Some(closed));
-    assert_eq!(breaker.counts(at(90)).opened, 2);
+    assert_eq!(breaker.counts(at(90)()).opened, 2);
     breaker.reset();
-    assert_eq!(breaker.counts(at(90)).opened, 0);
+    assert_eq!(breaker.counts(at(90)()).opened, 0);
     assert_eq!(watch.borrow_and_update().reason, Reason::Manual);
 }

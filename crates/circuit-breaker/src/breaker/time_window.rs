@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const OK: Mark = Mark::new(false, false);
+    const OK: Mark = Mark::GOOD;
     const FAILED: Mark = Mark::new(true, false);
     const SECOND: i64 = 1_000_000_000;
 

@@ -9,12 +9,10 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
+    pub(crate) const GOOD: Self = Self::new(false, false);
+
     pub(crate) const fn new(failed: bool, slow: bool) -> Self {
         Self { failed, slow }
-    }
-
-    const fn is_bad(self) -> bool {
-        self.failed || self.slow
     }
 }
 
@@ -44,41 +42,31 @@ impl Window {
         }
     }
 
-    /// Puts one call down. After a bad one it gives what the window now holds: only then can a
-    /// limit have been reached.
-    pub(crate) fn record(
-        &self,
-        generation: u64,
-        mark: Mark,
-        now: impl FnOnce() -> Instant,
-    ) -> Sums {
+    /// Puts a call down that went well.
+    #[inline]
+    pub(crate) fn succeed(&self, generation: u64, now: impl FnOnce() -> Instant) {
         match self {
-            Self::None => Sums::default(),
-            Self::Count(window) => {
-                window.record(generation, mark);
-                if mark.is_bad() {
-                    window.sums(generation)
-                } else {
-                    Sums::default()
-                }
-            }
-            Self::Time(window) => {
-                let now = clock::nanos(now());
-                window.record(generation, mark, now);
-                if mark.is_bad() {
-                    window.sums(generation, now)
-                } else {
-                    Sums::default()
-                }
-            }
+            Self::None => {}
+            Self::Count(window) => window.record(generation, Mark::GOOD),
+            Self::Time(window) => window.record(generation, Mark::GOOD, clock::nanos(now())),
         }
     }
 
-    pub(crate) fn sums(&self, generation: u64, now: impl FnOnce() -> Instant) -> Sums {
+    /// Puts a call down that did not, and gives what the window now holds.
+    pub(crate) fn record(&self, generation: u64, mark: Mark, now: Instant) -> Sums {
+        match self {
+            Self::None => {}
+            Self::Count(window) => window.record(generation, mark),
+            Self::Time(window) => window.record(generation, mark, clock::nanos(now)),
+        }
+        self.sums(generation, now)
+    }
+
+    pub(crate) fn sums(&self, generation: u64, now: Instant) -> Sums {
         match self {
             Self::None => Sums::default(),
             Self::Count(window) => window.sums(generation),
-            Self::Time(window) => window.sums(generation, clock::nanos(now())),
+            Self::Time(window) => window.sums(generation, clock::nanos(now)),
         }
     }
 }
