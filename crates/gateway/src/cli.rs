@@ -1,5 +1,6 @@
 //! The command line.
 
+use buttress_llm::{Dialect, Provider};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -37,6 +38,21 @@ Environment:
   X_API_KEY            The keys of the providers: OPENAI_API_KEY, ANTHROPIC_API_KEY, …
   X_BASE_URL, X_MODEL  Without a file: where to find them, and the model to stand in with";
 
+const EXPLAIN_EXAMPLES: &str = r#"Examples:
+  curl -i … | buttress explain --provider groq
+  curl -iN … | buttress explain --stream
+  buttress explain --json answers.jsonl
+  echo '{"id": 1, "provider": "openai", "status": 429, "headers": {"retry-after": "7"}}' |
+    buttress explain --json
+  buttress explain --delays --json < answers.jsonl
+
+A line of JSON has the fields id, provider, status (null: no answer came), headers (a value may be
+a list), body (JSON, a text or null) and now (RFC 3339; otherwise the present). Only status has to
+be there. --json prints on each line:
+  {id, class, retry_same, fallback, counts_toward_breaker, delay_ms}
+  {id, delay_ms}                                                      with --delays
+  {id, error}                                                         for a line that can't be read"#;
+
 /// What is to be done.
 #[derive(Debug, Subcommand)]
 #[non_exhaustive]
@@ -54,6 +70,13 @@ pub enum Command {
     /// with --strict), with 2 when the command line is wrong.
     Check(CheckArgs),
     /// Explain failing answers: what each means, and what would be done.
+    ///
+    /// Nothing is sent anywhere, and neither bodies nor headers are printed (but the text of a
+    /// stream, with --stream --json). What would be done is told for the default settings.
+    ///
+    /// Ends with 0 when all of the input could be read, with 1 when some of it could not, with 2
+    /// when the command line is wrong.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
 }
 
@@ -111,13 +134,14 @@ pub struct ExplainArgs {
     #[arg(long)]
     pub stream: bool,
 
-    /// The API that the answer is of, such as openai.chat or anthropic.messages
+    /// The API that a stream is of: openai.chat or anthropic.messages [default: what it looks like]
     #[arg(long, value_name = "NAME")]
-    pub api: Option<String>,
+    pub api: Option<Dialect>,
 
-    /// The provider that gave the answer, where the answer does not say it
+    /// The provider that gave the answer, where the answer does not say it [default: told by its
+    /// headers, if they can tell]
     #[arg(long, value_name = "NAME")]
-    pub provider: Option<String>,
+    pub provider: Option<Provider>,
 }
 
 /// What to tell about oneself, on the standard error.
@@ -237,6 +261,8 @@ mod tests {
             "buttress --listen 127.0.0.1:0 check",
             "buttress serve --sandbox --config a.toml",
             "buttress explain --delays --stream",
+            "buttress explain --provider nobody",
+            "buttress explain --stream --api nothing",
             "buttress serve --listen 8080",
             "buttress nothing",
         ] {

@@ -3,7 +3,7 @@
 use buttress_gateway::{
     check,
     cli::{self, Command},
-    serve,
+    explain, serve,
 };
 use std::{env, process::ExitCode};
 
@@ -17,8 +17,11 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Serve(args) => return serve::run(&args),
         Command::Check(args) => check::run(&args, &variable, &mut anstream::stdout()),
+        Command::Explain(args) => {
+            explain::run(&args, &mut anstream::stdout(), &mut anstream::stderr())
+        }
         _ => {
-            anstream::eprintln!("buttress: only `serve` and `check` are there yet");
+            anstream::eprintln!("buttress: this command is not there yet");
             return ExitCode::from(check::WRONG);
         }
     };
