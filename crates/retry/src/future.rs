@@ -102,13 +102,7 @@ where
         let session = this.session;
         loop {
             let result = match this.state.as_mut().project() {
-                StateProj::Called { future } => {
-                    let result = ready!(future.poll(cx));
-                    match session.classify(&result) {
-                        Ok(()) => return Poll::Ready(result),
-                        Err(failure) => (result, failure),
-                    }
-                }
+                StateProj::Called { future } => ready!(future.poll(cx)),
                 // Waiting => Readying
                 StateProj::Waiting { sleep, next } => {
                     ready!(sleep.as_mut().poll(cx));
@@ -131,18 +125,14 @@ where
                         this.state.set(State::Called { future });
                         continue;
                     }
-                    // Not ready for good is an attempt that failed before it was made.
-                    Err(error) => {
-                        let result = Err(error);
-                        match session.classify(&result) {
-                            Ok(()) => return Poll::Ready(result),
-                            Err(failure) => (result, failure),
-                        }
-                    }
+                    // Broken for good: an attempt that failed before it was made.
+                    Err(error) => Err(error),
                 },
             };
+            let Err(failure) = session.classify(&result) else {
+                return Poll::Ready(result);
+            };
             // Called | Readying => Waiting | Readying
-            let (result, failure) = result;
             let Some(next) = session.retry(&failure, result.as_ref()) else {
                 return Poll::Ready(result);
             };
@@ -206,8 +196,8 @@ where
         }
     }
 
-    /// Plans the next attempt, pays for it and takes its request over from the last one: in that
-    /// order, since only the last step can't be undone.
+    /// Plans the next attempt, pays for it and takes its request over from the last one. The last
+    /// step may cut off what is still being sent, so it comes when nothing else can say no.
     fn prepare(&mut self, failure: &Failure, retryable: bool) -> Result<Next<R::Request>, GiveUp> {
         let Shared {
             settings, parts, ..

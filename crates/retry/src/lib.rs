@@ -93,7 +93,7 @@ pub use self::{
     budget::{Budget, BudgetBuilder, InvalidBudget},
     future::ResponseFuture,
     layer::RetryLayer,
-    replay::{Buffered, Cloned, Kept, Replay, ReplayBody, Superseded},
+    replay::{Buffered, Cloned, KeptRequest, Replay, ReplayBody, Superseded},
     retryable::{ByClass, Retryable, Statuses},
     service::Retry,
 };

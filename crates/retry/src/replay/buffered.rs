@@ -69,7 +69,7 @@ impl Default for Buffered {
 }
 
 /// What [`Buffered`] keeps.
-pub struct Kept<B> {
+pub struct KeptRequest<B> {
     head: Parts,
     body: Source<B>,
 }
@@ -80,30 +80,30 @@ where
     B::Error: Into<Box<dyn error::Error + Send + Sync>>,
 {
     type Request = Request<ReplayBody<B>>;
-    type Kept = Kept<B>;
+    type Kept = KeptRequest<B>;
 
-    fn keep(&self, request: Request<B>) -> (Self::Request, Option<Kept<B>>) {
+    fn keep(&self, request: Request<B>) -> (Self::Request, Option<KeptRequest<B>>) {
         let (head, body) = request.into_parts();
         let (body, kept) = ReplayBody::new(body, self.limit);
-        let kept = kept.map(|body| Kept {
+        let kept = kept.map(|body| KeptRequest {
             head: head.clone(),
             body,
         });
         (Request::from_parts(head, body), kept)
     }
 
-    fn replayable(&self, kept: &Kept<B>) -> bool {
+    fn replayable(&self, kept: &KeptRequest<B>) -> bool {
         kept.body.replayable()
     }
 
-    fn again(&self, kept: &mut Kept<B>, _: u32) -> Option<Self::Request> {
+    fn again(&self, kept: &mut KeptRequest<B>, _: u32) -> Option<Self::Request> {
         let body = kept.body.again()?;
         Some(Request::from_parts(kept.head.clone(), body))
     }
 }
 
-impl<B> fmt::Debug for Kept<B> {
+impl<B> fmt::Debug for KeptRequest<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept").finish_non_exhaustive()
+        f.debug_struct("KeptRequest").finish_non_exhaustive()
     }
 }

@@ -7,7 +7,7 @@ mod tests;
 
 pub use self::{
     body::{ReplayBody, Superseded},
-    buffered::{Buffered, Kept},
+    buffered::{Buffered, KeptRequest},
 };
 
 /// Keeps a request so that it can be sent again.
