@@ -5,7 +5,7 @@ use buttress_gateway::{
     cli::{self, Command},
     explain, serve,
 };
-use std::{env, process::ExitCode};
+use std::{env, io::ErrorKind, process::ExitCode};
 
 fn main() -> ExitCode {
     let (command, log) = cli::parse(env::args_os()).unwrap_or_else(|error| error.exit());
@@ -27,6 +27,8 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(code) => ExitCode::from(code),
+        // Whoever reads it has read enough, as `head` does.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             anstream::eprintln!("buttress: can't write: {error}");
             ExitCode::from(check::WRONG)

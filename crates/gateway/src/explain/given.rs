@@ -39,6 +39,8 @@ impl Given {
         let (provider, told_by) = match (args.provider, guessed) {
             (Some(provider), _) => (provider, ToldBy::Name),
             (None, Some(provider)) => (provider, ToldBy::Headers),
+            // Where no answer came, nobody has spoken but the connection.
+            (None, None) if status.is_none() => (Provider::Transport, ToldBy::Name),
             (None, None) => (Provider::Compatible, ToldBy::Nobody),
         };
         Self {

@@ -154,7 +154,7 @@ fn every_way_to_act_has_its_words() {
         (
             people(r#"{"status": null, "body": "read timed out"}"#),
             &[
-                "no answer from",
+                "no answer\n",
                 "only once",
                 "counts it as a failure of the service",
             ],
@@ -355,6 +355,24 @@ stream of openai.chat: broken off
     for input in [BROKEN_OFF.to_owned(), format!("{head}{BROKEN_OFF}")] {
         let (code, out, err) = explain_with(&streamed, input);
         assert_eq!((code, out.as_str(), err.as_str()), (READ, expected, ""));
+    }
+}
+
+#[test]
+fn a_complete_stream_is_its_callers_whatever_is_in_it() {
+    let streamed = args(|args| args.stream = true);
+    let call = r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{'"}}]}"#;
+    let input = format!(
+        "data: {{\"choices\":[{{\"delta\":{call},\"finish_reason\":\"tool_calls\"}}]}}\n\n"
+    );
+    let (_, out, _) = explain_with(&streamed, input);
+    for part in [
+        "openai.chat: complete",
+        "1 call of a tool",
+        "given to the caller",
+        "a success",
+    ] {
+        assert!(out.contains(part), "{part}: {out}");
     }
 }
 

@@ -69,7 +69,12 @@ pub(super) fn stream(transcript: &Transcript) -> String {
     if let (Some(input), Some(output)) = (usage.input, usage.output) {
         text += &format!("\n  usage     {input} tokens in, {output} out");
     }
-    explain(&mut text, summary.outcome(), summary.has_content());
+    // What is wrong with a stream that is complete is no reason to take it from its caller.
+    let outcome = match summary.end() {
+        End::Complete => summary.outcome().map_err(Verdict::usable),
+        _ => summary.outcome(),
+    };
+    explain(&mut text, outcome, summary.has_content());
     text
 }
 
@@ -124,8 +129,8 @@ fn retry(verdict: &Verdict, passed_on: bool) -> String {
             format!("yes, in {wait} as the answer asks, and a little jitter; up to {most} times")
         }
         None if verdict.failure().class == Class::Timeout => {
-            let most = duration(settings.base);
-            format!("yes, but only once, after up to {most}: the work may be going on there")
+            let step = duration(settings.base);
+            format!("yes, but only once, after up to {step}: the work may be going on there")
         }
         None => {
             let steps = (0..most).map(|n| settings.base.saturating_mul(1 << n.min(31)));
