@@ -1,3 +1,23 @@
 //! What the tests that span crates share.
 
+pub mod answer;
 pub mod contract;
+pub mod gateway;
+pub mod mode;
+pub mod upstream;
+pub mod wire;
+
+pub use self::{
+    answer::{Answer, Event},
+    gateway::{Gateway, Setup},
+    mode::{Mode, in_all_modes, in_modes},
+    upstream::{assert_closed_at_once, assert_waits, last_call},
+};
+
+use std::time::Duration;
+
+/// What a wait may be late by on a machine that does other things as well.
+pub const SLACK: Duration = Duration::from_millis(400);
+
+/// Within this time of being given up, a socket has to be closed.
+pub const CLOSED_WITHIN: Duration = Duration::from_millis(50);

@@ -1,0 +1,170 @@
+//! A gateway in this process, and its callers.
+
+use crate::{
+    Answer, Mode,
+    wire::{self, Open},
+};
+use buttress::{Route, circuit_breaker::Handle};
+use buttress_gateway::{
+    config::{Config, Options},
+    serve::{self, Running},
+};
+use buttress_testkit::Dialect;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use std::{collections::BTreeMap, fmt::Write, io, net::SocketAddr};
+
+/// A configuration: routes, each to a provider of its own, and settings.
+///
+/// Retries wait for 40, 80 and 160 ms without jitter, unless set otherwise.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    settings: BTreeMap<String, String>,
+    routes: Vec<(String, String)>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Setup {
+    pub fn new() -> Self {
+        let setup = Self {
+            settings: BTreeMap::new(),
+            routes: Vec::new(),
+        };
+        setup
+            .with("server.listen = '127.0.0.1:0'")
+            .with("defaults.retry.base = '40ms'")
+            .with("defaults.retry.cap = '160ms'")
+            .with("defaults.retry.jitter = 'none'")
+    }
+
+    /// Adds a line at the top of the file, such as `limits.max_calls = 3`, or another value for
+    /// one that is there.
+    pub fn with(mut self, line: &str) -> Self {
+        let (name, value) = line.split_once(" = ").expect("name = value");
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Adds a route to what speaks this dialect at this address. Its model has the name of the
+    /// route.
+    pub fn route(mut self, name: &str, dialect: Dialect, url: impl Into<String>) -> Self {
+        let (kind, path) = match dialect {
+            Dialect::OpenAi => ("openai", "/v1"),
+            _ => ("anthropic", ""),
+        };
+        let url = url.into();
+        let tables = format!(
+            "[providers.{name}]\nkind = '{kind}'\nbase_url = '{url}{path}'\nkey_env = 'off'\n\
+             [[routes]]\nname = '{name}'\nprovider = '{name}'\nmodel = '{name}'\n"
+        );
+        self.routes.push((tables, String::new()));
+        self
+    }
+
+    /// Adds a line to the route that was added last, such as `context_window = 1000`.
+    pub fn and(mut self, line: &str) -> Self {
+        let (_, lines) = self.routes.last_mut().expect("a route");
+        writeln!(lines, "{line}").expect("memory");
+        self
+    }
+
+    fn file(&self) -> String {
+        let mut file = String::new();
+        for (name, value) in &self.settings {
+            writeln!(file, "{name} = {value}").expect("memory");
+        }
+        for (tables, lines) in &self.routes {
+            file.push_str(tables);
+            file.push_str(lines);
+        }
+        file
+    }
+
+    pub async fn start(self) -> Gateway {
+        let keys = |_: &str| Some("the-callers-key".to_owned());
+        let parsed = Config::parse("test.toml", &self.file(), &Options::new(&keys));
+        let (mut config, _) = parsed.unwrap_or_else(|report| panic!("{report}"));
+        if !self.settings.contains_key("server.client_key_env") {
+            config.server.client_key = None;
+        }
+        let running = serve::start(config).await;
+        let running = running.unwrap_or_else(|error| panic!("{error}"));
+        Gateway { running }
+    }
+}
+
+/// A gateway on a free port of this machine.
+#[derive(Debug)]
+pub struct Gateway {
+    running: Running,
+}
+
+impl Gateway {
+    pub fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
+    /// The route at this place, from 0.
+    pub fn route(&self, at: usize) -> &Route {
+        &self.running.routes()[at]
+    }
+
+    pub fn breaker(&self, at: usize) -> Handle {
+        self.route(at).breaker_handle()
+    }
+
+    /// Asks for a short answer in this mode, and reads all of it.
+    pub async fn ask(&self, mode: Mode) -> Answer {
+        Answer::read(mode, self.open(mode).await).await
+    }
+
+    /// Asks for a short answer in this mode, and waits for its head.
+    pub async fn open(&self, mode: Mode) -> Open {
+        let body = mode.request().to_string();
+        let open = self.post(mode.caller.path(), &[], body).await;
+        open.expect("an answer")
+    }
+
+    pub async fn post(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> io::Result<Open> {
+        self.send("POST", path, headers, body).await
+    }
+
+    pub async fn get(&self, path: &str, headers: &[(&str, &str)]) -> io::Result<Open> {
+        self.send("GET", path, headers, Bytes::new()).await
+    }
+
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> io::Result<Open> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", self.address().to_string())
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.into())).expect("a request");
+        wire::send(self.address(), request).await
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub async fn stop(self) -> usize {
+        self.running.stop().await.expect("no panic")
+    }
+}

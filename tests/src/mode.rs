@@ -1,0 +1,108 @@
+//! The ways in which one thing can be asked for.
+
+use buttress_testkit::{Builder, Dialect, Provider};
+use serde_json::{Value, json};
+use std::future::Future;
+
+/// Who speaks which dialect, and whether the answer is streamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    pub caller: Dialect,
+    pub provider: Dialect,
+    pub stream: bool,
+}
+
+use Dialect::{Anthropic, OpenAi};
+
+impl Mode {
+    /// Both dialects on either side, streamed and whole.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::streamed().chain(Self::whole())
+    }
+
+    pub fn streamed() -> impl Iterator<Item = Self> {
+        Self::with(true)
+    }
+
+    pub fn whole() -> impl Iterator<Item = Self> {
+        Self::with(false)
+    }
+
+    fn with(stream: bool) -> impl Iterator<Item = Self> {
+        let pairs = [
+            (OpenAi, OpenAi),
+            (Anthropic, Anthropic),
+            (OpenAi, Anthropic),
+            (Anthropic, OpenAi),
+        ];
+        pairs.into_iter().map(move |(caller, provider)| Self {
+            caller,
+            provider,
+            stream,
+        })
+    }
+
+    /// A provider that is asked in this mode.
+    pub fn scripted(self) -> Builder {
+        Provider::builder(self.provider)
+    }
+
+    /// Whether the gateway stands between two dialects.
+    pub fn crosses(self) -> bool {
+        self.caller != self.provider
+    }
+
+    /// What the caller knows under these two names.
+    pub fn caller<T>(self, openai: T, anthropic: T) -> T {
+        pick(self.caller, openai, anthropic)
+    }
+
+    /// What the provider knows under these two names.
+    pub fn provider<T>(self, openai: T, anthropic: T) -> T {
+        pick(self.provider, openai, anthropic)
+    }
+
+    /// What the caller asks.
+    pub fn request(self) -> Value {
+        json!({
+            "model": "any",
+            "max_tokens": 50,
+            "stream": self.stream,
+            "messages": [{ "role": "user", "content": "Hello?" }],
+        })
+    }
+}
+
+fn pick<T>(dialect: Dialect, openai: T, anthropic: T) -> T {
+    match dialect {
+        OpenAi => openai,
+        Anthropic => anthropic,
+        other => unreachable!("{other:?} is not spoken here"),
+    }
+}
+
+/// Runs a test in each of these modes, all at the same time.
+pub async fn in_modes<F, Fut>(modes: impl IntoIterator<Item = Mode>, test: F)
+where
+    F: Fn(Mode) -> Fut,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let start = |mode| (mode, tokio::spawn(test(mode)));
+    let running: Vec<_> = modes.into_iter().map(start).collect();
+    let mut failed = Vec::new();
+    for (mode, task) in running {
+        if task.await.is_err() {
+            failed.push(mode);
+        }
+    }
+    assert!(failed.is_empty(), "failed in {failed:#?}");
+}
+
+/// Runs a test in every mode, all at the same time.
+pub async fn in_all_modes<F, Fut>(test: F)
+where
+    F: Fn(Mode) -> Fut,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    in_modes(Mode::all(), test).await;
+}

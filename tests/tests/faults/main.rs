@@ -1,0 +1,44 @@
+//! What callers of the gateway get when providers fail, over sockets: the answer, the upstream
+//! calls that it took, and the waits between them.
+//!
+//! Where a test says `in_all_modes`, each of the two dialects asks a provider of each, for a
+//! stream and for a whole answer.
+
+mod breaks;
+mod budget;
+mod circuits;
+mod leaving;
+mod limits;
+mod outages;
+mod requests;
+mod silence;
+mod streams;
+
+use buttress_testkit::{Builder, Provider, Reply};
+use buttress_tests::{Mode, Setup};
+
+/// Something that a provider does every time.
+async fn always(mode: Mode, reply: Reply) -> Provider {
+    start(mode.scripted().forever(reply)).await
+}
+
+/// A provider that is well.
+async fn well(mode: Mode) -> Provider {
+    always(mode, Reply::text("From the backup.")).await
+}
+
+async fn start(provider: Builder) -> Provider {
+    provider.start().await.expect("a port")
+}
+
+/// One route, called `only`.
+fn one(mode: Mode, provider: &Provider) -> Setup {
+    Setup::new().route("only", mode.provider, provider.url())
+}
+
+/// Two routes, called `first` and `second`.
+fn two(mode: Mode, first: &Provider, second: &Provider) -> Setup {
+    Setup::new()
+        .route("first", mode.provider, first.url())
+        .route("second", mode.provider, second.url())
+}

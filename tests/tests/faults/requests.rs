@@ -1,0 +1,172 @@
+//! Failures that the key or the request is to blame for: not retried, and sent elsewhere only
+//! where that can help.
+
+use crate::{always, one, two, well};
+use buttress_testkit::Reply;
+use buttress_tests::{Mode, in_all_modes, last_call};
+use std::time::Duration;
+
+/// What a request that can't work is called.
+const fn invalid() -> &'static str {
+    "invalid_request_error"
+}
+
+#[tokio::test]
+async fn a_wrong_key() {
+    in_all_modes(async |mode| {
+        let provider = always(mode, Reply::invalid_key()).await;
+        let gateway = one(mode, &provider).start().await;
+
+        let answer = gateway.ask(mode).await;
+        answer.assert_given_up(401, mode.caller(invalid(), "authentication_error"));
+        // The key is the gateway's, and none of the caller's business.
+        assert!(!answer.body.contains("sk-"), "{}", answer.body);
+        assert_eq!((answer.attempts(), answer.waited()), (1, Duration::ZERO));
+        assert_eq!(provider.call_count(), 1);
+        answer.assert_at_once_after(last_call(&provider));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_key_and_a_fallback() {
+    in_all_modes(async |mode| {
+        let first = always(mode, Reply::invalid_key()).await;
+        let second = well(mode).await;
+        let gateway = two(mode, &first, &second).start().await;
+
+        for attempts in [2, 1] {
+            let answer = gateway.ask(mode).await;
+            answer.assert_good("From the backup.", "second");
+            assert_eq!(
+                (answer.attempts(), answer.waited()),
+                (attempts, Duration::ZERO)
+            );
+            assert_eq!(first.call_count(), 1, "the key is parked");
+        }
+    })
+    .await;
+}
+
+/// The context was too long, in the words of the caller's dialect.
+fn assert_too_long(answer: &buttress_tests::Answer) {
+    answer.assert_given_up(400, invalid());
+    let code = &answer.told_error()["error"]["code"];
+    let expected = answer.mode.caller(Some("context_length_exceeded"), None);
+    assert_eq!(code.as_str(), expected, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_context_too_long() {
+    in_all_modes(async |mode| {
+        let provider = always(mode, Reply::context_too_long()).await;
+        let gateway = one(mode, &provider).start().await;
+
+        let answer = gateway.ask(mode).await;
+        assert_too_long(&answer);
+        assert_eq!((answer.attempts(), answer.waited()), (1, Duration::ZERO));
+        assert_eq!(provider.call_count(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_context_too_long_and_a_larger_fallback() {
+    in_all_modes(async |mode| {
+        let (first, second) = (
+            always(mode, Reply::context_too_long()).await,
+            well(mode).await,
+        );
+        let gateway = buttress_tests::Setup::new()
+            .route("first", mode.provider, first.url())
+            .and("context_window = 128_000")
+            .route("second", mode.provider, second.url())
+            .and("context_window = 1_000_000")
+            .start()
+            .await;
+
+        let answer = gateway.ask(mode).await;
+        answer.assert_good("From the backup.", "second");
+        assert_eq!((answer.attempts(), answer.waited()), (2, Duration::ZERO));
+        assert_eq!((first.call_count(), second.call_count()), (1, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_context_too_long_and_no_larger_fallback() {
+    in_all_modes(async |mode| {
+        let (first, second) = (
+            always(mode, Reply::context_too_long()).await,
+            well(mode).await,
+        );
+        let third = well(mode).await;
+        let gateway = buttress_tests::Setup::new()
+            .route("first", mode.provider, first.url())
+            .and("context_window = 128_000")
+            .route("smaller", mode.provider, second.url())
+            .and("context_window = 32_000")
+            .route("unknown", mode.provider, third.url())
+            .start()
+            .await;
+
+        let answer = gateway.ask(mode).await;
+        assert_too_long(&answer);
+        assert_eq!((answer.attempts(), answer.waited()), (1, Duration::ZERO));
+        let calls = [&first, &second, &third].map(|provider| provider.call_count());
+        assert_eq!(calls, [1, 0, 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn content_that_is_not_allowed() {
+    in_all_modes(async |mode| {
+        let (first, second) = (
+            always(mode, Reply::content_policy()).await,
+            well(mode).await,
+        );
+        let gateway = two(mode, &first, &second).start().await;
+
+        let answer = gateway.ask(mode).await;
+        answer.assert_given_up(400, invalid());
+        assert_eq!((answer.attempts(), answer.waited()), (1, Duration::ZERO));
+        assert_eq!((first.call_count(), second.call_count()), (1, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn content_that_is_not_allowed_and_a_fallback_that_takes_it() {
+    in_all_modes(async |mode| {
+        let (first, second) = (
+            always(mode, Reply::content_policy()).await,
+            well(mode).await,
+        );
+        let gateway = two(mode, &first, &second)
+            .and("accepts.content_policy = true")
+            .start()
+            .await;
+
+        let answer = gateway.ask(mode).await;
+        answer.assert_good("From the backup.", "second");
+        assert_eq!((answer.attempts(), answer.waited()), (2, Duration::ZERO));
+        assert_eq!((first.call_count(), second.call_count()), (1, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_model_that_is_not_there() {
+    in_all_modes(async |mode: Mode| {
+        let missing = Reply::error(buttress_testkit::Fault::UnknownModel);
+        let (first, second) = (always(mode, missing).await, well(mode).await);
+        let gateway = two(mode, &first, &second).start().await;
+
+        let answer = gateway.ask(mode).await;
+        answer.assert_good("From the backup.", "second");
+        assert_eq!((answer.attempts(), answer.waited()), (2, Duration::ZERO));
+        assert_eq!((first.call_count(), second.call_count()), (1, 1));
+    })
+    .await;
+}
