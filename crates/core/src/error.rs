@@ -71,6 +71,10 @@ impl AsFailure for Rejected {
         };
         Failure::new(Class::Rejected, Blame::Local).retry_after(retry_after)
     }
+
+    fn failure_kind(&self) -> Option<&'static str> {
+        Some(self.cause.as_str())
+    }
 }
 
 impl fmt::Display for Rejected {
@@ -153,6 +157,10 @@ impl AsFailure for Elapsed {
                 Failure::new(Class::Timeout, Blame::Service)
             }
         }
+    }
+
+    fn failure_kind(&self) -> Option<&'static str> {
+        Some(self.phase.as_str())
     }
 }
 

@@ -171,11 +171,21 @@ impl fmt::Display for Blame {
 pub trait AsFailure {
     /// The verdict on this error.
     fn as_failure(&self) -> Failure;
+
+    /// A finer name of what happened than the verdict has, where there is one: a stable word for
+    /// logs and labels, such as `quota_exhausted`.
+    fn failure_kind(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 impl<E: AsFailure + ?Sized> AsFailure for &E {
     fn as_failure(&self) -> Failure {
         E::as_failure(self)
+    }
+
+    fn failure_kind(&self) -> Option<&'static str> {
+        E::failure_kind(self)
     }
 }
 

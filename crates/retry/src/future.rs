@@ -177,11 +177,12 @@ where
         outcome: Result<&T, &E>,
     ) -> Option<Next<R::Request>>
     where
+        C: Classify<T, E>,
         P: Retryable<T, E>,
     {
         self.context.record(Event::Failed {
             failure: *failure,
-            kind: None,
+            kind: self.shared.parts.classify.kind(outcome),
         });
         let retryable = self.shared.parts.retryable.retryable(failure, outcome);
         match self.prepare(failure, retryable) {

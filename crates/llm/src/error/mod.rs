@@ -163,6 +163,14 @@ impl AsFailure for LlmError {
             _ => self.verdict().failure(),
         }
     }
+
+    fn failure_kind(&self) -> Option<&'static str> {
+        match self {
+            Self::Rejected(rejected) => rejected.failure_kind(),
+            Self::Elapsed(elapsed) => elapsed.failure_kind(),
+            _ => Some(self.kind().as_str()),
+        }
+    }
 }
 
 impl fmt::Display for LlmError {
