@@ -1,10 +1,10 @@
 //! The client over real sockets, against scripted providers.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 use buttress_client::{HttpVersion, LlmClient, Secret};
 use buttress_core::{AsFailure, Blame, Call, Carry, Class, Failure};
-use buttress_llm::{
-    AnswerBody, Kind, LlmError, LlmRequest, LlmResponse, Provider, TransportError,
-};
+use buttress_llm::{AnswerBody, Kind, LlmError, LlmRequest, LlmResponse, Provider, TransportError};
 use buttress_testkit::{Fault, Nowhere, Provider as Scripted, Reply};
 use buttress_timeout::Limits;
 use futures_util::StreamExt;
@@ -51,7 +51,11 @@ async fn read(answer: LlmResponse) -> (String, Option<LlmError>) {
 
 #[tokio::test]
 async fn a_whole_answer_goes_through_as_it_came() {
-    let provider = Scripted::openai().reply(Reply::text("hi")).start().await.unwrap();
+    let provider = Scripted::openai()
+        .reply(Reply::text("hi"))
+        .start()
+        .await
+        .unwrap();
     let answer = ask(&client(&provider), false).await.unwrap();
     let AnswerBody::Json(json) = answer.body else {
         panic!("not whole");
@@ -59,7 +63,10 @@ async fn a_whole_answer_goes_through_as_it_came() {
     assert!(json.starts_with(b"{\"id\":\"chatcmpl-"));
     assert!(answer.usage.total().is_some());
     let call = &provider.calls()[0];
-    assert_eq!(call.header("authorization"), Some(format!("Bearer {KEY}").as_str()));
+    assert_eq!(
+        call.header("authorization"),
+        Some(format!("Bearer {KEY}").as_str())
+    );
     assert_eq!(call.body(), request(false).body());
 }
 
@@ -79,7 +86,10 @@ async fn an_early_failure_of_a_stream_is_an_ordinary_error() {
     assert_eq!(error.kind(), Kind::Overloaded);
     for _ in 0..4 {
         let failure = ask(&client, true).await.unwrap_err().as_failure();
-        assert_eq!((failure.class, failure.blame), (Class::Transient, Blame::Service));
+        assert_eq!(
+            (failure.class, failure.blame),
+            (Class::Transient, Blame::Service)
+        );
     }
 }
 
@@ -87,14 +97,21 @@ async fn an_early_failure_of_a_stream_is_an_ordinary_error() {
 async fn a_late_failure_of_a_stream_is_told_in_the_stream() {
     let provider = Scripted::openai()
         .reply(Reply::text("one two three").deltas(3).end_after(1))
-        .then(Reply::text("one two three").deltas(3).error_after(1, Fault::ServerError))
+        .then(
+            Reply::text("one two three")
+                .deltas(3)
+                .error_after(1, Fault::ServerError),
+        )
         .start()
         .await
         .unwrap();
     let client = client(&provider);
     for kind in [Kind::Partial, Kind::ServerError] {
         let (text, error) = read(ask(&client, true).await.unwrap()).await;
-        assert!(!text.is_empty() && text.len() < "one two three".len(), "{text}");
+        assert!(
+            !text.is_empty() && text.len() < "one two three".len(),
+            "{text}"
+        );
         let error = error.unwrap();
         assert_eq!(error.kind(), kind);
         assert_ne!(error.as_failure().class, Class::Transient);
@@ -103,7 +120,11 @@ async fn a_late_failure_of_a_stream_is_told_in_the_stream() {
 
 #[tokio::test]
 async fn a_connection_is_used_again_after_a_stream() {
-    let provider = Scripted::openai().forever(Reply::text("hi")).start().await.unwrap();
+    let provider = Scripted::openai()
+        .forever(Reply::text("hi"))
+        .start()
+        .await
+        .unwrap();
     let client = client(&provider);
     for _ in 0..2 {
         let (text, error) = read(ask(&client, true).await.unwrap()).await;
@@ -145,7 +166,12 @@ async fn silence_is_given_up_in_time_and_pings_are_silence() {
         .reply(Reply::silence())
         .then(Reply::headers_only())
         .then(Reply::text("hi").stall_after(0).keep_alive(ping))
-        .then(Reply::text("one two").deltas(2).stall_after(1).keep_alive(ping))
+        .then(
+            Reply::text("one two")
+                .deltas(2)
+                .stall_after(1)
+                .keep_alive(ping),
+        )
         .start()
         .await
         .unwrap();
@@ -167,12 +193,18 @@ async fn failures_of_the_connection_are_told_apart() {
     let refused = LlmClient::builder(Provider::OpenAi).base_url(nowhere.url());
     let error = ask(&refused.build().unwrap(), false).await.unwrap_err();
     let expected = TransportError::Refused;
-    assert!(matches!(error, LlmError::Transport { error, .. } if error == expected), "{error:?}");
+    assert!(
+        matches!(error, LlmError::Transport { error, .. } if error == expected),
+        "{error:?}"
+    );
 
     let dns = LlmClient::builder(Provider::OpenAi).base_url("http://nobody.invalid/v1");
     let error = ask(&dns.build().unwrap(), false).await.unwrap_err();
     let expected = TransportError::Dns;
-    assert!(matches!(error, LlmError::Transport { error, .. } if error == expected), "{error:?}");
+    assert!(
+        matches!(error, LlmError::Transport { error, .. } if error == expected),
+        "{error:?}"
+    );
 
     let provider = Scripted::openai()
         .reply(Reply::reset())
@@ -181,7 +213,11 @@ async fn failures_of_the_connection_are_told_apart() {
         .start()
         .await
         .unwrap();
-    for expected in [TransportError::Reset, TransportError::Reset, TransportError::BodyCut] {
+    for expected in [
+        TransportError::Reset,
+        TransportError::Reset,
+        TransportError::BodyCut,
+    ] {
         let error = ask(&client(&provider), false).await.unwrap_err();
         assert!(
             matches!(error, LlmError::Transport { error, .. } if error == expected),
@@ -199,7 +235,10 @@ async fn a_stream_refused_over_http2_was_not_looked_at() {
         .start()
         .await
         .unwrap();
-    let client = builder(&provider).http_version(HttpVersion::Http2).build().unwrap();
+    let client = builder(&provider)
+        .http_version(HttpVersion::Http2)
+        .build()
+        .unwrap();
     for _ in 0..2 {
         let error = ask(&client, false).await.unwrap_err();
         assert_eq!(error.as_failure(), Failure::UNPROCESSED, "{error:?}");
@@ -209,7 +248,11 @@ async fn a_stream_refused_over_http2_was_not_looked_at() {
 
 #[tokio::test]
 async fn an_answer_above_the_limit_is_not_taken() {
-    let provider = Scripted::openai().reply(Reply::huge(1 << 20)).start().await.unwrap();
+    let provider = Scripted::openai()
+        .reply(Reply::huge(1 << 20))
+        .start()
+        .await
+        .unwrap();
     let client = builder(&provider).max_answer(64 << 10).build().unwrap();
     let error = ask(&client, false).await.unwrap_err();
     assert_eq!(error.as_failure().blame, Blame::Service);
@@ -217,7 +260,11 @@ async fn an_answer_above_the_limit_is_not_taken() {
 
 #[tokio::test]
 async fn the_other_dialect_is_crossed_into() {
-    let provider = Scripted::anthropic().forever(Reply::text("hi")).start().await.unwrap();
+    let provider = Scripted::anthropic()
+        .forever(Reply::text("hi"))
+        .start()
+        .await
+        .unwrap();
     let client = LlmClient::builder(Provider::Anthropic)
         .base_url(provider.base_url())
         .key(Secret::new(KEY))

@@ -54,7 +54,11 @@ async fn connection(address: String, requests: usize) -> Vec<f64> {
         let started = now();
         let response = send.send_request(request).await.expect("an answer");
         assert_eq!(response.status(), 200);
-        let body = response.into_body().collect().await.expect("a whole answer");
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .expect("a whole answer");
         assert!(body.to_bytes().ends_with(b"}"));
         times.push(micros_since(started));
     }
@@ -64,7 +68,10 @@ async fn connection(address: String, requests: usize) -> Vec<f64> {
 pub(super) fn print(rounds: &[Vec<Round>; 2]) {
     let [bare, ours] = rounds;
     println!("\nthe gateway beside a bare proxy");
-    println!("  {:<44} {:>10} {:>10} {:>8}", "", "bare", "gateway", "ratio");
+    println!(
+        "  {:<44} {:>10} {:>10} {:>8}",
+        "", "bare", "gateway", "ratio"
+    );
     type Pick = fn(&Round) -> f64;
     let rows: [(&str, Pick); 5] = [
         ("requests per second, 32 connections", |r| r.busy.per_second),
@@ -75,7 +82,10 @@ pub(super) fn print(rounds: &[Vec<Round>; 2]) {
     ];
     for (name, pick) in rows {
         let (bare, ours) = (median(bare, pick), median(ours, pick));
-        println!("  {name:<44} {bare:>10.1} {ours:>10.1} {:>8.2}", ours / bare);
+        println!(
+            "  {name:<44} {bare:>10.1} {ours:>10.1} {:>8.2}",
+            ours / bare
+        );
     }
 }
 
