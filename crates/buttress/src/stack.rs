@@ -55,7 +55,7 @@ impl Stack {
         self
     }
 
-    /// Sets the most upstream calls that one request may cause [12], where it comes without a
+    /// Sets the most upstream calls that one request may cause \[12\], where it comes without a
     /// [`Call`] of its own.
     #[must_use]
     pub const fn max_calls(mut self, calls: u32) -> Self {

@@ -100,7 +100,7 @@ impl ChatBuilder {
         self
     }
 
-    /// Sets whether the answer should be a stream [no].
+    /// Sets whether the answer should be a stream \[no\].
     #[must_use]
     pub const fn stream(mut self, stream: bool) -> Self {
         self.stream = stream;

@@ -44,7 +44,7 @@ impl Target {
         }
     }
 
-    /// Sets the model to ask for in place of the one that the request names [unchanged].
+    /// Sets the model to ask for in place of the one that the request names \[unchanged\].
     #[must_use]
     pub fn model(mut self, model: impl Into<Arc<str>>) -> Self {
         self.model = Some(model.into());
@@ -68,7 +68,7 @@ impl Target {
     }
 
     /// Sets whether an OpenAI-compatible server knows only `max_tokens` and not
-    /// `max_completion_tokens` [no]. OpenAI's own newer models refuse the former; vLLM, Mistral
+    /// `max_completion_tokens` \[no\]. OpenAI's own newer models refuse the former; vLLM, Mistral
     /// and others may refuse the latter.
     #[must_use]
     pub const fn legacy_max_tokens(mut self, legacy: bool) -> Self {
@@ -76,7 +76,7 @@ impl Target {
         self
     }
 
-    /// Sets whether to ask for the usage of streams, which OpenAI only tells when asked [no].
+    /// Sets whether to ask for the usage of streams, which OpenAI only tells when asked \[no\].
     /// A caller that has not asked for it should not be shown it:
     /// [`Encoded::hide_usage`] says so.
     #[must_use]

@@ -62,7 +62,7 @@ impl EventPipe {
         self
     }
 
-    /// Sets how much of the answer the [`summary`](Self::summary) keeps, in bytes [0].
+    /// Sets how much of the answer the [`summary`](Self::summary) keeps, in bytes \[0\].
     #[must_use]
     pub fn keep(mut self, bytes: usize) -> Self {
         self.reader = self.reader.keep(bytes);
@@ -79,7 +79,7 @@ impl EventPipe {
     }
 
     /// Sets whether to leave out the chunk with the usage, where it was asked for without the
-    /// caller's knowledge: what [`Encoded::hide_usage`](crate::Encoded::hide_usage) says [no].
+    /// caller's knowledge: what [`Encoded::hide_usage`](crate::Encoded::hide_usage) says \[no\].
     #[must_use]
     pub const fn hide_usage(mut self, hide: bool) -> Self {
         self.hide_usage = hide;

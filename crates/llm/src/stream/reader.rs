@@ -90,7 +90,7 @@ impl StreamReader {
     }
 
     /// Sets how much of the answer the [`Summary`] keeps, in bytes of all its texts together
-    /// [0]. Nothing but its length is kept of the rest. Whether the arguments of tool calls are
+    /// \[0\]. Nothing but its length is kept of the rest. Whether the arguments of tool calls are
     /// JSON is seen only of what is kept.
     #[must_use]
     pub const fn keep(mut self, bytes: usize) -> Self {

@@ -39,7 +39,7 @@ impl StreamTranslator {
     }
 
     /// Sets whether the caller wants to see the usage, where its dialect leaves it the choice
-    /// [no].
+    /// \[no\].
     #[must_use]
     pub const fn include_usage(mut self, include: bool) -> Self {
         if let Writer::OpenAi(writer) = &mut self.0 {
