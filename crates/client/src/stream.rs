@@ -94,7 +94,7 @@ impl Upstream {
         loop {
             if let Some(event) = self.pipe.next_event() {
                 match &event {
-                    Ok(event) if event.content => self.watch.content(),
+                    Ok(event) if event.progress => self.watch.content(),
                     Ok(_) => {}
                     Err(_) => self.body = None,
                 }

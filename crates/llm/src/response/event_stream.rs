@@ -33,6 +33,9 @@ pub struct StreamEvent {
     pub frame: Bytes,
     /// Whether there is content in it, see [`StreamItem::is_content`](crate::StreamItem::is_content).
     pub content: bool,
+    /// Whether the model is at work: there is content in it, or thinking. What only keeps the
+    /// connection alive is no progress.
+    pub progress: bool,
     /// The text in it.
     pub text: Option<Text>,
     /// What the answer was counted as so far, where this event tells.

@@ -142,6 +142,7 @@ impl EventPipe {
         };
         let content = item.is_content();
         let last = matches!(item.part, Part::Done) && self.summary().is_complete();
+        let thinks = matches!(&item.part, Part::Delta(delta) if delta.reasoning.is_some());
         let (text, usage) = match item.part {
             Part::Delta(Delta { text, usage, .. }) => (text, usage),
             _ => (None, None),
@@ -149,6 +150,7 @@ impl EventPipe {
         StreamEvent {
             frame,
             content,
+            progress: content || thinks,
             text,
             usage,
             last,

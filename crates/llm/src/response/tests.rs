@@ -215,3 +215,21 @@ fn between_dialects_the_events_are_written_anew() {
     assert!(!frames.contains("message_stop"));
     assert!(matches!(error, Some(LlmError::Truncated(_))));
 }
+
+#[test]
+fn thinking_is_progress_and_no_content() {
+    let mut pipe = EventPipe::new(Dialect::AnthropicMessages, Dialect::AnthropicMessages);
+    pipe.push(
+        "event: ping\ndata: {\"type\":\"ping\"}\n\n\
+         data: {\"type\":\"content_block_delta\",\"index\":0,\
+         \"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"Hmm\"}}\n\n\
+         data: {\"type\":\"content_block_delta\",\"index\":1,\
+         \"delta\":{\"type\":\"text_delta\",\"text\":\"Yes\"}}\n\n"
+            .into(),
+    );
+    let mut next = || pipe.next_event().unwrap().unwrap();
+    let (ping, thinking, text) = (next(), next(), next());
+    assert!(!ping.progress && !ping.content);
+    assert!(thinking.progress && !thinking.content);
+    assert!(text.progress && text.content);
+}
