@@ -25,7 +25,7 @@ pub(crate) async fn run(
     for note in &encoded.notes {
         call.record(Event::Note(note));
     }
-    let outgoing = outgoing(&shared, &encoded, request.streams());
+    let outgoing = outgoing(&shared, &place, &request, &encoded);
 
     let limits = if request.streams() {
         place.streamed
@@ -50,12 +50,22 @@ pub(crate) async fn run(
     Ok(answer)
 }
 
-fn outgoing(shared: &Shared, encoded: &Encoded, streams: bool) -> Request<Full<Bytes>> {
+fn outgoing(
+    shared: &Shared,
+    place: &Place,
+    request: &LlmRequest,
+    encoded: &Encoded,
+) -> Request<Full<Bytes>> {
     let mut outgoing = Request::new(Full::new(encoded.body.clone()));
     *outgoing.method_mut() = Method::POST;
     *outgoing.uri_mut() = shared.endpoint.clone();
     *outgoing.headers_mut() = shared.headers.clone();
-    let accept = if streams {
+    if request.dialect() == place.target.dialect() {
+        for (name, value) in request.own_headers() {
+            outgoing.headers_mut().insert(name, value.clone());
+        }
+    }
+    let accept = if request.streams() {
         HeaderValue::from_static("text/event-stream")
     } else {
         HeaderValue::from_static("application/json")

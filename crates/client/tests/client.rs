@@ -287,6 +287,26 @@ async fn the_other_dialect_is_crossed_into() {
 }
 
 #[tokio::test]
+async fn headers_go_along_where_the_dialect_is_the_same() {
+    let provider = Scripted::openai()
+        .any_path()
+        .forever(Reply::text("hi"))
+        .start()
+        .await
+        .unwrap();
+    let mut headers = http::HeaderMap::new();
+    headers.insert("openai-beta", "assistants=v2".parse().unwrap());
+    let request = request(false).headers(headers);
+    let same = client(&provider);
+    same.oneshot(request.clone()).await.unwrap();
+    let other = LlmClient::builder(Provider::Anthropic).base_url(provider.url());
+    other.build().unwrap().oneshot(request).await.unwrap();
+    let calls = provider.calls();
+    assert_eq!(calls[0].header("openai-beta"), Some("assistants=v2"));
+    assert_eq!(calls[1].header("openai-beta"), None);
+}
+
+#[tokio::test]
 async fn a_key_is_never_shown() {
     let provider = Scripted::openai().key("another").start().await.unwrap();
     let builder = builder(&provider);

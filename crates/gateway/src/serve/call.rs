@@ -7,11 +7,21 @@ use buttress::{
     llm::{Dialect, Kind, LlmError, LlmRequest},
 };
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, HeaderName, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower::ServiceExt;
 
+/// What a caller's SDK says in headers of how the request is to be understood. Keys, accounts and
+/// everything else are between the gateway and the provider.
+const FORWARDED: [HeaderName; 4] = [
+    HeaderName::from_static("anthropic-beta"),
+    HeaderName::from_static("anthropic-version"),
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("openai-beta"),
+];
+
 pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Response {
+    let headers = forwarded(request.headers());
     let body = match read(request, app.config.server.max_body).await {
         Ok(body) => body,
         Err(unread) => {
@@ -20,7 +30,7 @@ pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Respon
         }
     };
     let mut request = match LlmRequest::parse(dialect, body) {
-        Ok(request) => request,
+        Ok(request) => request.headers(headers),
         Err(error) => {
             let call = Call::new();
             return answer::error(dialect, &LlmError::from(error), &call);
@@ -36,6 +46,14 @@ pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Respon
         Ok(response) => answer::success(app, response, call),
         Err(error) => answer::error(dialect, &error, &call),
     }
+}
+
+fn forwarded(headers: &HeaderMap) -> HeaderMap {
+    let present = FORWARDED.into_iter().filter_map(|name| {
+        let value = headers.get(&name)?.clone();
+        Some((name, value))
+    });
+    present.collect()
 }
 
 /// Why a body could not be read.

@@ -10,6 +10,7 @@ use hyper_util::{
 use std::{future::Future, io, pin::pin, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
+    task::JoinSet,
     time,
 };
 
@@ -20,6 +21,9 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves callers until `stop` resolves, then lets what is under way finish within the grace.
 ///
 /// Returns how many connections were cut off when the grace was over.
+///
+/// # Cancellation
+/// Cuts off all connections.
 pub(super) async fn serve(
     listener: TcpListener,
     app: Router,
@@ -28,15 +32,20 @@ pub(super) async fn serve(
 ) -> usize {
     let connections = connections(settings);
     let graceful = GracefulShutdown::new();
+    let mut open = JoinSet::new();
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
             biased;
             () = &mut stop => break,
+            // Those that have ended, so that the set does not grow.
+            Some(_) = open.join_next() => continue,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => accept(stream, &app, &connections, &graceful),
+            Ok((stream, _)) => {
+                open.spawn(connection(stream, &app, &connections, &graceful));
+            }
             Err(error) if is_of_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "can't accept connections");
@@ -47,15 +56,17 @@ pub(super) async fn serve(
 
     // A client that connects from now on is refused at once instead of waiting in a backlog.
     drop(listener);
-    let open = graceful.count();
-    if open > 0 {
-        tracing::info!(open, grace = ?settings.shutdown_grace, "letting calls finish");
+    if !open.is_empty() {
+        let grace = settings.shutdown_grace;
+        tracing::info!(open = open.len(), ?grace, "letting calls finish");
     }
-    let left = graceful.shutdown();
-    match time::timeout(settings.shutdown_grace, left).await {
-        Ok(()) => 0,
-        Err(_) => open,
-    }
+    let finished = async {
+        graceful.shutdown().await;
+        while open.join_next().await.is_some() {}
+    };
+    let _ = time::timeout(settings.shutdown_grace, finished).await;
+    while open.try_join_next().is_some() {}
+    open.len()
 }
 
 fn connections(settings: &config::Server) -> auto::Builder<TokioExecutor> {
@@ -73,22 +84,23 @@ fn connections(settings: &config::Server) -> auto::Builder<TokioExecutor> {
     connections
 }
 
-fn accept(
+/// A connection, until it ends or is told to.
+fn connection(
     stream: TcpStream,
     app: &Router,
     connections: &auto::Builder<TokioExecutor>,
     graceful: &GracefulShutdown,
-) {
+) -> impl Future<Output = ()> + use<> {
     // Small pieces of streams must not wait for each other.
     let _ = stream.set_nodelay(true);
     let service = TowerToHyperService::new(app.clone());
     let connection = connections.serve_connection(TokioIo::new(stream), service);
     let connection = graceful.watch(connection.into_owned());
-    tokio::spawn(async move {
+    async {
         if let Err(error) = connection.await {
             tracing::debug!(error, "a connection ended early");
         }
-    });
+    }
 }
 
 fn is_of_connection(error: &io::Error) -> bool {

@@ -23,6 +23,7 @@ pub(crate) use self::{
 use crate::Dialect;
 use buttress_core::{Call, Carry};
 use bytes::Bytes;
+use http::HeaderMap;
 use std::{fmt, str, sync::Arc};
 
 /// A request to a language model: its caller's JSON, in its caller's dialect, and a shallow index
@@ -52,6 +53,7 @@ pub struct LlmRequest {
     body: Bytes,
     index: Arc<Index>,
     call: Option<Call>,
+    headers: HeaderMap,
 }
 
 impl LlmRequest {
@@ -73,6 +75,7 @@ impl LlmRequest {
             body,
             index,
             call: None,
+            headers: HeaderMap::new(),
         })
     }
 
@@ -80,6 +83,20 @@ impl LlmRequest {
     #[must_use]
     pub fn chat(model: impl Into<String>) -> ChatBuilder {
         ChatBuilder::new(model.into())
+    }
+
+    /// Sets headers that go along where the request's own dialect is spoken, such as
+    /// `anthropic-beta`. Elsewhere they mean nothing and are left out.
+    #[must_use]
+    pub fn headers(mut self, headers: HeaderMap) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// The headers that go along where its own dialect is spoken.
+    #[must_use]
+    pub const fn own_headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// The dialect in which it is written.
