@@ -13,7 +13,9 @@ mod layers;
 mod table;
 
 fn main() {
-    let mut args = std::env::args().skip(1).filter(|arg| !arg.starts_with("--"));
+    let mut args = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with("--"));
     let what = args.next().unwrap_or_default();
     let rest: Vec<String> = args.collect();
     match what.as_str() {
