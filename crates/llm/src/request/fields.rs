@@ -136,35 +136,69 @@ impl<'de> Visitor<'de> for Skim<'_> {
     }
 }
 
-/// The number of elements of an array, looked through as [`Skim`] does; none if it is `null`.
+/// Counts the elements of an array, looked through as [`Skim`] does.
 pub(crate) struct Count<'a>(pub(crate) Skim<'a>);
 
-impl<'de> DeserializeSeed<'de> for Count<'_> {
-    type Value = Option<usize>;
+/// What [`Count`] found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counted {
+    Elements(usize),
+    Null,
+    NoArray,
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+impl<'de> DeserializeSeed<'de> for Count<'_> {
+    type Value = Counted;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Counted, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
+/// It takes whatever comes: a deserializer's own complaint of it would quote a text.
 impl<'de> Visitor<'de> for Count<'_> {
-    type Value = Option<usize>;
+    type Value = Counted;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
+        f.write_str("a value")
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
+    fn visit_unit<E>(self) -> Result<Counted, E> {
+        Ok(Counted::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Self::Value, A::Error> {
+    fn visit_bool<E>(self, _: bool) -> Result<Counted, E> {
+        Ok(Counted::NoArray)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Counted, E> {
+        Ok(Counted::NoArray)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Counted, E> {
+        Ok(Counted::NoArray)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Counted, E> {
+        Ok(Counted::NoArray)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Counted, E> {
+        Ok(Counted::NoArray)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Counted, A::Error> {
         let mut count = 0;
         let place = self.0.place;
         while seq.next_element_seed(self.0.down(place))?.is_some() {
             count += 1;
         }
-        Ok(Some(count))
+        Ok(Counted::Elements(count))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Counted, A::Error> {
+        self.0.visit_map(map)?;
+        Ok(Counted::NoArray)
     }
 }
 

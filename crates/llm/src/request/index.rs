@@ -1,13 +1,13 @@
 use super::{
     InvalidRequest,
-    fields::{Count, Fields, Place, Skim, Str, range_of},
+    fields::{Count, Counted, Fields, Place, Skim, Str, range_of},
 };
 use crate::Dialect;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
 };
-use serde_json::value::RawValue;
+use serde_json::{error::Category, value::RawValue};
 use std::{fmt, ops::Range, sync::Arc};
 
 /// What routing needs to know of a request, and where in its bytes the fields stand that may
@@ -99,6 +99,14 @@ pub(crate) fn not_json(error: &serde_json::Error) -> InvalidRequest {
     if problem.starts_with("recursion limit exceeded") {
         return InvalidRequest::TooDeep;
     }
+    let problem = match error.classify() {
+        // It quotes what it found, which may be the whole conversation within one string.
+        Category::Data => {
+            let (line, column) = (error.line(), error.column());
+            format!("something else ends at line {line} column {column}")
+        }
+        _ => problem,
+    };
     InvalidRequest::Json { problem }
 }
 
@@ -165,9 +173,8 @@ impl<'de> Read<'de> {
         let images = &mut images;
         match field {
             Field::Messages => {
-                let Some(messages) =
-                    map.next_value_seed(Count(Skim::new(images, Place::Message)))?
-                else {
+                let messages = map.next_value_seed(Count(Skim::new(images, Place::Message)))?;
+                let Counted::Elements(messages) = messages else {
                     return Ok(Err(InvalidRequest::of_field(name, "must be an array")));
                 };
                 index.messages = messages;
@@ -175,9 +182,16 @@ impl<'de> Read<'de> {
                 return Ok(Ok(()));
             }
             Field::Tools => {
-                let tools = map.next_value_seed(Count(Skim::new(images, Place::Other)))?;
-                index.tools |= tools.is_some_and(|tools| tools > 0);
-                return Ok(Ok(()));
+                return Ok(
+                    match map.next_value_seed(Count(Skim::new(images, Place::Other)))? {
+                        Counted::Elements(tools) => {
+                            index.tools |= tools > 0;
+                            Ok(())
+                        }
+                        Counted::Null => Ok(()),
+                        Counted::NoArray => Err(InvalidRequest::of_field(name, "must be an array")),
+                    },
+                );
             }
             Field::Other => return map.next_value_seed(Skim::new(images, Place::Other)).map(Ok),
             Field::Model

@@ -63,7 +63,11 @@ fn a_refused_request_is_told_what_to_change() {
         ("", "the body must be a JSON object: EOF"),
         (
             "[]",
-            "the body must be a JSON object: invalid type: sequence, expected an object",
+            "the body must be a JSON object: something else ends at line 1 column",
+        ),
+        (
+            r#""{\"model\": \"m\", \"secret\": 1}""#,
+            "the body must be a JSON object: something else ends at line 1 column",
         ),
         (
             r#"{"model": "m", "messages": []} x"#,
@@ -82,6 +86,18 @@ fn a_refused_request_is_told_what_to_change() {
         (
             r#"{"model": "m", "messages": null}"#,
             "`messages` must be an array",
+        ),
+        (
+            r#"{"model": "m", "messages": "secret"}"#,
+            "`messages` must be an array",
+        ),
+        (
+            r#"{"model": "m", "messages": {"role": ["secret"]}}"#,
+            "`messages` must be an array",
+        ),
+        (
+            r#"{"model": "m", "messages": [], "tools": "secret"}"#,
+            "`tools` must be an array",
         ),
         (
             r#"{"model": "m", "messages": [], "stream": "yes"}"#,
