@@ -7,12 +7,22 @@ use hyper_util::{
     server::{conn::auto, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use std::{future::Future, io, pin::pin, time::Duration};
+use std::{
+    future::Future,
+    io,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
     time,
 };
+use tower::ServiceExt;
 
 /// After an error of `accept` that is not one connection's own (such as too many open files),
 /// trying again at once would only spin.
@@ -44,7 +54,8 @@ pub(super) async fn serve(
         };
         match accepted {
             Ok((stream, _)) => {
-                open.spawn(connection(stream, &app, &connections, &graceful));
+                let patience = settings.header_timeout;
+                open.spawn(connection(stream, &app, &connections, &graceful, patience));
             }
             Err(error) if is_of_connection(&error) => {}
             Err(error) => {
@@ -90,14 +101,35 @@ fn connection(
     app: &Router,
     connections: &auto::Builder<TokioExecutor>,
     graceful: &GracefulShutdown,
+    patience: Duration,
 ) -> impl Future<Output = ()> + use<> {
     // Small pieces of streams must not wait for each other.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(app.clone());
+    let asked = Arc::new(AtomicBool::new(false));
+    let app = app.clone().map_request({
+        let asked = Arc::clone(&asked);
+        move |request| {
+            asked.store(true, Relaxed);
+            request
+        }
+    });
+    let service = TowerToHyperService::new(app);
     let connection = connections.serve_connection(TokioIo::new(stream), service);
     let connection = graceful.watch(connection.into_owned());
-    async {
-        if let Err(error) = connection.await {
+    async move {
+        let mut connection = pin!(connection);
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            // hyper limits the headers of a request, but not the time until it can tell by the
+            // first bytes which version of HTTP they are of.
+            () = time::sleep(patience) => {
+                if !asked.load(Relaxed) {
+                    return tracing::debug!("a connection asked for nothing");
+                }
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
             tracing::debug!(error, "a connection ended early");
         }
     }
