@@ -13,14 +13,14 @@ use buttress_testkit::Dialect;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use std::{collections::BTreeMap, fmt::Write, io, net::SocketAddr};
+use std::{fmt::Write, io, net::SocketAddr};
 
 /// A configuration: routes, each to a provider of its own, and settings.
 ///
 /// Retries wait for 40, 80 and 160 ms without jitter, unless set otherwise.
 #[derive(Clone, Debug)]
 pub struct Setup {
-    settings: BTreeMap<String, String>,
+    settings: Vec<(String, String)>,
     routes: Vec<(String, String)>,
 }
 
@@ -33,7 +33,7 @@ impl Default for Setup {
 impl Setup {
     pub fn new() -> Self {
         let setup = Self {
-            settings: BTreeMap::new(),
+            settings: Vec::new(),
             routes: Vec::new(),
         };
         setup
@@ -47,7 +47,8 @@ impl Setup {
     /// one that is there.
     pub fn with(mut self, line: &str) -> Self {
         let (name, value) = line.split_once(" = ").expect("name = value");
-        self.settings.insert(name.to_owned(), value.to_owned());
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -90,7 +91,7 @@ impl Setup {
         let keys = |_: &str| Some("the-callers-key".to_owned());
         let parsed = Config::parse("test.toml", &self.file(), &Options::new(&keys));
         let (mut config, _) = parsed.unwrap_or_else(|report| panic!("{report}"));
-        if !self.settings.contains_key("server.client_key_env") {
+        if !self.file().contains("client_key_env") {
             config.server.client_key = None;
         }
         let running = serve::start(config).await;

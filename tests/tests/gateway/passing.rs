@@ -1,0 +1,71 @@
+//! What goes through as it is.
+
+use crate::{BOTH, mode, post, read};
+use buttress_testkit::{Dialect, Provider, Reply};
+use buttress_tests::{Mode, Setup, in_all_modes};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_request_keeps_what_its_caller_wrote() {
+    for mode in BOTH {
+        let provider = mode.scripted().start().await.unwrap();
+        let gateway = Setup::new()
+            .route("only", mode.provider, provider.url())
+            .start()
+            .await;
+        let body = r#"{ "model":"any",  "max_tokens":50, "messages":[{"role":"user","content":"\u00e9\/ 1.50e3"}], "vendor_field":{"b":1.0,"a":[ ]} }"#;
+        assert_eq!(post(&gateway, mode, body).await.status, 200);
+        let sent = String::from_utf8(provider.calls()[0].body().to_vec()).unwrap();
+        assert_eq!(sent, body.replace(r#""any""#, r#""only""#));
+    }
+}
+
+#[tokio::test]
+async fn the_providers_name_for_a_call_goes_through() {
+    in_all_modes(async |mode: Mode| {
+        let reply = Reply::text("Hello.").header("x-ratelimit-remaining-requests", "7");
+        let provider = mode.scripted().reply(reply).start().await.unwrap();
+        let gateway = Setup::new()
+            .route("only", mode.provider, provider.url())
+            .start()
+            .await;
+        let answer = gateway.ask(mode).await;
+        let name = mode.provider("x-request-id", "request-id");
+        assert!(answer.header(name).is_some(), "{:?}", answer.headers);
+        assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("7"));
+        assert_eq!(answer.header("server"), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_goes_through_as_it_comes() {
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        let mode = mode(dialect, true);
+        let pace = Duration::from_millis(200);
+        let reply = Reply::text("One two").pace(pace);
+        let provider = Provider::builder(dialect)
+            .reply(reply)
+            .start()
+            .await
+            .unwrap();
+        let gateway = Setup::new()
+            .route("only", dialect, provider.url())
+            .start()
+            .await;
+        let mut open = gateway.open(mode).await;
+        assert_eq!(
+            open.headers["content-type"],
+            "text/event-stream; charset=utf-8"
+        );
+        assert_eq!(open.headers["cache-control"], "no-cache");
+        let mut seen = Vec::new();
+        while !String::from_utf8_lossy(&seen).contains("One") {
+            seen.extend(open.piece().await.unwrap().expect("more"));
+        }
+        assert!(open.sent.elapsed() < pace, "held back");
+        let rest = read(mode, Ok(open)).await;
+        assert!(rest.body.contains(" two"));
+        assert!(rest.has_end());
+    }
+}
