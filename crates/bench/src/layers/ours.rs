@@ -1,0 +1,64 @@
+//! The layers of buttress, with the settings that they come with.
+
+use super::{
+    DAY,
+    bare::{Bare, Error},
+    healthy, rejecting,
+};
+use crate::table::Subject;
+use buttress_circuit_breaker::{CircuitBreakerLayer, Settings};
+use buttress_core::{AsFailure, ByError, Rejected};
+use buttress_fallback::{ByVerdict, Fallback, FallbackLayer, Route, Routes};
+use buttress_retry::RetryLayer;
+use buttress_retry_after::GateLayer;
+use std::time::Duration;
+use tower::{BoxError, Layer, Service, ServiceBuilder};
+
+pub(super) fn subjects() -> Vec<Subject> {
+    let bare = Bare::<Error>::new();
+    let retry = RetryLayer::standard().classify(ByError::new());
+    let breaker = CircuitBreakerLayer::standard();
+    let timed = Settings::standard().time_window(Duration::from_secs(60));
+    let timed = CircuitBreakerLayer::new(timed).expect("settings in range");
+    let open = Settings::standard().open_for(DAY).open_max(DAY);
+    let open = CircuitBreakerLayer::new(open).expect("settings in range");
+    open.handle().force_open();
+    vec![
+        healthy("retry", retry.layer(bare)),
+        healthy("breaker, closed", breaker.layer(bare)),
+        healthy("breaker, closed, time window", timed.layer(bare)),
+        rejecting("breaker, open", open.layer(bare)),
+        healthy("gate, open", GateLayer::by_error().layer(bare)),
+        healthy("fallback", FallbackLayer::new(bare).layer(bare)),
+        healthy(
+            "fallback(retry(gate(breaker)))",
+            FallbackLayer::new(bare).layer(route::<Error>()),
+        ),
+        healthy(
+            "fallback(retry(gate(breaker))), BoxError",
+            FallbackLayer::new(Bare::<BoxError>::new()).layer(route::<BoxError>()),
+        ),
+        healthy("the same, two such routes", routes()),
+    ]
+}
+
+/// One route of its own, as it stands in a fallback.
+fn route<E>() -> impl Service<u64, Response = u64, Error = E, Future: Send> + Clone
+where
+    E: AsFailure + From<Rejected> + Send + 'static,
+{
+    ServiceBuilder::new()
+        .layer(RetryLayer::standard().classify(ByError::new()))
+        .layer(GateLayer::by_error())
+        .layer(CircuitBreakerLayer::standard())
+        .service(Bare::new())
+}
+
+/// Two routes of one type.
+fn routes() -> impl Service<u64, Response = u64, Error = Error> {
+    let [first, second] = ["first", "second"].map(|name| Route::new(name, route::<Error>()));
+    Fallback::new(
+        Routes::new(first).then(second),
+        ByVerdict::new(ByError::new()),
+    )
+}
