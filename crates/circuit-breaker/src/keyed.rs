@@ -61,8 +61,8 @@ impl<K, F> OnePerKey<K, F> {
     pub(crate) fn new(settings: &Settings, key: F) -> Self {
         let table = Table {
             rules: settings.rules(),
-            seed: settings.get_seed(),
-            max: settings.get_max_keys(),
+            seed: settings.seed,
+            max: settings.max_keys,
             entries: ArcSwap::default(),
             adding: Mutex::new(()),
             added: AtomicU64::new(0),

@@ -42,7 +42,7 @@ impl CircuitBreakerLayer {
         Self {
             judge: AtOnce::new(ByError::new()),
             observe: (),
-            breakers: OneForAll::new(settings.rules(), settings.get_seed()),
+            breakers: OneForAll::new(settings.rules(), settings.seed),
             settings,
         }
     }

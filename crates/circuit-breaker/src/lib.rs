@@ -173,6 +173,7 @@ mod sync;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod ticket;
+mod validate;
 
 pub use self::{
     breakers::{Breakers, OneForAll},

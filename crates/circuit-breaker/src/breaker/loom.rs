@@ -68,12 +68,11 @@ fn of_a_crowd_only_the_configured_probes_get_through() {
 fn of_a_crowd_only_one_gets_the_place_of_an_overdue_probe() {
     loom::model(|| {
         let breaker = due(Settings::standard());
-        let overdue = breaker.admit(|| *START + Duration::from_secs(30));
+        breaker.admit(|| *START + Duration::from_secs(30)).unwrap();
         let crowd = [(); 2].map(|()| spawn(&breaker, admitted));
         let through = crowd.map(|call| u32::from(call.join().unwrap().is_some()));
         assert_eq!(through[0] + through[1], 1);
         assert_eq!(breaker.word().probes(), 2);
-        drop(overdue);
     });
 }
 
@@ -129,6 +128,21 @@ fn a_success_a_call_given_up_and_a_new_probe_do_not_lose_each_other() {
 }
 
 #[test]
+fn a_probe_given_up_late_does_not_free_the_place_of_a_later_one() {
+    loom::model(|| {
+        let breaker = due(Settings::standard());
+        let early = admitted(&breaker).unwrap();
+        let given_up = spawn(&breaker, move |breaker| {
+            breaker.settle(early, Outcome::Unknown, false, late());
+        });
+        breaker.force_open(*START);
+        assert!(admitted(&breaker).is_some());
+        given_up.join().unwrap();
+        assert_eq!(breaker.word().probes(), 1);
+    });
+}
+
+#[test]
 fn it_trips_once_for_two_failures() {
     loom::model(|| {
         let rules = Settings::standard().consecutive_failures(1).rules();
@@ -142,6 +156,24 @@ fn it_trips_once_for_two_failures() {
         assert_eq!(breaker.word().state(), State::Open);
         assert_eq!(breaker.word().generation(), 1);
         assert_eq!(breaker.counts(late()).opened, 1);
+    });
+}
+
+#[test]
+fn nobody_takes_a_breaker_that_has_just_tripped_for_one_that_is_due() {
+    loom::model(|| {
+        let rules = Settings::standard().consecutive_failures(1).rules();
+        let breaker = Arc::new(Breaker::new(rules, None));
+        // As if it had been open before, for a time that is long past.
+        breaker.force_open(*START);
+        breaker.force(State::Closed);
+        let failing = breaker.admit(late).unwrap();
+        let other = spawn(&breaker, admitted);
+        breaker.settle(failing, FAILURE, false, late());
+        if let Some(pass) = other.join().unwrap() {
+            assert_eq!(pass, failing, "in the same generation, before the trip");
+        }
+        assert_eq!(breaker.word().state(), State::Open);
     });
 }
 

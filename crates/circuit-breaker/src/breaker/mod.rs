@@ -1,6 +1,7 @@
 //! The breaker itself, without a service around it. The time is an argument; where a healthy call
 //! comes by it is a closure, because reading the clock costs more than all else there.
 
+mod change;
 mod clock;
 mod count_window;
 mod ledger;
@@ -12,6 +13,7 @@ mod owner;
 mod per_generation;
 mod rules;
 mod run;
+mod settle;
 #[cfg(all(test, not(loom)))]
 mod tests;
 mod time_window;
@@ -29,11 +31,11 @@ use self::{
     clock::until,
     ledger::Ledger,
     run::Run,
-    window::{Mark, Sums, Window},
+    window::{Sums, Window},
 };
 use crate::{
-    Change, Counts, Reason, State,
-    sync::{AtomicI64, AtomicU64, Mutex, MutexGuard, lock, update},
+    Counts, Reason, State,
+    sync::{AtomicI64, AtomicU64, Mutex, MutexGuard, lock},
 };
 use std::{
     fmt,
@@ -83,13 +85,6 @@ pub(crate) enum Outcome {
 /// A call is not let in. How long it should wait, where that is known.
 pub(crate) type Refused = Option<Duration>;
 
-/// Why there is room for a probe.
-enum Room {
-    Free,
-    /// All places are taken, the last of them at this moment, which was long ago.
-    Overdue(i64),
-}
-
 impl Breaker {
     fn new(rules: Rules, seed: Option<u64>) -> Self {
         Self {
@@ -120,7 +115,7 @@ impl Breaker {
 
     #[inline(never)]
     fn peek_probe(&self, word: Word, now: impl FnOnce() -> Instant) -> Result<(), Refused> {
-        self.room(word, nanos(now())).map(|_| ())
+        self.room(word, nanos(now()))
     }
 
     /// Lets a call in. A probe has taken its place with this; its outcome, also the
@@ -138,23 +133,15 @@ impl Breaker {
     fn admit_probe(&self, mut word: Word, now: impl FnOnce() -> Instant) -> Result<Pass, Refused> {
         let now = nanos(now());
         loop {
-            match self.room(word, now)? {
-                Room::Free => self.probed_at.store(now, Relaxed),
-                Room::Overdue(since) => {
-                    let claimed = self.probed_at.compare_exchange(since, now, AcqRel, Relaxed);
-                    if claimed.is_err() {
-                        // Another call has taken the one place that fell due.
-                        word = self.word();
-                        continue;
-                    }
-                }
-            }
+            self.room(word, now)?;
             let next = match word.state() {
+                State::Closed | State::Isolated => return Ok(Pass(word.generation())),
                 // Open => HalfOpen
                 State::Open => word.next(State::HalfOpen).lend(),
                 State::HalfOpen => word.lend(),
-                State::Closed | State::Isolated => word,
             };
+            // Before the word: whoever finds this place taken must see since when.
+            self.probed_at.store(now, Relaxed);
             let changed = self
                 .word
                 .compare_exchange(word.bits(), next.bits(), AcqRel, Acquire);
@@ -170,22 +157,21 @@ impl Breaker {
         }
     }
 
-    fn room(&self, word: Word, now: i64) -> Result<Room, Refused> {
-        match word.state() {
-            State::Closed => Ok(Room::Free),
-            State::Isolated => Err(None),
-            State::Open => match until(self.open_until.load(Relaxed), now) {
-                None => Ok(Room::Free),
-                wait => Err(wait),
-            },
-            State::HalfOpen if word.probes() < self.rules.probes => Ok(Room::Free),
+    fn room(&self, word: Word, now: i64) -> Result<(), Refused> {
+        let wait = match word.state() {
+            State::Closed => return Ok(()),
+            State::Isolated => return Err(None),
+            State::Open => until(self.open_until.load(Relaxed), now),
+            State::HalfOpen if word.probes() < self.rules.probes => return Ok(()),
+            State::HalfOpen if word.probes() == Word::MAX_PROBES => return Err(None),
             State::HalfOpen => {
-                let since = self.probed_at.load(Acquire);
-                match until(since.saturating_add(self.rules.lease), now) {
-                    None if word.probes() < Word::MAX_PROBES => Ok(Room::Overdue(since)),
-                    wait => Err(wait),
-                }
+                let probed_at = self.probed_at.load(Relaxed);
+                until(probed_at.saturating_add(self.rules.lease), now)
             }
+        };
+        match wait {
+            None => Ok(()),
+            wait => Err(wait),
         }
     }
 
@@ -199,158 +185,6 @@ impl Breaker {
     pub(crate) fn is_slow(&self, start: i64, now: Instant) -> bool {
         let took = nanos(now).saturating_sub(start);
         self.rules.slow.is_some_and(|slow| took >= slow.after)
-    }
-
-    /// Hears of a call that was let in and went well, and was not slow: the healthy path.
-    #[inline(never)]
-    pub(crate) fn succeed(&self, pass: Pass, now: impl FnOnce() -> Instant) {
-        let word = self.word();
-        if word.state() == State::Closed && word.generation() == pass.0 {
-            self.run.succeed(pass.0, self.rules.forgive);
-            self.window.succeed(pass.0, now);
-        } else {
-            self.settle(pass, Outcome::Success, false, now());
-        }
-    }
-
-    /// Hears how a call that was let in has ended, and whether it was slow.
-    #[inline(never)]
-    pub(crate) fn settle(&self, pass: Pass, outcome: Outcome, slow: bool, now: Instant) {
-        let word = self.word();
-        if word.generation() != pass.0 {
-            // A straggler: what it says is about a time that is over.
-            return;
-        }
-        match word.state() {
-            State::Closed if outcome == Outcome::Unknown && !slow => {}
-            State::Closed => self.weigh(pass, outcome, slow, now),
-            State::HalfOpen => self.settle_probe(pass, outcome, slow, now),
-            // No call is let in in these.
-            State::Open | State::Isolated => {}
-        }
-    }
-
-    /// Closed => (Closed | Open), when something was wrong with a call.
-    fn weigh(&self, pass: Pass, outcome: Outcome, slow: bool, now: Instant) {
-        let rules = &self.rules;
-        let (failed, run) = match outcome {
-            Outcome::Failure(_) => (true, self.run.fail(pass.0)),
-            Outcome::Success => {
-                self.run.succeed(pass.0, rules.forgive);
-                (false, 0)
-            }
-            Outcome::Unknown => (false, 0),
-        };
-        let sums = self.window.record(pass.0, Mark::new(failed, slow), now);
-
-        let enough = sums.calls >= rules.min_calls;
-        let reached = |rate: Rate, part| enough && rate.is_reached(part, sums.calls);
-        let reason = if failed && rules.run.is_some_and(|limit| run >= limit) {
-            Reason::ConsecutiveFailures
-        } else if failed
-            && rules
-                .failure_rate
-                .is_some_and(|rate| reached(rate, sums.failures))
-        {
-            Reason::FailureRate
-        } else if slow && rules.slow.is_some_and(|slow| reached(slow.rate, sums.slow)) {
-            Reason::SlowRate
-        } else {
-            return;
-        };
-        self.trip(pass, reason, outcome, now);
-    }
-
-    /// HalfOpen => (HalfOpen | Open | Closed)
-    fn settle_probe(&self, pass: Pass, outcome: Outcome, slow: bool, now: Instant) {
-        match outcome {
-            Outcome::Failure(_) => self.trip(pass, Reason::ProbeFailed, outcome, now),
-            _ if slow => self.trip(pass, Reason::ProbeFailed, outcome, now),
-            Outcome::Success => {
-                let mut ledger = self.ledger();
-                self.change(&mut ledger, Reason::ProbesSucceeded, |word| {
-                    let back = word.give_back();
-                    if word.generation() != pass.0 {
-                        None
-                    } else if back.successes() + 1 < self.rules.successes {
-                        Some(back.succeed())
-                    } else {
-                        Some(word.next(State::Closed))
-                    }
-                });
-            }
-            Outcome::Unknown => {
-                let _ = update(&self.word, |bits| {
-                    let word = Word::from_bits(bits);
-                    (word.generation() == pass.0).then(|| word.give_back().bits())
-                });
-            }
-        }
-    }
-
-    /// (Closed | HalfOpen) => Open
-    fn trip(&self, pass: Pass, reason: Reason, outcome: Outcome, now: Instant) {
-        let asked = match outcome {
-            Outcome::Failure(asked) => asked,
-            Outcome::Success | Outcome::Unknown => None,
-        };
-        let mut ledger = self.ledger();
-        let word = self.word();
-        // Out of these two states nobody gets without the lock: what holds here stays so.
-        if word.generation() == pass.0 {
-            let reopening = word.state() == State::HalfOpen;
-            self.open(&mut ledger, reason, reopening, asked, now);
-        }
-    }
-
-    fn open(
-        &self,
-        ledger: &mut Ledger,
-        reason: Reason,
-        reopening: bool,
-        asked: Option<Duration>,
-        now: Instant,
-    ) {
-        let open_for = ledger.open_time(&self.rules, reopening, asked);
-        let open_until = nanos(now).saturating_add(saturating(open_for));
-        // Before the state: whoever sees that it is open must see until when.
-        self.open_until.store(open_until, Relaxed);
-        self.change(ledger, reason, |word| Some(word.next(State::Open)));
-    }
-
-    pub(crate) fn force_open(&self, now: Instant) {
-        self.open(&mut self.ledger(), Reason::Manual, false, None, now);
-    }
-
-    pub(crate) fn force(&self, state: State) {
-        self.change(&mut self.ledger(), Reason::Manual, |word| {
-            Some(word.next(state))
-        });
-    }
-
-    pub(crate) fn reset(&self) {
-        let mut ledger = self.ledger();
-        ledger.forget_opened();
-        self.change(&mut ledger, Reason::Manual, |word| {
-            Some(word.next(State::Closed))
-        });
-    }
-
-    fn change(&self, ledger: &mut Ledger, reason: Reason, to: impl Fn(Word) -> Option<Word>) {
-        let mut next = None;
-        let before = update(&self.word, |bits| {
-            next = to(Word::from_bits(bits));
-            next.map(Word::bits)
-        });
-        if let (Some(before), Some(next)) = (before, next)
-            && next.generation() != Word::from_bits(before).generation()
-        {
-            self.announce(ledger, next, reason);
-        }
-    }
-
-    fn announce(&self, ledger: &mut Ledger, word: Word, reason: Reason) {
-        ledger.announce(Change::new(word.state(), reason, word.generation()));
     }
 
     pub(crate) fn counts(&self, now: Instant) -> Counts {

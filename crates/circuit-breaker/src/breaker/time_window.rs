@@ -177,7 +177,8 @@ mod tests {
         let window = window();
         window.record(2, OK, 0);
         window.record(1, FAILED, 0);
-        assert_eq!(window.sums(2, 0).failures, 0);
+        let sums = window.sums(2, 0);
+        assert_eq!((sums.calls, sums.failures), (1, 0));
         window.record(2, OK, 60 * SECOND);
         window.record(2, FAILED, 0);
         let sums = window.sums(2, 60 * SECOND);
