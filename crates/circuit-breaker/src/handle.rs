@@ -61,8 +61,10 @@ impl Handle {
         self.breaker().counts(Instant::now())
     }
 
-    /// How long until a probe may go out: zero when the next call would be one. `None` when
-    /// it is closed and calls go through, and when it is isolated and none ever will.
+    /// How long until a probe may go out: zero when the next call would be one.
+    ///
+    /// `None` when it is closed, and calls go through; when it is half-open and all probes are
+    /// out, any of which may end at any moment; and when it is isolated.
     #[must_use]
     pub fn time_until_probe(&self) -> Option<Duration> {
         if self.state() == State::Closed {

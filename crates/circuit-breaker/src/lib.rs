@@ -57,8 +57,8 @@
 //!   probe after it.
 //! - A probe holds a place until it has an outcome. When its caller gives it up, the place is
 //!   given back and nothing is counted.
-//! - A rejection is a [`Rejected`](buttress_core::Rejected), with the time until the next probe
-//!   where that is known.
+//! - A rejection is a [`Rejected`](buttress_core::Rejected). While open it says how long it is
+//!   until the next probe; half-open there is no telling, since a probe may end at any moment.
 //!
 //! # What counts
 //!

@@ -158,20 +158,23 @@ impl Breaker {
     }
 
     fn room(&self, word: Word, now: i64) -> Result<(), Refused> {
-        let wait = match word.state() {
-            State::Closed => return Ok(()),
-            State::Isolated => return Err(None),
-            State::Open => until(self.open_until.load(Relaxed), now),
-            State::HalfOpen if word.probes() < self.rules.probes => return Ok(()),
-            State::HalfOpen if word.probes() == Word::MAX_PROBES => return Err(None),
+        match word.state() {
+            State::Closed => Ok(()),
+            State::Isolated => Err(None),
+            State::Open => match until(self.open_until.load(Relaxed), now) {
+                None => Ok(()),
+                wait => Err(wait),
+            },
+            State::HalfOpen if word.probes() < self.rules.probes => Ok(()),
             State::HalfOpen => {
-                let probed_at = self.probed_at.load(Relaxed);
-                until(probed_at.saturating_add(self.rules.lease), now)
+                let lease_ends = self
+                    .probed_at
+                    .load(Relaxed)
+                    .saturating_add(self.rules.lease);
+                let may_lend = lease_ends <= now && word.probes() < Word::MAX_PROBES;
+                // A probe may end at any moment, so there is no telling how long to wait.
+                if may_lend { Ok(()) } else { Err(None) }
             }
-        };
-        match wait {
-            None => Ok(()),
-            wait => Err(wait),
         }
     }
 

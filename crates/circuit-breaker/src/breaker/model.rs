@@ -154,9 +154,9 @@ impl Model {
             State::Open if now < self.open_until => return Err(Some(self.open_until - now)),
             State::Open => self.enter(State::HalfOpen),
             State::HalfOpen => {
-                let next = self.probed_at + 50 * SECOND;
-                if self.probes >= self.shape.probes && now < next {
-                    return Err(Some(next - now));
+                let lease_ends = self.probed_at + 50 * SECOND;
+                if self.probes >= self.shape.probes && now < lease_ends {
+                    return Err(None);
                 }
             }
         }

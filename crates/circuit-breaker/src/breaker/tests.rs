@@ -211,8 +211,7 @@ fn a_probe_that_takes_very_long_keeps_nobody_out_for_ever() {
     let breaker = breaker(Settings::standard());
     breaker.force_open(at(0)());
     let long = breaker.admit(at(30)).unwrap();
-    let wait = Some(Duration::from_secs(1));
-    assert_eq!(breaker.admit(at(89)), Err(wait));
+    assert_eq!(breaker.admit(at(89)), Err(None), "it may end any moment");
     let second = breaker.admit(at(90)).unwrap();
     assert!(breaker.admit(at(90)).is_err(), "one more, not two");
     breaker.settle(long, SUCCESS, false, at(100)());
