@@ -23,6 +23,8 @@ pub enum Cause {
     CircuitOpen,
     /// The key is rate limited for longer than this call may wait.
     GateClosed,
+    /// The key was refused, or has nothing left to spend, and is left alone for now.
+    KeyUnusable,
     /// As many calls as allowed are waiting already.
     QueueFull,
     /// The request's deadline is past, or too near for what would have to be done.
@@ -56,6 +58,7 @@ impl Cause {
         match self {
             Self::CircuitOpen => "circuit_open",
             Self::GateClosed => "gate_closed",
+            Self::KeyUnusable => "key_unusable",
             Self::QueueFull => "queue_full",
             Self::DeadlinePast => "deadline_past",
             Self::CallsSpent => "calls_spent",
@@ -82,12 +85,15 @@ impl fmt::Display for Rejected {
         f.write_str(match self.cause {
             Cause::CircuitOpen => "circuit open",
             Cause::GateClosed => "rate limited, and the wait is longer than allowed",
+            Cause::KeyUnusable => {
+                "the key was refused or has nothing left, and is left alone for now"
+            }
             Cause::QueueFull => "rate limited, and too many calls are waiting already",
             Cause::DeadlinePast => "no time left before the deadline",
             Cause::CallsSpent => "no upstream calls left in the request's budget",
         })?;
         match self.retry_after {
-            Some(wait) => write!(f, ", retry after {wait:?}"),
+            Some(wait) => write!(f, ", retry after {:?}", shown(wait)),
             None => Ok(()),
         }
     }
@@ -174,11 +180,18 @@ impl fmt::Display for Elapsed {
             Phase::Attempt => "not finished",
             Phase::Deadline => "deadline passed: not finished",
         };
-        write!(f, "{what} within {:?}", self.limit)
+        write!(f, "{what} within {:?}", shown(self.limit))
     }
 }
 
 impl error::Error for Elapsed {}
+
+/// In whole milliseconds, rounded up: what is left of a wait or of a deadline has more digits than
+/// anybody wants to read.
+fn shown(time: Duration) -> Duration {
+    let millis = time.as_nanos().div_ceil(1_000_000);
+    u64::try_from(millis).map_or(time, Duration::from_millis)
+}
 
 /// Every route of a fallback failed, or could not be asked.
 #[derive(Debug)]
@@ -297,6 +310,18 @@ impl<E: fmt::Debug + fmt::Display> error::Error for Exhausted<E> {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_shown_in_milliseconds() {
+        let rejected = Rejected::new(Cause::KeyUnusable);
+        let rejected = rejected.retry_after(Duration::from_nanos(59_999_533_109));
+        let shown = rejected.to_string();
+        assert!(shown.ends_with(", retry after 60s"), "{shown}");
+        let elapsed = Elapsed::new(Phase::Headers, Duration::from_micros(1_200_001));
+        assert_eq!(elapsed.to_string(), "no answer within 1.201s");
+        let elapsed = Elapsed::new(Phase::Headers, Duration::MAX);
+        assert!(elapsed.to_string().contains("within 1844674407370"));
+    }
 
     #[test]
     fn the_error_shown_is_the_one_that_leaves_most_hope() {

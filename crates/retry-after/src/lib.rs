@@ -60,10 +60,11 @@
 //!
 //! A call stands in line, first come, first served, if its turn can come before its deadline,
 //! within its patience and within the gate's own limit; otherwise it is turned away at once with
-//! [`Rejected`](buttress_core::Rejected): `GateClosed` or `QueueFull`, and the time until its
-//! turn would come. So is a call in line when the gate closes for longer than it can wait. A
-//! call that is dropped in line gives its place up; dropped when its turn has come, it passes
-//! the turn on. It holds nothing of the inner service while it waits, see [`Gate`].
+//! [`Rejected`](buttress_core::Rejected): `GateClosed`, `KeyUnusable` while it is parked, or
+//! `QueueFull`, and the time until its turn would come. So is a call in line when the gate closes
+//! for longer than it can wait. A call that is dropped in line gives its place up; dropped when
+//! its turn has come, it passes the turn on. It holds nothing of the inner service while it
+//! waits, see [`Gate`].
 //!
 //! # How it reopens
 //!

@@ -133,6 +133,10 @@ const fn of_rejected(rejected: &Rejected) -> Verdict {
             "the key is rate limited for longer than the call may wait",
             Fallback::Yes,
         ),
+        Cause::KeyUnusable => (
+            "the key was refused or has nothing left to spend",
+            Fallback::Yes,
+        ),
         Cause::QueueFull => ("too many calls wait for the key", Fallback::Yes),
         Cause::DeadlinePast => ("no time is left before the deadline", Fallback::No),
         Cause::CallsSpent => ("the call has spent its upstream calls", Fallback::No),

@@ -52,7 +52,7 @@ impl LlmError {
     /// | overloaded | 503, to a caller of Anthropic's 529 |
     /// | rate limited, quota used up, the key's gate closed | 429 |
     /// | no answer in time, deadline past | 504 |
-    /// | circuit open, upstream calls spent | 503 |
+    /// | circuit open, key left alone, upstream calls spent | 503 |
     /// | connection broken, stream cut off, malformed answer | 502 |
     /// | request not valid, too long, refused | 400 |
     #[must_use]

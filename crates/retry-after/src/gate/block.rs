@@ -239,7 +239,7 @@ impl Anchor {
                 };
                 Entered::Wait(turn, expected.saturating_duration_since(now))
             }
-            _ => Entered::Rejected(rejected(Cause::GateClosed, expected, now)),
+            _ => Entered::Rejected(rejected(inside.state.refusal(), expected, now)),
         }
     }
 }
@@ -276,7 +276,7 @@ impl Turn {
             .expect(now, 0)
             .is_none_or(|first| first > self.limit);
         if hopeless || self.limit <= now {
-            return Turned::Rejected(rejected(Cause::GateClosed, expected, now));
+            return Turned::Rejected(rejected(inside.state.refusal(), expected, now));
         }
         _replaced = inside.line.watch(ahead, waker);
         Turned::Until(look_again)

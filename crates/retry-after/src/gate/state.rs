@@ -1,5 +1,5 @@
 use super::{pace::Pace, settings::Settings};
-use buttress_core::{Blame, Class, Failure};
+use buttress_core::{Blame, Cause, Class, Failure};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -156,6 +156,14 @@ impl State {
             Mode::Parked { until } => until?.max(now),
         };
         Some(later(first, self.pace.time_for(ahead)))
+    }
+
+    /// Why a call that can't wait is turned away.
+    pub(crate) const fn refusal(&self) -> Cause {
+        match self.mode {
+            Mode::Parked { .. } | Mode::Probing => Cause::KeyUnusable,
+            Mode::Open | Mode::Closed { .. } | Mode::Paced { .. } => Cause::GateClosed,
+        }
     }
 
     /// Takes in what a call of this epoch found out.

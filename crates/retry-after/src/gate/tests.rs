@@ -318,7 +318,7 @@ async fn a_spent_key_is_parked_and_tried_by_one_call_at_a_time() {
             wait: Some(secs(60))
         }
     );
-    let closed = Rejected::new(Cause::GateClosed).retry_after(secs(60));
+    let closed = Rejected::new(Cause::KeyUnusable).retry_after(secs(60));
     assert_eq!(
         service.clone().oneshot(ask(1)).await,
         Err(Error::Rejected(closed))
@@ -517,7 +517,7 @@ async fn the_handle_overrides() {
     let service = gate.layer(server.service());
     handle.park(None);
     assert_eq!(handle.state(), GateState::Parked { wait: None });
-    let rejected = Rejected::new(Cause::GateClosed);
+    let rejected = Rejected::new(Cause::KeyUnusable);
     assert_eq!(
         service.clone().oneshot(ask(0)).await,
         Err(Error::Rejected(rejected))

@@ -113,9 +113,16 @@ impl Model {
         } else if self.waiting.len() == MOST {
             self.fates[call] = Fate::Rejected(Cause::QueueFull);
         } else if self.soonest() > limit {
-            self.fates[call] = Fate::Rejected(Cause::GateClosed);
+            self.fates[call] = Fate::Rejected(self.refusal());
         } else {
             self.waiting.push_back((call, limit));
+        }
+    }
+
+    fn refusal(&self) -> Cause {
+        match self.parked {
+            true => Cause::KeyUnusable,
+            false => Cause::GateClosed,
         }
     }
 
@@ -168,7 +175,7 @@ impl Model {
                 self.go(call);
             } else if limit <= self.now || self.soonest() > limit {
                 self.waiting.remove(at);
-                self.fates[call] = Fate::Rejected(Cause::GateClosed);
+                self.fates[call] = Fate::Rejected(self.refusal());
             } else {
                 at += 1;
             }
