@@ -1,6 +1,6 @@
 //! Limits of a key: waits that are asked for, and sat out or not.
 
-use crate::{always, one, start, two, well};
+use crate::{always, assert_parked, one, start, two, well};
 use buttress_testkit::Reply;
 use buttress_tests::{Mode, SLACK, assert_waits, in_all_modes, last_call};
 use std::time::Duration;
@@ -177,6 +177,8 @@ async fn the_money_is_spent() {
         assert_eq!((answer.attempts(), answer.waited()), (1, Duration::ZERO));
         assert_eq!(provider.call_count(), 1);
         answer.assert_at_once_after(last_call(&provider));
+        assert_parked(&gateway, mode).await;
+        assert_eq!(provider.call_count(), 1);
     })
     .await;
 }

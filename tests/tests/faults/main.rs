@@ -15,7 +15,8 @@ mod silence;
 mod streams;
 
 use buttress_testkit::{Builder, Provider, Reply};
-use buttress_tests::{Mode, Setup};
+use buttress_tests::{Gateway, Mode, Setup};
+use std::time::Duration;
 
 /// Something that a provider does every time.
 async fn always(mode: Mode, reply: Reply) -> Provider {
@@ -41,4 +42,16 @@ fn two(mode: Mode, first: &Provider, second: &Provider) -> Setup {
     Setup::new()
         .route("first", mode.provider, first.url())
         .route("second", mode.provider, second.url())
+}
+
+/// The key of the one route is left alone: the next caller hears of it without waiting, and is
+/// not told that there is a limit on the rate.
+async fn assert_parked(gateway: &Gateway, mode: Mode) {
+    let answer = gateway.ask(mode).await;
+    let error = mode.caller("service_unavailable_error", "overloaded_error");
+    answer.assert_given_up(503, error);
+    let told = answer.told_error()["error"]["message"].to_string();
+    assert!(told.contains("key was refused"), "{told}");
+    assert!((58..=60).contains(&answer.retry_after().expect("a wait")));
+    assert_eq!((answer.attempts(), answer.waited()), (0, Duration::ZERO));
 }

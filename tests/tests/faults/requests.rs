@@ -1,7 +1,7 @@
 //! Failures that the key or the request is to blame for: not retried, and sent elsewhere only
 //! where that can help.
 
-use crate::{always, one, two, well};
+use crate::{always, assert_parked, one, two, well};
 use buttress_testkit::Reply;
 use buttress_tests::{Mode, in_all_modes, last_call};
 use std::time::Duration;
@@ -22,8 +22,9 @@ async fn a_wrong_key() {
         // The key is the gateway's, and none of the caller's business.
         assert!(!answer.body.contains("sk-"), "{}", answer.body);
         assert_eq!((answer.attempts(), answer.waited()), (1, Duration::ZERO));
-        assert_eq!(provider.call_count(), 1);
         answer.assert_at_once_after(last_call(&provider));
+        assert_parked(&gateway, mode).await;
+        assert_eq!(provider.call_count(), 1);
     })
     .await;
 }
