@@ -154,10 +154,11 @@
 //!
 //! # Cost
 //!
-//! Closed, a call takes no lock and allocates nothing: it loads one word, and later does one
-//! compare-and-swap in the window. It reads no clock, unless there is a time window (once) or slow
-//! calls count (twice). Rejecting reads the clock once, and allocates nothing unless the error type
-//! does.
+//! Closed, a call takes no lock, allocates nothing and reads no clock. While the whole window is
+//! well, it writes nothing either: it only loads a few words that all threads can keep in their
+//! caches. For a while after a bad call each call does one compare-and-swap. A time window costs
+//! one and a reading of the clock for every call; counting slow calls costs two readings.
+//! Rejecting reads the clock once, and allocates nothing unless the error type does.
 
 mod breaker;
 mod breakers;

@@ -103,7 +103,7 @@ impl Settings {
         self
     }
 
-    /// Rates are taken over this many calls, the latest ones. From 1 to 65,536; the default is
+    /// Rates are taken over this many calls, the latest ones. From 1 to 10,000; the default is
     /// a window of 60.
     #[must_use]
     pub const fn count_window(mut self, calls: u32) -> Self {
@@ -113,8 +113,9 @@ impl Settings {
 
     /// Rates are taken over the calls of this span, which slides by tenths. From 1 ms to a day.
     ///
-    /// It reads the clock for each call, which a count window does not. Above some 4,000 calls
-    /// in a tenth of the span the counts are scaled down; the rates stay right.
+    /// It reads the clock and writes to the window for each call, which a count window does not.
+    /// Above some 4,000 calls in a tenth of the span the counts are scaled down; the rates stay
+    /// right.
     #[must_use]
     pub const fn time_window(mut self, span: Duration) -> Self {
         self.window = WindowRule::Time(span);

@@ -1,6 +1,6 @@
 use crate::{
     InvalidSettings, Settings,
-    breaker::{Rate, Rules, SlowRule, WindowRule, Word, saturating},
+    breaker::{CountWindow, Rate, Rules, SlowRule, WindowRule, Word, saturating},
 };
 use std::time::Duration;
 
@@ -35,9 +35,9 @@ impl Settings {
                 "a duration above zero",
             ),
             (
-                (1..=65_536).contains(&calls),
+                (1..=CountWindow::MAX_SIZE).contains(&calls),
                 "count_window",
-                "1 to 65,536 calls",
+                "1 to 10,000 calls",
             ),
             (
                 (Duration::from_millis(1)..=DAY).contains(&span),
@@ -150,7 +150,7 @@ mod tests {
             (with().slow_calls(Duration::ZERO, 0.5), "slow_calls"),
             (with().slow_calls(day, -0.5), "slow_calls"),
             (with().count_window(0), "count_window"),
-            (with().count_window(65_537), "count_window"),
+            (with().count_window(10_001), "count_window"),
             (with().time_window(Duration::ZERO), "time_window"),
             (with().time_window(2 * day), "time_window"),
             (with().min_calls(0), "min_calls"),

@@ -22,6 +22,7 @@ mod word;
 
 pub(crate) use self::{
     clock::{nanos, saturating},
+    count_window::CountWindow,
     owner::Owner,
     rules::{Forgive, Rate, Rules, SlowRule, WindowRule},
     word::Word,

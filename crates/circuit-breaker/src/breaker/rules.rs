@@ -29,6 +29,7 @@ pub(crate) enum Forgive {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WindowRule {
     None,
+    /// In calls.
     Count(u32),
     Time(Duration),
 }

@@ -23,11 +23,16 @@ impl Run {
     #[inline]
     pub(crate) fn succeed(&self, generation: u64, forgive: Forgive) {
         if self.0.get(generation) > 0 {
-            self.0.update(generation, |run| match forgive {
-                Forgive::All => 0,
-                Forgive::One => run.saturating_sub(1),
-            });
+            self.forgive(generation, forgive);
         }
+    }
+
+    #[cold]
+    fn forgive(&self, generation: u64, forgive: Forgive) {
+        self.0.update(generation, |run| match forgive {
+            Forgive::All => 0,
+            Forgive::One => run.saturating_sub(1),
+        });
     }
 }
 

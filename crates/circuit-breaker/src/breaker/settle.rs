@@ -12,8 +12,13 @@ impl Breaker {
             self.run.succeed(pass.0, self.rules.forgive);
             self.window.succeed(pass.0, now);
         } else {
-            self.settle(pass, Outcome::Success, false, now());
+            self.succeed_otherwise(pass, now);
         }
+    }
+
+    #[cold]
+    fn succeed_otherwise(&self, pass: Pass, now: impl FnOnce() -> Instant) {
+        self.settle(pass, Outcome::Success, false, now());
     }
 
     /// Hears how a call that was let in has ended, and whether it was slow.
