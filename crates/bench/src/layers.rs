@@ -9,12 +9,15 @@ mod http;
 mod ours;
 mod peers;
 
-use crate::table::{Subject, compare};
+use crate::table::{Answer, Subject, compare};
 use std::{
+    hint::black_box,
     pin::pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
+use tokio::time::Instant;
 use tower::Service;
 
 /// Longer than any run: what is open stays open.
@@ -22,6 +25,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) fn run() {
     let mut subjects = vec![healthy("bare service", bare::Bare::<bare::Error>::new())];
+    subjects.extend(yardsticks());
     subjects.extend(ours::subjects());
     subjects.extend(peers::subjects());
     compare("one call, u64", subjects);
@@ -31,30 +35,33 @@ pub(crate) fn run() {
     );
 }
 
+/// What the rest is made of.
+fn yardsticks() -> [Subject; 2] {
+    let shared = Arc::new(0_u64);
+    [
+        Subject::function("an Arc cloned and dropped", move || {
+            drop(black_box(Arc::clone(&shared)));
+        }),
+        Subject::function("the clock read", || {
+            black_box(Instant::now());
+        }),
+    ]
+}
+
 /// A service that answers.
-fn healthy<S>(name: &'static str, mut service: S) -> Subject
+fn healthy<S>(name: &'static str, service: S) -> Subject
 where
     S: Service<u64> + 'static,
 {
-    assert!(answer(&mut service, 1).is_ok(), "{name} has to answer");
-    Subject::service(name, service, || 1_u64)
+    Subject::service(name, Answer::Given, service, || 1_u64)
 }
 
 /// A service that turns calls away.
-fn rejecting<S>(name: &'static str, mut service: S) -> Subject
+fn rejecting<S>(name: &'static str, service: S) -> Subject
 where
     S: Service<u64> + 'static,
 {
-    assert!(answer(&mut service, 1).is_err(), "{name} has to reject");
-    Subject::service(name, service, || 1_u64)
-}
-
-fn answer<S, Req>(service: &mut S, request: Req) -> Result<S::Response, S::Error>
-where
-    S: Service<Req>,
-{
-    now(std::future::poll_fn(|cx| service.poll_ready(cx)))?;
-    now(service.call(request))
+    Subject::service(name, Answer::Refused, service, || 1_u64)
 }
 
 /// What a future gives that is ready at once.

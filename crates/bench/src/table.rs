@@ -20,10 +20,18 @@ pub(crate) struct Subject {
     run: Box<dyn FnMut(u32)>,
 }
 
+/// What a service does with calls.
+#[derive(Clone, Copy)]
+pub(crate) enum Answer {
+    Given,
+    Refused,
+}
+
 impl Subject {
-    /// Calls a service whose answers are there at once.
+    /// Calls a service whose answers are there at once, and are all of this kind.
     pub(crate) fn service<S, Req>(
         name: &'static str,
+        expected: Answer,
         mut service: S,
         mut request: impl FnMut() -> Req + 'static,
     ) -> Self
@@ -32,13 +40,21 @@ impl Subject {
     {
         let run = move |calls| {
             let mut cx = Context::from_waker(Waker::noop());
+            let mut given = 0;
             for _ in 0..calls {
                 let ready = service.poll_ready(&mut cx);
                 assert!(matches!(ready, Poll::Ready(Ok(()))), "not ready");
                 let answer = pin!(service.call(black_box(request()))).poll(&mut cx);
                 assert!(answer.is_ready(), "not answered at once");
-                let _ = black_box(answer);
+                given += u32::from(matches!(answer, Poll::Ready(Ok(_))));
+                // By reference: moving it out is not part of the call.
+                black_box(&answer);
             }
+            let expected = match expected {
+                Answer::Given => calls,
+                Answer::Refused => 0,
+            };
+            assert_eq!(given, expected, "answers of {name}");
         };
         Self {
             name,
@@ -59,6 +75,9 @@ impl Subject {
 /// Measures the subjects beside each other and prints a table. The first one is what the others
 /// are compared with.
 pub(crate) fn compare(title: &str, mut subjects: Vec<Subject>) {
+    if let Ok(only) = std::env::var("ONLY") {
+        subjects.retain(|s| s.name == only || s.name == "bare service");
+    }
     let mut times = vec![Vec::with_capacity(ROUNDS); subjects.len()];
     for subject in &mut subjects {
         (subject.run)(WARM_UP);

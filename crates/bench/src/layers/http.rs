@@ -1,11 +1,10 @@
 //! The stack over HTTP requests, where a copy of a request is what costs most.
 
 use super::{
-    answer,
     bare::{Bare, Error},
     peers::KeepClone,
 };
-use crate::table::Subject;
+use crate::table::{Answer::Given, Subject};
 use ::http::{Method, Request, Response, header};
 use buttress_circuit_breaker::CircuitBreakerLayer;
 use buttress_core::{AtOnce, http::HttpStatus};
@@ -75,12 +74,11 @@ fn peer(bare: Bare<Error>) -> impl Service<Ask> {
         .service(bare)
 }
 
-fn healthy<S>(name: &'static str, mut service: S) -> Subject
+fn healthy<S>(name: &'static str, service: S) -> Subject
 where
     S: Service<Ask> + 'static,
 {
-    assert!(answer(&mut service, ask()).is_ok(), "{name} has to answer");
-    Subject::service(name, service, ask)
+    Subject::service(name, Given, service, ask)
 }
 
 /// What a client sends to a model, and how it comes to be: from its parts, each time.

@@ -67,7 +67,7 @@ impl Default for Breaker {
 }
 
 /// The largest window of calls that the breaker keeps.
-const MOST_CALLS: u32 = 65_536;
+const MOST_CALLS: u32 = 10_000;
 
 /// The most calls that a window of time can tell apart, and so the largest `min_calls` there.
 const MOST_CALLS_IN_TIME: u32 = 2000;
