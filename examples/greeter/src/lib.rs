@@ -19,49 +19,56 @@ mod generated;
 
 pub use self::generated::{GreetReply, GreetRequest, greeter_client, greeter_server};
 
-use self::greeter_server::Greeter;
+use self::greeter_server::{Greeter, GreeterServer};
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     io,
     net::Ipv4Addr,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 use tokio::net::TcpListener;
 use tonic::{
     Code, Request, Response, Status,
-    body::Body,
-    codegen::{Service, http},
-    server::NamedService,
+    service::Interceptor,
     transport::{Server, server::TcpIncoming},
 };
 
-/// Greets, after it has failed in these ways, one for each call.
+/// Greets, after it has failed as it was told.
 #[derive(Debug, Default)]
 pub struct Flaky {
     failures: Mutex<VecDeque<Status>>,
+    delay: Duration,
 }
 
 impl Flaky {
-    /// Fails in these ways first.
+    /// Fails in these ways first, one for each call.
     #[must_use]
     pub fn new(failures: impl IntoIterator<Item = Status>) -> Self {
         Self {
             failures: Mutex::new(failures.into_iter().collect()),
+            delay: Duration::ZERO,
         }
+    }
+
+    /// Takes this much time for each answer.
+    #[must_use]
+    pub const fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
     }
 }
 
 #[tonic::async_trait]
 impl Greeter for Flaky {
     async fn greet(&self, request: Request<GreetRequest>) -> Result<Response<GreetReply>, Status> {
+        tokio::time::sleep(self.delay).await;
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        match failures.pop_front() {
-            Some(failure) => Err(failure),
-            None => Ok(Response::new(GreetReply {
-                greeting: format!("Hello {}.", request.into_inner().name),
-            })),
+        if let Some(failure) = failures.pop_front() {
+            return Err(failure);
         }
+        let greeting = format!("Hello {}.", request.into_inner().name);
+        Ok(Response::new(GreetReply { greeting }))
     }
 }
 
@@ -74,24 +81,20 @@ pub fn pushback(code: Code, millis: u32) -> Status {
     status
 }
 
-/// Serves this service on a free port of 127.0.0.1, for as long as the runtime lasts.
-/// Gives its URL.
+/// Serves on a free port of 127.0.0.1, for as long as the runtime lasts. The interceptor sees each
+/// request first. Gives the URL.
 ///
 /// # Errors
 /// The system has no port to give.
-pub async fn serve<S>(service: S) -> io::Result<String>
-where
-    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
-        + NamedService
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + 'static,
-{
+pub async fn serve(
+    greeter: impl Greeter,
+    interceptor: impl Interceptor + Clone + Send + Sync + 'static,
+) -> io::Result<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
+    let service = GreeterServer::with_interceptor(greeter, interceptor);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let server = Server::builder().add_service(service);
-    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
+    tokio::spawn(server.serve_with_incoming(incoming));
     Ok(url)
 }
