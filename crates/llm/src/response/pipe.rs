@@ -135,13 +135,17 @@ impl EventPipe {
     }
 
     fn event(&mut self, item: StreamItem) -> StreamEvent {
+        let done = matches!(item.part, Part::Done);
+        let last = done && self.summary().is_complete();
         let frame = match &mut self.translator {
+            // A marker of the end after half an answer: whoever saw it would look no further,
+            // and not find the error that is still to come.
+            _ if done && !last => Bytes::new(),
             Some(translator) => translator.write(&item),
             None if self.hide_usage && is_usage_only(&item) => Bytes::new(),
             None => item.raw.clone(),
         };
         let content = item.is_content();
-        let last = matches!(item.part, Part::Done) && self.summary().is_complete();
         let thinks = matches!(&item.part, Part::Delta(delta) if delta.reasoning.is_some());
         let (text, usage) = match item.part {
             Part::Delta(Delta { text, usage, .. }) => (text, usage),

@@ -181,6 +181,11 @@ fn a_broken_stream_ends_with_what_broke_it() {
     assert_eq!(frames, SAID);
     assert!(matches!(error, Some(LlmError::Provider(_))), "{error:?}");
 
+    // The marker of the end would hide the error.
+    let (frames, _, error) = pipe(same(), &[SAID, DONE].concat(), None);
+    assert_eq!(frames, SAID);
+    assert!(matches!(error, Some(LlmError::Truncated(it)) if it.emitted == 2));
+
     for text in ["", DONE, ": c\n\n"] {
         let (_, _, error) = pipe(same(), text, None);
         assert!(

@@ -152,27 +152,27 @@ fn text_and_its_end_cross_to_openai() {
 #[test]
 fn a_stream_that_breaks_off_ends_with_an_error_and_no_finish() {
     let said = chunk(r#"{"content":"Hi"}"#);
-    let events = to_anthropic(&said);
-    assert_eq!(events.last().unwrap()["type"], "error");
-    let names: Vec<_> = events.iter().map(|event| &event["type"]).collect();
-    assert!(!names.contains(&&json!("message_delta")) && !names.contains(&&json!("message_stop")));
-
-    let chunks = to_openai(&(message_start() + &text_delta("Hi")), true);
-    assert!(chunks.last().unwrap().get("error").is_some());
-    assert!(chunks.iter().all(|chunk| chunk != "[DONE]"));
-    assert!(
-        chunks
-            .iter()
-            .all(|chunk| chunk["choices"][0]["finish_reason"].is_null())
-    );
-
     // Also when the marker of the end is there, and the finish is not.
-    let events = to_anthropic(&(said + DONE));
-    assert_eq!(events.last().unwrap()["type"], "error");
+    for text in [said.clone(), said + DONE] {
+        let events = to_anthropic(&text);
+        assert_eq!(events.last().unwrap()["type"], "error");
+        let ends = ["message_delta", "message_stop"];
+        let mut names = events.iter().filter_map(|event| event["type"].as_str());
+        assert!(names.all(|name| !ends.contains(&name)), "{text}");
+    }
+
+    let said = message_start() + &text_delta("Hi");
     let stop = event(&json!({"type": "message_stop"}));
-    let chunks = to_openai(&(message_start() + &text_delta("Hi") + &stop), true);
-    assert!(chunks.last().unwrap().get("error").is_some());
-    assert!(chunks.iter().all(|chunk| chunk != "[DONE]"));
+    for text in [said.clone(), said + &stop] {
+        let chunks = to_openai(&text, true);
+        assert!(chunks.last().unwrap().get("error").is_some());
+        assert!(chunks.iter().all(|chunk| chunk != "[DONE]"), "{text}");
+        let mut choices = chunks.iter().map(|chunk| &chunk["choices"][0]);
+        assert!(
+            choices.all(|choice| choice["finish_reason"].is_null()),
+            "{text}"
+        );
+    }
 }
 
 #[test]
