@@ -1,8 +1,8 @@
 use super::{stop::meaning, usage::Wire};
 use crate::{
-    Finish, Stop,
+    Finish, Kind, Stop,
     sse::Event,
-    stream::{Delta, Lax, Part, Reading, Start, Text, ToolDelta},
+    stream::{Delta, Lax, Part, Reading, Start, StreamError, Text, ToolDelta},
 };
 use bytes::Bytes;
 use serde::{Deserialize, de::IgnoredAny};
@@ -120,8 +120,12 @@ fn read(reading: &mut Reading, chunk: Chunk<'_>, data: &Bytes) -> Part {
         let reason = choice.finish_reason.as_str();
         if !reason.is_empty() {
             reading.finished |= bit;
+            let finish = finish(reading, reason);
+            if finish.stop == Stop::Error {
+                return Part::Error(failed(reading, finish));
+            }
             if first {
-                delta.finish = Some(finish(reading, reason));
+                delta.finish = Some(finish);
             }
         }
     }
@@ -160,6 +164,22 @@ impl Said<'_> {
                 .as_ref()
                 .is_some_and(|calls| !calls.is_empty())
     }
+}
+
+/// A model that stopped because it failed, by a word of compatible servers: no end of an answer,
+/// and told as an error even where the server leaves it at that word.
+fn failed(reading: &Reading, finish: Finish) -> StreamError {
+    let overloaded = finish
+        .verdict()
+        .is_err_and(|verdict| verdict.kind == Kind::Overloaded);
+    let said: &[u8] = if overloaded {
+        br#"{"error":{"type":"overloaded_error"}}"#
+    } else {
+        br#"{"error":{"type":"server_error"}}"#
+    };
+    let mut error = reading.error(said);
+    error.finish = Some(finish);
+    error
 }
 
 fn finish(reading: &Reading, reason: &str) -> Finish {

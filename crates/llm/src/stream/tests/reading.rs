@@ -119,6 +119,22 @@ fn an_event_that_is_too_large_fails_the_stream() {
 }
 
 #[test]
+fn a_model_that_says_that_it_failed_has_not_finished() {
+    for (reason, kind) in [
+        ("error", Kind::ServerError),
+        ("insufficient_system_resource", Kind::Overloaded),
+    ] {
+        let text = chunk(r#"{"content":"a"}"#) + &finish(reason) + DONE;
+        let (items, summary) = openai(&text);
+        assert!(matches!(items[1].part, Part::Error(_)), "{reason}");
+        assert_eq!(summary.end(), End::Failed);
+        assert_eq!(&*summary.finish().unwrap().raw, reason);
+        let verdict = summary.outcome().unwrap_err();
+        assert_eq!((verdict.kind, verdict.retry_same), (kind, false));
+    }
+}
+
+#[test]
 fn several_answers_are_complete_when_all_have_finished() {
     let choice = |index: u32, rest: &str| {
         format!("data: {{\"choices\":[{{\"index\":{index},{rest}}}]}}\n\n")
