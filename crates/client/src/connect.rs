@@ -4,7 +4,10 @@ use crate::InvalidClient;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 pub(crate) type Connector = HttpsConnector<HttpConnector>;
 
@@ -35,7 +38,7 @@ pub(crate) fn connector(
     let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(InvalidClient::tls)?
-        .with_root_certificates(roots.unwrap_or_else(trusted_roots))
+        .with_root_certificates(roots.map_or_else(trusted_roots, Arc::new))
         .with_no_client_auth();
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
@@ -48,16 +51,20 @@ pub(crate) fn connector(
 }
 
 /// The roots that the operating system trusts, so that a company's own proxy works, or Mozilla's
-/// where the system has none, as in an empty container.
-fn trusted_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    for error in found.errors {
-        tracing::debug!(%error, "skipped a trusted root of the operating system");
-    }
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    roots
+/// where the system has none, as in an empty container. Read once: it takes milliseconds, and
+/// every client needs them.
+fn trusted_roots() -> Arc<RootCertStore> {
+    static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+        let mut roots = RootCertStore::empty();
+        let found = rustls_native_certs::load_native_certs();
+        for error in found.errors {
+            tracing::debug!(%error, "skipped a trusted root of the operating system");
+        }
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        Arc::new(roots)
+    });
+    Arc::clone(&ROOTS)
 }
