@@ -21,6 +21,7 @@ use std::{fmt::Write, io, net::SocketAddr};
 #[derive(Clone, Debug)]
 pub struct Setup {
     settings: Vec<(String, String)>,
+    /// The tables of each provider and of its route.
     routes: Vec<(String, String)>,
 }
 
@@ -60,18 +61,25 @@ impl Setup {
             _ => ("anthropic", ""),
         };
         let url = url.into();
-        let tables = format!(
-            "[providers.{name}]\nkind = '{kind}'\nbase_url = '{url}{path}'\nkey_env = 'off'\n\
-             [[routes]]\nname = '{name}'\nprovider = '{name}'\nmodel = '{name}'\n"
+        let provider = format!(
+            "[providers.{name}]\nkind = '{kind}'\nbase_url = '{url}{path}'\nkey_env = 'off'\n"
         );
-        self.routes.push((tables, String::new()));
+        let route = format!("[[routes]]\nname = '{name}'\nprovider = '{name}'\nmodel = '{name}'\n");
+        self.routes.push((provider, route));
         self
     }
 
     /// Adds a line to the route that was added last, such as `context_window = 1000`.
     pub fn and(mut self, line: &str) -> Self {
-        let (_, lines) = self.routes.last_mut().expect("a route");
-        writeln!(lines, "{line}").expect("memory");
+        let (_, route) = self.routes.last_mut().expect("a route");
+        writeln!(route, "{line}").expect("memory");
+        self
+    }
+
+    /// Asks the provider that was added last over HTTP/2.
+    pub fn over_http2(mut self) -> Self {
+        let (provider, _) = self.routes.last_mut().expect("a provider");
+        provider.push_str("http = '2'\n");
         self
     }
 
@@ -80,9 +88,9 @@ impl Setup {
         for (name, value) in &self.settings {
             writeln!(file, "{name} = {value}").expect("memory");
         }
-        for (tables, lines) in &self.routes {
-            file.push_str(tables);
-            file.push_str(lines);
+        for (provider, route) in &self.routes {
+            file.push_str(provider);
+            file.push_str(route);
         }
         file
     }

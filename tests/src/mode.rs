@@ -2,7 +2,11 @@
 
 use buttress_testkit::{Builder, Dialect, Provider};
 use serde_json::{Value, json};
-use std::future::Future;
+use std::{future::Future, time::Duration};
+use tokio::time::timeout;
+
+/// No test takes half as long, on a slow machine either.
+const TOO_LONG: Duration = Duration::from_secs(30);
 
 /// Who speaks which dialect, and whether the answer is streamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,11 +91,12 @@ where
     F: Fn(Mode) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let start = |mode| (mode, tokio::spawn(test(mode)));
+    // What hangs has failed, and is to say in which mode.
+    let start = |mode| (mode, tokio::spawn(timeout(TOO_LONG, test(mode))));
     let running: Vec<_> = modes.into_iter().map(start).collect();
     let mut failed = Vec::new();
     for (mode, task) in running {
-        if task.await.is_err() {
+        if !matches!(task.await, Ok(Ok(()))) {
             failed.push(mode);
         }
     }

@@ -4,6 +4,7 @@ use crate::{always, one, two, well};
 use buttress::circuit_breaker::State;
 use buttress_testkit::{Reply, Script};
 use buttress_tests::{Answer, Gateway, Mode, Setup, in_all_modes, last_call};
+use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -65,6 +66,27 @@ async fn a_circuit_opens_and_closes_again() {
 }
 
 #[tokio::test]
+async fn of_many_callers_one_is_the_probe() {
+    in_all_modes(async |mode| {
+        let provider = always(mode, Reply::server_error()).await;
+        let gateway = nervous(one(mode, &provider)).start().await;
+        fail(&gateway, mode, 3).await;
+
+        let slow = Reply::text("Well again.").delay(Duration::from_millis(300));
+        provider.play(Script::new().forever(slow));
+        sleep(gateway.breaker(0).time_until_probe().unwrap()).await;
+        let callers = (0..20).map(|_| gateway.ask(mode));
+        let answers = join_all(callers).await;
+        let good = answers.iter().filter(|answer| answer.status == 200).count();
+        let refused = answers.iter().filter(|answer| answer.status == 503).count();
+        assert_eq!((good, refused), (1, 19));
+        assert_eq!(provider.call_count(), 3 + 1);
+        assert_eq!(gateway.breaker(0).state(), State::Closed);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_open_circuit_costs_a_fallback_nothing() {
     in_all_modes(async |mode| {
         let (first, second) = (always(mode, Reply::server_error()).await, well(mode).await);
@@ -118,7 +140,7 @@ async fn failures_of_others_open_no_circuit() {
 
 /// The state of the first route's circuit, as the gateway tells it.
 async fn circuit(gateway: &Gateway) -> String {
-    let [mode] = [Mode::all().next().expect("a mode")];
+    let mode = Mode::all().next().expect("a mode");
     let ready = gateway.get("/readyz", &[]).await.unwrap();
     let ready = Answer::read(mode, ready).await;
     assert_eq!(ready.status, 200);
