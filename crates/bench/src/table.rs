@@ -75,9 +75,6 @@ impl Subject {
 /// Measures the subjects beside each other and prints a table. The first one is what the others
 /// are compared with.
 pub(crate) fn compare(title: &str, mut subjects: Vec<Subject>) {
-    if let Ok(only) = std::env::var("ONLY") {
-        subjects.retain(|s| s.name == only || s.name == "bare service");
-    }
     let mut times = vec![Vec::with_capacity(ROUNDS); subjects.len()];
     for subject in &mut subjects {
         (subject.run)(WARM_UP);

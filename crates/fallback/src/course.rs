@@ -30,7 +30,8 @@ where
 /// A route that was entered and has to be made ready.
 pub(crate) struct Entry<S, Req> {
     pub(crate) service: S,
-    pub(crate) request: Req,
+    /// Until the route is called.
+    pub(crate) request: Option<Req>,
     /// How long it may take to be ready, if another route stands behind.
     pub(crate) patience: Option<Duration>,
 }
@@ -41,6 +42,7 @@ where
     P: Policy<Req, S::Response, S::Error, D>,
 {
     /// A course that has not begun.
+    #[inline]
     pub(crate) fn new(shared: Arc<Shared<S, P, D>>, request: &Req) -> Self {
         Self {
             call: shared.policy.observe().context(request),
@@ -54,15 +56,15 @@ where
         }
     }
 
-    /// Begins at the primary, which is ready already. An `Err` gives the request back, because
-    /// the primary can't take it.
-    pub(crate) fn begin(&mut self, mut request: Req) -> Result<Req, Req> {
-        if self.open(0, &request).is_err() {
-            return Err(request);
+    /// Begins at the primary, which is ready already, unless that can't take the request.
+    #[inline]
+    pub(crate) fn begin(&mut self, request: &mut Req) -> bool {
+        if self.open(0, request).is_err() {
+            return false;
         }
-        self.enter(0, &mut request);
+        self.enter(0, request);
         self.paid = false;
-        Ok(request)
+        true
     }
 
     /// Begins by looking for a route that can take the request and be made ready.
@@ -97,7 +99,7 @@ where
             let patience = self.enter(at, &mut request);
             return Some(Entry {
                 service: self.shared.template(at),
-                request,
+                request: Some(request),
                 patience,
             });
         }
@@ -130,20 +132,24 @@ where
         self.failed(failure.unwrap_or(Failure::SERVICE), Err(error));
     }
 
-    /// The route gave this. A failure is taken down and judged for the routes that follow;
-    /// anything else is given back, to go to the caller.
+    /// The route gave this. An answer that is to go to the caller is signed.
+    #[inline]
     pub(crate) fn settle(
-        &mut self,
-        outcome: Result<S::Response, S::Error>,
-    ) -> Option<Result<S::Response, S::Error>> {
-        if let Err(failure) = self.shared.policy.classify(outcome.as_ref()) {
-            self.failed(failure, outcome);
-            return None;
-        }
+        &self,
+        outcome: Result<&mut S::Response, &S::Error>,
+    ) -> Result<(), Failure> {
+        let seen = match &outcome {
+            Ok(response) => Ok(&**response),
+            Err(error) => Err(*error),
+        };
+        self.shared.policy.classify(seen)?;
         if let Some(route) = &self.entered {
             route.record(Event::Answered);
         }
-        Some(outcome.map(|response| self.signed(self.at, response)))
+        if let Ok(response) = outcome {
+            self.sign(self.at, response);
+        }
+        Ok(())
     }
 
     /// What the caller gets when there is no route left.
@@ -153,8 +159,9 @@ where
     {
         let setbacks = self.setbacks.take();
         let setbacks = setbacks.unwrap_or_else(|| Setbacks::new(0));
-        let (at, response) = setbacks.finish()?;
-        Ok(self.signed(at, response))
+        let (at, mut response) = setbacks.finish()?;
+        self.sign(at, &mut response);
+        Ok(response)
     }
 
     /// When all has to be over.
@@ -172,6 +179,7 @@ where
 
     /// Enters a route, and keeps the request for those behind it. Gives the patience that the
     /// route has if one of them could take it, which a fallback around this one may limit further.
+    #[inline]
     fn enter(&mut self, at: usize, request: &mut Req) -> Option<Duration> {
         self.at = at;
         self.next = at + 1;
@@ -193,6 +201,7 @@ where
     }
 
     /// Whether nothing speaks against this route.
+    #[inline]
     fn open(&self, at: usize, request: &Req) -> Result<(), &'static str> {
         if let Some(setbacks) = &self.setbacks
             && let Some(why) = setbacks.ruled_out(at)
@@ -229,7 +238,7 @@ where
     }
 
     /// Takes the failure down, and rules out the routes that may not be tried after it.
-    fn failed(&mut self, failure: Failure, outcome: Result<S::Response, S::Error>) {
+    pub(crate) fn failed(&mut self, failure: Failure, outcome: Result<S::Response, S::Error>) {
         // Nothing was sent, so its call is still there.
         self.paid |= failure.class == Class::Rejected;
         let Shared { policy, routes } = &*self.shared;
@@ -260,11 +269,11 @@ where
         setbacks.skipped(&routes[at].name, why);
     }
 
-    /// An answer of this route, with its name on it.
-    fn signed(&self, at: usize, mut response: S::Response) -> S::Response {
+    /// Puts the name of this route on its answer.
+    #[inline]
+    fn sign(&self, at: usize, response: &mut S::Response) {
         let route = &self.shared.routes[at].name;
         let policy = &self.shared.policy;
-        policy.answered(&mut response, route, &self.call);
-        response
+        policy.answered(response, route, &self.call);
     }
 }

@@ -27,6 +27,7 @@ where
     type Error = A::Error;
     type Future = EitherFuture<A::Future, B::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), A::Error>> {
         match self {
             Self::Left(service) => service.poll_ready(cx),
@@ -34,6 +35,7 @@ where
         }
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let kind = match self {
             Self::Left(service) => Kind::Left {
@@ -72,6 +74,7 @@ where
 {
     type Output = A::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<A::Output> {
         match self.project().kind.project() {
             KindProj::Left { future } => future.poll(cx),

@@ -1,6 +1,7 @@
 use crate::{ByVerdict, Policy, ResponseFuture, Route, Routes, course::Course};
 use buttress_core::Exhausted;
 use std::{
+    mem,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
@@ -67,6 +68,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, P, D, Req>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.primary.poll_ready(cx).map(|ready| {
             self.broken = ready.is_err();
@@ -78,22 +80,34 @@ where
         })
     }
 
-    fn call(&mut self, request: Req) -> Self::Future {
+    #[inline]
+    fn call(&mut self, mut request: Req) -> Self::Future {
         let mut course = Course::new(Arc::clone(&self.shared), &request);
-        if self.broken {
-            self.broken = false;
-            course.search(request);
-            return ResponseFuture::search(course);
+        if self.broken || !course.begin(&mut request) {
+            return self.search(course, request);
         }
-        match course.begin(request) {
-            Ok(request) => ResponseFuture::new(course, self.primary.call(request)),
-            Err(request) => {
-                // What the primary holds ready for this call is given back with the instance.
-                self.primary = self.shared.template(0);
-                course.search(request);
-                ResponseFuture::search(course)
-            }
+        ResponseFuture::new(course, self.primary.call(request))
+    }
+}
+
+impl<S: Clone, P, D> Fallback<S, P, D> {
+    /// The primary can't be called, or can't take the request.
+    #[cold]
+    fn search<Req>(
+        &mut self,
+        mut course: Course<S, P, D, Req>,
+        request: Req,
+    ) -> ResponseFuture<S, P, D, Req>
+    where
+        S: Service<Req>,
+        P: Policy<Req, S::Response, S::Error, D>,
+    {
+        if !mem::take(&mut self.broken) {
+            // What the primary holds ready for this call is given back with the instance.
+            self.primary = self.shared.template(0);
         }
+        course.search(request);
+        ResponseFuture::search(course)
     }
 }
 

@@ -23,6 +23,7 @@ impl Bucket {
     }
 
     /// Adds as much as there is room for. A full bucket costs one load.
+    #[inline]
     pub(crate) fn put(&self, amount: u64) {
         let mut level = self.level.load(Relaxed);
         while level < self.cap {

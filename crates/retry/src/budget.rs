@@ -55,6 +55,7 @@ impl Budget {
     }
 
     /// A call succeeded.
+    #[inline]
     pub fn deposit(&self) {
         self.0.bucket.put(self.0.deposit);
     }

@@ -36,11 +36,21 @@ pin_project! {
     enum State<F, S, Q> {
         // An attempt is running.
         Called { #[pin] future: F },
-        // The next one has to wait.
-        Waiting { sleep: Pin<Box<Sleep>>, next: Option<Next<Q>> },
-        // Its service has to become ready: readiness counts for one call.
-        Readying { service: S, next: Option<Next<Q>> },
+        // The next one has not begun. Boxed, since most calls never come here.
+        Later { later: Box<Later<S, Q>> },
     }
+}
+
+/// What an attempt gave, and the verdict on it.
+type Failed<T, E> = (Result<T, E>, Failure);
+
+/// What is between two attempts.
+struct Later<S, Q> {
+    /// The next one has to wait.
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// Its service has to become ready: readiness counts for one call.
+    service: Option<S>,
+    next: Option<Next<Q>>,
 }
 
 /// The attempt to come.
@@ -97,31 +107,63 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.as_mut().project();
+        let StateProj::Called { future } = this.state.project() else {
+            return self.poll_again(None, cx);
+        };
+        // Taken apart and put together again: to hand a whole `Result` on from layer to layer
+        // takes longer than all else here.
+        let failed = match ready!(future.poll(cx)) {
+            Ok(response) => match this.session.classify(Ok(&response)) {
+                Ok(()) => return Poll::Ready(Ok(response)),
+                Err(failure) => (Ok(response), failure),
+            },
+            Err(error) => match this.session.classify(Err(&error)) {
+                Ok(()) => return Poll::Ready(Err(error)),
+                Err(failure) => (Err(error), failure),
+            },
+        };
+        self.poll_again(Some(failed), cx)
+    }
+}
+
+impl<Req, S, C, O, R, P> ResponseFuture<Req, S, C, O, R, P>
+where
+    S: Service<R::Request> + Clone,
+    C: Classify<S::Response, S::Error>,
+    O: Observe<Req>,
+    R: Replay<Req>,
+    P: Retryable<S::Response, S::Error>,
+{
+    /// Goes on after a failure. Kept apart, so that what a call does that succeeds at once is
+    /// small enough to become part of its caller.
+    #[cold]
+    #[inline(never)]
+    fn poll_again(
+        self: Pin<&mut Self>,
+        mut failed: Option<Failed<S::Response, S::Error>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<S::Response, S::Error>> {
         let mut this = self.project();
         let session = this.session;
         loop {
+            // Called | Later => Later
+            if let Some((result, failure)) = failed.take() {
+                let Some(next) = session.retry(&failure, result.as_ref()) else {
+                    return Poll::Ready(result);
+                };
+                // A failed response may hold a connection, and nobody will read it.
+                drop(result);
+                let later = Box::new(Later::new(next));
+                this.state.set(State::Later { later });
+            }
             let result = match this.state.as_mut().project() {
                 StateProj::Called { future } => ready!(future.poll(cx)),
-                // Waiting => Readying
-                StateProj::Waiting { sleep, next } => {
-                    ready!(sleep.as_mut().poll(cx));
-                    let next = next.take();
-                    if let Some(next) = &next {
-                        session.context.waited(next.wait);
-                    }
-                    let service = session.shared.service();
-                    this.state.set(State::Readying { service, next });
-                    continue;
-                }
-                // Readying => Called
-                StateProj::Readying { service, next } => match ready!(service.poll_ready(cx)) {
-                    Ok(()) => {
-                        let next = next.take().expect("an attempt is begun once");
-                        if let Some(payment) = next.payment {
-                            payment.settle();
-                        }
-                        let future = service.call(next.request);
+                // Later => Called
+                StateProj::Later { later } => match ready!(session.poll_call(later, cx)) {
+                    Ok(future) => {
                         this.state.set(State::Called { future });
                         continue;
                     }
@@ -129,24 +171,21 @@ where
                     Err(error) => Err(error),
                 },
             };
-            let Err(failure) = session.classify(&result) else {
-                return Poll::Ready(result);
-            };
-            // Called | Readying => Waiting | Readying
-            let Some(next) = session.retry(&failure, result.as_ref()) else {
-                return Poll::Ready(result);
-            };
-            // A failed response may hold a connection, and nobody will read it.
-            drop(result);
-            this.state.set(if next.wait.is_zero() {
-                let service = session.shared.service();
-                let next = Some(next);
-                State::Readying { service, next }
-            } else {
-                let sleep = Box::pin(sleep(next.wait));
-                let next = Some(next);
-                State::Waiting { sleep, next }
-            });
+            match session.classify(result.as_ref()) {
+                Ok(()) => return Poll::Ready(result),
+                Err(failure) => failed = Some((result, failure)),
+            }
+        }
+    }
+}
+
+impl<S, Q> Later<S, Q> {
+    fn new(next: Next<Q>) -> Self {
+        let wait = next.wait;
+        Self {
+            sleep: (!wait.is_zero()).then(|| Box::pin(sleep(wait))),
+            service: None,
+            next: Some(next),
         }
     }
 }
@@ -156,11 +195,12 @@ where
     O: Observe<Req>,
     R: Replay<Req>,
 {
-    fn classify<T, E>(&self, result: &Result<T, E>) -> Result<(), Failure>
+    #[inline]
+    fn classify<T, E>(&self, outcome: Result<&T, &E>) -> Result<(), Failure>
     where
         C: Classify<T, E>,
     {
-        let verdict = self.shared.parts.classify.classify(result.as_ref());
+        let verdict = self.shared.parts.classify.classify(outcome);
         if verdict.is_ok()
             && let Some(budget) = &self.shared.settings.budget
         {
@@ -169,8 +209,33 @@ where
         verdict
     }
 
+    /// Makes the next attempt, when it has waited and its service is ready.
+    fn poll_call(
+        &self,
+        later: &mut Later<S, R::Request>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<S::Future, S::Error>>
+    where
+        S: Service<R::Request> + Clone,
+    {
+        if let Some(sleep) = &mut later.sleep {
+            ready!(sleep.as_mut().poll(cx));
+            later.sleep = None;
+            if let Some(next) = &later.next {
+                self.context.waited(next.wait);
+            }
+        }
+        let shared = &self.shared;
+        let service = later.service.get_or_insert_with(|| shared.service());
+        ready!(service.poll_ready(cx))?;
+        let next = later.next.take().expect("an attempt is begun once");
+        if let Some(payment) = next.payment {
+            payment.settle();
+        }
+        Poll::Ready(Ok(service.call(next.request)))
+    }
+
     /// The next attempt, if there is to be one.
-    #[cold]
     fn retry<T, E>(
         &mut self,
         failure: &Failure,
@@ -256,8 +321,8 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Called { .. } => "Called",
-            State::Waiting { .. } => "Waiting",
-            State::Readying { .. } => "Readying",
+            State::Later { later } if later.sleep.is_some() => "Waiting",
+            State::Later { .. } => "Readying",
         };
         f.debug_struct("ResponseFuture")
             .field("state", &state)

@@ -71,15 +71,19 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<Req, S, C, O, R, P>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let context = self.shared.parts.observe.context(&request);
-        let (request, kept) = self.shared.parts.replay.keep(request);
+        // First of all: a reference is counted faster while no other writes are pending.
+        let shared = Arc::clone(&self.shared);
+        let context = shared.parts.observe.context(&request);
+        let (request, kept) = shared.parts.replay.keep(request);
         let future = self.inner.call(request);
-        ResponseFuture::new(Arc::clone(&self.shared), context, kept, future)
+        ResponseFuture::new(shared, context, kept, future)
     }
 }
 

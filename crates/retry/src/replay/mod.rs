@@ -54,6 +54,7 @@ impl<Req: Clone> Replay<Req> for Cloned {
     type Request = Req;
     type Kept = Req;
 
+    #[inline]
     fn keep(&self, request: Req) -> (Req, Option<Req>) {
         let kept = request.clone();
         (request, Some(kept))
