@@ -7,7 +7,6 @@ use crate::{
 };
 use buttress_llm::{
     Answer, AnswerBody, LlmError, LlmRequest, LlmResponse, TransportError, cross_response,
-    read_usage,
 };
 use buttress_timeout::Stopwatch;
 use bytes::{Bytes, BytesMut};
@@ -57,22 +56,21 @@ impl Head {
             Err(_) => Bytes::new(),
         };
         let answer = Answer::new(self.status.as_u16(), &self.headers, &body).at(self.now);
-        LlmError::check(shared.provider, &answer)?;
+        let (from, to) = (place.target.dialect(), request.dialect());
+        let usage = LlmError::check(shared.provider, from, &answer)?;
         if request.streams() {
             let odd = "a whole answer to a request for a stream";
             return Err(LlmError::transport(TransportError::Other, odd));
         }
-        let (from, to) = (place.target.dialect(), request.dialect());
-        let usage = read_usage(from, &body);
         let body = cross_response(from, to, &body)
             .map_err(|error| LlmError::transport(TransportError::Other, error))?;
         let answer = LlmResponse::new(to, place.model(request), AnswerBody::Json(body));
-        Ok(answer.usage(usage).headers(passed_on(self.headers)))
+        Ok(answer.usage(usage).headers(passed_on(&self.headers)))
     }
 }
 
 /// Of a provider's headers those that its caller may want: its name for the call, and its limits.
-pub(crate) fn passed_on(mut headers: HeaderMap) -> HeaderMap {
+pub(crate) fn passed_on(headers: &HeaderMap) -> HeaderMap {
     let wanted = |name: &HeaderName| {
         let name = name.as_str();
         name.ends_with("request-id")
@@ -80,15 +78,12 @@ pub(crate) fn passed_on(mut headers: HeaderMap) -> HeaderMap {
             || name.starts_with("anthropic-")
             || name.starts_with("openai-")
     };
-    let unwanted: Vec<_> = headers
-        .keys()
-        .filter(|name| !wanted(name))
-        .cloned()
-        .collect();
-    for name in unwanted {
-        headers.remove(name);
+    let headers = headers.iter().filter(|(name, _)| wanted(name));
+    let mut passed_on = HeaderMap::new();
+    for (name, value) in headers {
+        passed_on.append(name, value.clone());
     }
-    headers
+    passed_on
 }
 
 /// A body that could not be read to its end.

@@ -61,7 +61,7 @@ pub(crate) async fn open(
     }
     let stream = EventStream::new(Given { held, upstream });
     let body = AnswerBody::Stream(stream);
-    Ok(LlmResponse::new(to, place.model(request), body).headers(passed_on(head.headers)))
+    Ok(LlmResponse::new(to, place.model(request), body).headers(passed_on(&head.headers)))
 }
 
 /// What was held back, and then what comes.

@@ -46,6 +46,7 @@ mod cross;
 mod dialect;
 mod error;
 mod kind;
+mod lax;
 mod provider;
 mod request;
 mod response;
@@ -54,6 +55,7 @@ mod stream;
 mod transport;
 mod verdict;
 
+pub(crate) use self::lax::Lax;
 pub use self::{
     classify::{Answer, classify, classify_error_object, classify_finish, delay},
     cross::{Finish, InvalidAnswer, Stop, cross_response, read_finish, read_usage},

@@ -3,12 +3,12 @@ use super::{
     means::*,
     read,
     wait::{self, Told},
-    whole::{self, Flaw},
+    whole::{self, Flaw, Reading},
 };
 use crate::{Fallback, Kind, Provider, TransportError, Verdict};
 use buttress_core::Blame;
 use http::HeaderMap;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use std::{
     fmt,
     time::{Duration, SystemTime},
@@ -73,7 +73,7 @@ impl fmt::Debug for Answer<'_> {
 /// # Errors
 /// The verdict on a failure.
 pub fn classify(provider: Provider, answer: &Answer<'_>) -> Result<(), Verdict> {
-    match report(provider, answer) {
+    match report(provider, answer).failure {
         None => Ok(()),
         Some((verdict, _)) => Err(verdict),
     }
@@ -101,7 +101,7 @@ pub fn delay(
     let status = status?;
     let said = match status {
         // What a model says about waiting asks for none.
-        200..300 if !headers.contains_key("grpc-status") => match whole::flaw(body) {
+        200..300 if !headers.contains_key("grpc-status") => match whole::read(body).flaw {
             Some(Flaw::Error(error)) => Said::read(error),
             _ => Said::default(),
         },
@@ -121,36 +121,55 @@ pub(crate) fn event(provider: Provider, event: &[u8]) -> (Verdict, Said) {
     )
 }
 
-/// The verdict on a failing answer, and what it says. `None` is a healthy one.
-pub(crate) fn report(provider: Provider, answer: &Answer<'_>) -> Option<(Verdict, Said)> {
+/// What an answer comes to.
+#[derive(Default)]
+pub(crate) struct Report<'a> {
+    /// The verdict on a failing one, and what it says.
+    pub(crate) failure: Option<(Verdict, Said)>,
+    /// The count of tokens of one that came with a status of success, in its dialect's words.
+    pub(crate) usage: Option<&'a RawValue>,
+}
+
+/// Judges an answer. One pass over its body finds all that is wanted of it.
+pub(crate) fn report<'a>(provider: Provider, answer: &Answer<'a>) -> Report<'a> {
     let Answer {
         status,
         headers,
         body,
         now,
     } = *answer;
+    let failed = |verdict, said| Report {
+        failure: Some((verdict, said)),
+        usage: None,
+    };
     let Some(status) = status else {
         let said = Said::read(body);
         let verdict = TransportError::from_text(&said.message).verdict();
-        return Some((verdict, said));
+        return failed(verdict, said);
     };
     if let Some(outcome) = grpc::read(headers) {
+        let Err(verdict) = outcome else {
+            return Report::default();
+        };
         let said = Said::read(body);
         let told = wait::read(status, headers, &said, now);
-        return Some((temper(outcome.err()?, told, headers), said));
+        return failed(temper(verdict, told, headers), said);
     }
     if !(200..300).contains(&status) {
         let mut said = Said::read(body);
         said.names.extend(aws_error_type(headers));
-        return Some(judge(provider, status, said, headers, now));
+        let (verdict, said) = judge(provider, status, said, headers, now);
+        return failed(verdict, said);
     }
     if provider == Provider::Grpc {
-        return Some((grpc::WITHOUT_STATUS, Said::default()));
+        return failed(grpc::WITHOUT_STATUS, Said::default());
     }
-    Some(match whole::flaw(body)? {
+    let Reading { flaw, usage } = whole::read(body);
+    let failure = flaw.map(|flaw| match flaw {
         Flaw::Known(verdict) => (verdict, Said::default()),
         Flaw::Error(error) => judge(provider, 0, Said::read(error), headers, now),
-    })
+    });
+    Report { failure, usage }
 }
 
 /// The verdict on what was said. A status of 0 is none: the one in the body counts.

@@ -1,5 +1,6 @@
 use super::means::*;
 use crate::Verdict;
+use std::borrow::Cow;
 
 /// What it means that the model stopped for this reason, in the words of any dialect
 /// (`finish_reason`, `stop_reason`, `finishReason`, …). An unknown reason is no failure:
@@ -11,8 +12,11 @@ use crate::Verdict;
 /// # Errors
 /// The verdict, when the reason is other than that the model had said all it wanted.
 pub fn classify_finish(reason: &str) -> Result<(), Verdict> {
-    let reason = reason.to_ascii_lowercase();
-    Err(match reason.as_str() {
+    let mut reason = Cow::Borrowed(reason);
+    if reason.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        reason.to_mut().make_ascii_lowercase();
+    }
+    Err(match &*reason {
         "length"
         | "max_tokens"
         | "max_output_tokens"

@@ -22,7 +22,7 @@ pub use self::{
     finish::classify_finish,
 };
 pub(crate) use self::{
-    answer::{event, report},
+    answer::{Report, event, report},
     rule::Rule,
     said::{Quoted, Said},
 };

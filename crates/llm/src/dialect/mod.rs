@@ -8,13 +8,14 @@ mod anthropic_messages;
 mod openai_chat;
 
 use crate::{
-    InvalidAnswer, InvalidRequest, Provider, Target,
+    InvalidAnswer, InvalidRequest, Provider, Target, Usage,
     cross::{Crossing, Prompt, Reply},
     request::{Field, Fields},
     sse::Event,
     stream::{Part, Reading},
 };
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use std::{error, fmt, str::FromStr};
 
 pub(crate) use self::{
@@ -105,6 +106,14 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::decode_answer(body),
             Self::AnthropicMessages => anthropic_messages::decode_answer(body),
+        }
+    }
+
+    /// Reads the `usage` of an answer.
+    pub(crate) fn usage(self, usage: &RawValue) -> Usage {
+        match self {
+            Self::OpenAiChat => openai_chat::usage(usage),
+            Self::AnthropicMessages => anthropic_messages::usage(usage),
         }
     }
 

@@ -10,7 +10,10 @@ mod tests;
 
 pub use self::{provider::ProviderError, render::ErrorAnswer, truncated::Truncated};
 
-use crate::{Answer, Fallback, InvalidRequest, Kind, Provider, TransportError, Verdict, classify};
+use crate::{
+    Answer, Dialect, Fallback, InvalidRequest, Kind, Provider, TransportError, Usage, Verdict,
+    classify::{self, Report},
+};
 use buttress_core::{AsFailure, Blame, Cause, Elapsed, Exhausted, Failure, Phase, Rejected};
 use std::{error, fmt};
 
@@ -46,7 +49,7 @@ pub enum LlmError {
 }
 
 impl LlmError {
-    /// Judges an answer whose body is whole.
+    /// Judges an answer whose body is whole, and gives the tokens that it was counted as.
     ///
     /// An answer that is whole by its protocol passes, even one that was cut at its token limit
     /// or that refuses (see [`Verdict::usable`]): the caller has a right to it.
@@ -54,14 +57,14 @@ impl LlmError {
     ///
     /// # Errors
     /// The failure, when it is one.
-    pub fn check(provider: Provider, answer: &Answer<'_>) -> Result<(), Self> {
-        match classify::report(provider, answer) {
-            None => Ok(()),
-            Some((verdict, _)) if verdict.usable => Ok(()),
-            Some((verdict, said)) => {
+    pub fn check(provider: Provider, dialect: Dialect, answer: &Answer<'_>) -> Result<Usage, Self> {
+        let Report { failure, usage } = classify::report(provider, answer);
+        match failure {
+            Some((verdict, said)) if !verdict.usable => {
                 let error = ProviderError::new(provider, answer, verdict, said.quoted);
                 Err(Self::Provider(Box::new(error)))
             }
+            _ => Ok(usage.map_or_else(Usage::default, |usage| dialect.usage(usage))),
         }
     }
 

@@ -11,7 +11,7 @@ fn failing(provider: Provider, status: u16, body: &str) -> LlmError {
     headers.insert("retry-after", "7".parse().unwrap());
     headers.insert("set-cookie", "secret".parse().unwrap());
     let answer = Answer::new(status, &headers, body.as_bytes());
-    LlmError::check(provider, &answer).unwrap_err()
+    LlmError::check(provider, Dialect::OpenAiChat, &answer).unwrap_err()
 }
 
 fn rendered(error: &LlmError, dialect: Dialect) -> (u16, Value) {
@@ -101,7 +101,7 @@ fn errors_cross_as_the_facts_say() {
         let body = row["input"]["body"].to_string();
         let status = row["input"]["status"].as_u64().unwrap().try_into().unwrap();
         let answer = Answer::new(status, &headers, body.as_bytes());
-        let error = LlmError::check(provider, &answer).unwrap_err();
+        let error = LlmError::check(provider, Dialect::OpenAiChat, &answer).unwrap_err();
         let (status, body) = rendered(&error, dialect);
         assert_eq!(
             json!({"status": status, "body": body}),
@@ -311,11 +311,11 @@ fn an_answer_that_is_whole_passes() {
         r#"{"stop_reason":"refusal","content":[]}"#,
     ] {
         let answer = Answer::new(200, &headers, body.as_bytes());
-        assert!(LlmError::check(Provider::OpenAi, &answer).is_ok());
+        assert!(LlmError::check(Provider::OpenAi, Dialect::OpenAiChat, &answer).is_ok());
         assert!(crate::classify(Provider::OpenAi, &answer).is_err());
     }
     let empty = Answer::new(200, &headers, b"");
-    assert!(LlmError::check(Provider::OpenAi, &empty).is_err());
+    assert!(LlmError::check(Provider::OpenAi, Dialect::OpenAiChat, &empty).is_err());
 }
 
 #[test]

@@ -15,7 +15,4 @@ pub use self::{
     text::Text,
     translate::StreamTranslator,
 };
-pub(crate) use self::{
-    reader::Reading,
-    text::{Lax, json},
-};
+pub(crate) use self::{reader::Reading, text::json};

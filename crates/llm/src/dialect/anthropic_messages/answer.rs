@@ -3,10 +3,9 @@ use super::{
     usage::Wire,
 };
 use crate::{
-    Finish, InvalidAnswer, Usage,
+    Finish, InvalidAnswer, Lax, Usage,
     cross::{Block, Reply, ToolCall},
     request::Str,
-    stream::Lax,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -12,5 +12,6 @@ pub(crate) use self::{
     answer::{decode_answer, encode_answer},
     read::read_event,
     request::{decode_request, encode_request, field},
+    usage::usage,
     write::Writer,
 };

@@ -1,9 +1,9 @@
 use super::{stop::meaning, usage::Wire};
 use crate::{
-    Finish,
+    Finish, Lax,
     request::Str,
     sse::Event,
-    stream::{Delta, Lax, Part, Reading, Start, Text, ToolDelta},
+    stream::{Delta, Part, Reading, Start, Text, ToolDelta},
 };
 use bytes::Bytes;
 use serde::Deserialize;

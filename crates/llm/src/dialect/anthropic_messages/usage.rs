@@ -1,5 +1,6 @@
 use crate::Usage;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// Anthropic's `usage`. Its `input_tokens` are those that have nothing to do with the cache.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -10,6 +11,12 @@ pub(super) struct Wire {
     cache_read_input_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_creation_input_tokens: Option<u64>,
+}
+
+/// Reads it. Nothing is known of one that says something else than it should.
+pub(crate) fn usage(usage: &RawValue) -> Usage {
+    let wire = serde_json::from_str::<Option<Wire>>(usage.get());
+    wire.ok().flatten().map_or_else(Usage::default, Into::into)
 }
 
 impl From<Wire> for Usage {

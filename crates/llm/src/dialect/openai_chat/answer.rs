@@ -3,10 +3,9 @@ use super::{
     usage::Wire,
 };
 use crate::{
-    Finish, InvalidAnswer, Stop, Usage,
+    Finish, InvalidAnswer, Lax, Stop, Usage,
     cross::{Block, Reply, ToolCall, joined},
     request::Str,
-    stream::Lax,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

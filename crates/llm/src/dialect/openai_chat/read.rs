@@ -1,8 +1,8 @@
 use super::{stop::meaning, usage::Wire};
 use crate::{
-    Finish, Kind, Stop,
+    Finish, Kind, Lax, Stop,
     sse::Event,
-    stream::{Delta, Lax, Part, Reading, Start, StreamError, Text, ToolDelta},
+    stream::{Delta, Part, Reading, Start, StreamError, Text, ToolDelta},
 };
 use bytes::Bytes;
 use serde::{Deserialize, de::IgnoredAny};

@@ -1,5 +1,6 @@
 use crate::Usage;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// OpenAI's `usage`.
 #[derive(Debug, Deserialize, Serialize)]
@@ -25,6 +26,12 @@ struct Prompt {
 #[derive(Debug, Deserialize, Serialize)]
 struct Completion {
     reasoning_tokens: Option<u64>,
+}
+
+/// Reads it. Nothing is known of one that says something else than it should.
+pub(crate) fn usage(usage: &RawValue) -> Usage {
+    let wire = serde_json::from_str::<Option<Wire>>(usage.get());
+    wire.ok().flatten().map_or_else(Usage::default, Into::into)
 }
 
 impl From<Wire> for Usage {
