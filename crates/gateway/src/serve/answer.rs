@@ -12,7 +12,7 @@ use buttress::{
 use bytes::Bytes;
 use futures_core::Stream;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, StatusCode, Uri,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
 use std::{
@@ -27,9 +27,9 @@ const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 const ROUTE: HeaderName = HeaderName::from_static("x-buttress-route");
+const COST: HeaderName = HeaderName::from_static("x-buttress-cost-usd");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-buttress-attempts");
 const WAITED: HeaderName = HeaderName::from_static("x-buttress-waited-ms");
-const COST: HeaderName = HeaderName::from_static("x-buttress-cost-usd");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The answer of a route.
@@ -60,13 +60,12 @@ pub(super) fn success(app: &App, answer: LlmResponse, call: Call) -> Response {
         headers.insert(CACHE_CONTROL, NO_CACHE);
     }
     headers.insert(CONTENT_TYPE, content_type);
-    if let Some(route) = route {
-        let prices = app.upstreams.prices(&route);
-        if let Some(cost) = prices.and_then(|prices| prices.cost(&usage)) {
+    if let Some(sign) = route.and_then(|route| app.upstreams.sign(&route)) {
+        let cost = sign.prices.and_then(|prices| prices.cost(&usage));
+        if let Some(cost) = cost {
             put(headers, COST, format!("{cost:.6}"));
         }
-        // A name may hold what can't stand in a header.
-        put(headers, ROUTE, route.escape_default().to_string());
+        headers.insert(ROUTE, sign.name.clone());
     }
     tell_journey(headers, &call);
     log_answered(&call);
@@ -96,6 +95,17 @@ pub(super) fn refusal(dialect: Dialect, status: StatusCode, kind: Kind, message:
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     give_up(response.headers_mut());
     response
+}
+
+/// In which dialect to refuse a request that was not read: as its path or its headers tell.
+pub(super) fn dialect_of(uri: &Uri, headers: &HeaderMap) -> Dialect {
+    let anthropic =
+        uri.path().starts_with("/v1/messages") || headers.contains_key("anthropic-version");
+    if anthropic {
+        Dialect::AnthropicMessages
+    } else {
+        Dialect::OpenAiChat
+    }
 }
 
 /// All that could be tried was tried: the caller's SDK is not to start all over.

@@ -1,13 +1,35 @@
 //! Callers' keys.
 
-use buttress::client::Secret;
-use http::{HeaderMap, header::AUTHORIZATION};
+use super::{answer, app::App};
+use axum::{extract::FromRequestParts, response::Response};
+use buttress::{client::Secret, llm::Kind};
+use http::{HeaderMap, StatusCode, header::AUTHORIZATION, request::Parts};
+use std::sync::Arc;
 use subtle::ConstantTimeEq;
+
+/// Shows that a caller presented the gateway's key, if it has one. Who does not is turned away.
+pub(super) struct Admitted;
+
+impl FromRequestParts<Arc<App>> for Admitted {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        match &app.config.server.client_key {
+            Some(key) if !is_allowed(&parts.headers, key) => {
+                let dialect = answer::dialect_of(&parts.uri, &parts.headers);
+                let status = StatusCode::UNAUTHORIZED;
+                let message = "the gateway's key is missing or wrong: send it as the API key";
+                Err(answer::refusal(dialect, status, Kind::Auth, message))
+            }
+            _ => Ok(Self),
+        }
+    }
+}
 
 /// Whether a caller presents this key, in either of the ways in which the SDKs send theirs.
 ///
 /// How long the comparison takes says nothing of where the two differ.
-pub(super) fn is_allowed(headers: &HeaderMap, key: &Secret) -> bool {
+fn is_allowed(headers: &HeaderMap, key: &Secret) -> bool {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| {
         let (scheme, token) = value.as_bytes().split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)

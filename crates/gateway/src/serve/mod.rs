@@ -6,6 +6,7 @@ mod auth;
 mod call;
 mod listener;
 mod models;
+mod router;
 mod running;
 mod sandbox;
 mod signal;

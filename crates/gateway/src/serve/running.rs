@@ -1,8 +1,8 @@
 //! A gateway within this process.
 
 use super::{
-    app::{self, App},
-    listener,
+    app::App,
+    listener, router,
     sandbox::{self, Sandbox},
     upstreams::Upstreams,
 };
@@ -44,7 +44,7 @@ pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
 
     let server = config.server.clone();
     let app = Arc::new(App::new(config, upstreams));
-    let router = app::router(Arc::clone(&app));
+    let router = router::router(Arc::clone(&app));
     let (stop, stopped) = oneshot::channel();
     let served = async move {
         let stopped = async {

@@ -8,6 +8,7 @@ use buttress::{
     retry::{Backoff, Budget, Jitter, RetryLayer},
     timeout::Limits,
 };
+use http::HeaderValue;
 use std::{collections::HashMap, error::Error, sync::Arc};
 
 type BoxError = Box<dyn Error>;
@@ -16,7 +17,15 @@ type BoxError = Box<dyn Error>;
 pub(super) struct Upstreams {
     routes: Vec<Route>,
     stacks: Vec<StackService>,
-    prices: HashMap<Arc<str>, Prices>,
+    signs: HashMap<Arc<str>, Sign>,
+}
+
+/// What an answer tells of the route that gave it.
+pub(super) struct Sign {
+    /// Its name, in the form of a header.
+    pub(super) name: HeaderValue,
+    /// What tokens cost there, if that is known.
+    pub(super) prices: Option<Prices>,
 }
 
 impl Upstreams {
@@ -56,7 +65,7 @@ impl Upstreams {
             .collect::<Result<_, BoxError>>()?;
         Ok(Self {
             stacks,
-            prices: prices(config),
+            signs: config.routes.iter().map(sign).collect(),
             routes,
         })
     }
@@ -66,9 +75,9 @@ impl Upstreams {
         self.stacks.get(chain).cloned()
     }
 
-    /// What tokens cost at the route of this name, if that is known.
-    pub(super) fn prices(&self, route: &str) -> Option<&Prices> {
-        self.prices.get(route)
+    /// What answers tell of the route of this name.
+    pub(super) fn sign(&self, route: &str) -> Option<&Sign> {
+        self.signs.get(route)
     }
 
     /// All routes, in the order of the configuration.
@@ -77,12 +86,14 @@ impl Upstreams {
     }
 }
 
-fn prices(config: &Config) -> HashMap<Arc<str>, Prices> {
-    let priced = config.routes.iter().filter_map(|route| {
-        let prices = prices_of(route)?;
-        Some((Arc::clone(&route.name), prices))
-    });
-    priced.collect()
+fn sign(route: &config::Route) -> (Arc<str>, Sign) {
+    // A name may hold what can't stand in a header.
+    let name = HeaderValue::try_from(route.name.escape_default().to_string());
+    let sign = Sign {
+        name: name.expect("only printable ASCII is left"),
+        prices: prices_of(route),
+    };
+    (Arc::clone(&route.name), sign)
 }
 
 fn prices_of(route: &config::Route) -> Option<Prices> {
