@@ -1,5 +1,6 @@
 //! Connections of callers: accepted, limited, and let finish when the server stops.
 
+use super::again::Again;
 use crate::config;
 use axum::Router;
 use hyper_util::{
@@ -116,7 +117,7 @@ fn connection(
     let service = TowerToHyperService::new(app);
     let connection = connections.serve_connection(TokioIo::new(stream), service);
     let connection = graceful.watch(connection.into_owned());
-    async move {
+    Again::new(async move {
         let mut connection = pin!(connection);
         let ended = tokio::select! {
             ended = &mut connection => ended,
@@ -132,7 +133,7 @@ fn connection(
         if let Err(error) = ended {
             tracing::debug!(error, "a connection ended early");
         }
-    }
+    })
 }
 
 fn is_of_connection(error: &io::Error) -> bool {

@@ -1,5 +1,6 @@
 //! `buttress serve`: the gateway.
 
+mod again;
 mod answer;
 mod app;
 mod auth;
