@@ -1,6 +1,6 @@
 use crate::{
     ClientBuilder, exchange,
-    shared::{Place, Shared},
+    shared::{Asked, Place, Shared},
 };
 use buttress_llm::{LlmError, LlmRequest, LlmResponse, Provider, Target};
 use buttress_timeout::Limits;
@@ -21,8 +21,7 @@ use tower_service::Service;
 /// [`Call`](buttress_core::Call), if it carries one; the call's deadline limits the attempt.
 #[derive(Clone)]
 pub struct LlmClient {
-    shared: Arc<Shared>,
-    place: Place,
+    asked: Arc<Asked>,
 }
 
 impl LlmClient {
@@ -32,14 +31,15 @@ impl LlmClient {
     }
 
     pub(crate) fn new(shared: Shared, target: Target) -> Self {
+        let place = Place {
+            target,
+            model: None,
+            whole: Limits::whole(),
+            streamed: Limits::streamed(),
+        };
+        let shared = Arc::new(shared);
         Self {
-            shared: Arc::new(shared),
-            place: Place {
-                target,
-                model: None,
-                whole: Limits::whole(),
-                streamed: Limits::streamed(),
-            },
+            asked: Arc::new(Asked { shared, place }),
         }
     }
 
@@ -47,43 +47,45 @@ impl LlmClient {
     #[must_use]
     pub fn model(&self, model: impl Into<Arc<str>>) -> Self {
         let model = model.into();
-        let mut client = self.target(|target| target.model(Arc::clone(&model)));
-        client.place.model = Some(model);
-        client
+        self.at(|place| {
+            place.target = place.target.clone().model(Arc::clone(&model));
+            place.model = Some(model);
+        })
     }
 
     /// The same client with requests written differently: see [`Target`] for what can be set
     /// beside the model.
     #[must_use]
     pub fn target(&self, change: impl FnOnce(Target) -> Target) -> Self {
-        let Self { shared, place } = self.clone();
-        let place = Place {
-            target: change(place.target),
-            ..place
-        };
-        Self { shared, place }
+        self.at(|place| place.target = change(place.target.clone()))
     }
 
     /// The same client with other limits on how long an attempt may keep silent, and last, when a
     /// whole answer is asked for [[`Limits::whole`]].
     #[must_use]
-    pub fn whole_limits(mut self, limits: Limits) -> Self {
-        self.place.whole = limits;
-        self
+    pub fn whole_limits(self, limits: Limits) -> Self {
+        self.at(|place| place.whole = limits)
     }
 
     /// The same client with other limits on how long an attempt may keep silent, and last, when a
     /// stream is asked for [[`Limits::streamed`]].
     #[must_use]
-    pub fn stream_limits(mut self, limits: Limits) -> Self {
-        self.place.streamed = limits;
-        self
+    pub fn stream_limits(self, limits: Limits) -> Self {
+        self.at(|place| place.streamed = limits)
     }
 
     /// Who is asked.
     #[must_use]
     pub fn provider(&self) -> Provider {
-        self.shared.provider
+        self.asked.shared.provider
+    }
+
+    fn at(&self, change: impl FnOnce(&mut Place)) -> Self {
+        let mut asked = Asked::clone(&self.asked);
+        change(&mut asked.place);
+        Self {
+            asked: Arc::new(asked),
+        }
     }
 }
 
@@ -98,8 +100,7 @@ impl Service<LlmRequest> for LlmClient {
     }
 
     fn call(&mut self, request: LlmRequest) -> ResponseFuture {
-        let shared = Arc::clone(&self.shared);
-        let exchange = exchange::run(shared, self.place.clone(), request);
+        let exchange = exchange::run(Arc::clone(&self.asked), request);
         ResponseFuture(Box::pin(exchange))
     }
 }
@@ -107,9 +108,9 @@ impl Service<LlmRequest> for LlmClient {
 impl fmt::Debug for LlmClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LlmClient")
-            .field("provider", &self.shared.provider)
-            .field("endpoint", &self.shared.endpoint)
-            .field("place", &self.place)
+            .field("provider", &self.asked.shared.provider)
+            .field("endpoint", &self.asked.shared.endpoint)
+            .field("place", &self.asked.place)
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     fault::transport_error,
     receive::{self, Head},
-    shared::{Place, Shared},
+    shared::{Asked, Place, Shared},
     stream,
     wait::within,
 };
@@ -15,17 +15,14 @@ use http::{HeaderValue, Method, Request, header::ACCEPT};
 use http_body_util::Full;
 use std::{sync::Arc, time::SystemTime};
 
-pub(crate) async fn run(
-    shared: Arc<Shared>,
-    place: Place,
-    request: LlmRequest,
-) -> Result<LlmResponse, LlmError> {
+pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmResponse, LlmError> {
+    let Asked { shared, place } = &*asked;
     let call = request.call().cloned();
     let encoded = request.encode(&place.target)?;
     for note in &encoded.notes {
         call.record(Event::Note(note));
     }
-    let outgoing = outgoing(&shared, &place, &request, &encoded);
+    let outgoing = outgoing(shared, place, &request, &encoded);
 
     let limits = if request.streams() {
         place.streamed
@@ -41,10 +38,10 @@ pub(crate) async fn run(
     let (head, body) = response.into_parts();
     let head = Head::new(head, SystemTime::now());
     let answer = if request.streams() && head.is_stream() {
-        stream::open(&shared, &place, &request, &encoded, head, body, watch).await
+        stream::open(shared, place, &request, &encoded, head, body, watch).await
     } else {
         let body = receive::whole(body, shared.max_answer, &mut watch).await;
-        head.answer(&shared, &place, &request, body)
+        head.answer(shared, place, &request, body)
     }?;
     call.record(Event::Answered);
     Ok(answer)

@@ -9,6 +9,13 @@ use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use std::sync::Arc;
 
+/// What a client is, in one piece: a call counts one reference, and no more.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) place: Place,
+}
+
 /// What a request is written for.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {

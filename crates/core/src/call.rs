@@ -41,8 +41,8 @@ struct Shared {
 
 /// The part of a call that one route of a fallback makes.
 #[derive(Debug)]
-struct Route {
-    name: Arc<str>,
+pub(crate) struct Route {
+    pub(crate) name: Arc<str>,
     /// What this route may spend waiting, in nanoseconds; `u64::MAX` is without limit.
     patience: AtomicU64,
     /// The route of the outer fallback, when this one's is nested in it. Its patience is spent
@@ -182,8 +182,7 @@ impl Context for Call {
 
     fn record(&self, event: Event) {
         let at = self.shared.started.elapsed();
-        let route = self.route.as_ref().map(|route| Arc::clone(&route.name));
-        self.shared.record.push(at, route, event);
+        self.shared.record.push(at, self.route.as_ref(), event);
     }
 }
 

@@ -1,8 +1,8 @@
-use crate::Event;
+use crate::{Event, call::Route};
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
@@ -75,9 +75,9 @@ impl fmt::Display for Step {
                 Some(kind) => write!(f, "failed, {kind}: {failure}"),
                 None => write!(f, "failed: {failure}"),
             },
-            Event::Retry { wait } => write!(f, "trying again after {wait:?}"),
+            Event::Retry { wait } => write!(f, "trying again after {:?}", round(*wait)),
             Event::GaveUp(why) => write!(f, "gave up: {}", why.as_str()),
-            Event::Queued { wait } => write!(f, "standing in line for about {wait:?}"),
+            Event::Queued { wait } => write!(f, "standing in line for about {:?}", round(*wait)),
             Event::Rejected(cause) => write!(f, "refused: {}", cause.as_str()),
             Event::Skipped { why } => write!(f, "passed over: {why}"),
             Event::Entered => f.write_str("entered"),
@@ -87,24 +87,50 @@ impl fmt::Display for Step {
     }
 }
 
+/// To milliseconds, where there are any.
+fn round(wait: Duration) -> Duration {
+    match wait.subsec_nanos() % 1_000_000 {
+        rest if wait >= Duration::from_millis(1) => wait - Duration::from_nanos(rest.into()),
+        _ => wait,
+    }
+}
+
 /// Where the steps are put down while the call runs.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    journey: Mutex<Journey>,
+    taken: Mutex<Taken>,
     attempts: AtomicU32,
 }
 
+#[derive(Debug, Default)]
+struct Taken {
+    entries: Vec<Entry>,
+    dropped: usize,
+}
+
+/// A step, with the call's own reference to its route: the route's name is shared by all calls,
+/// and counting references to it from all threads at once would cost more than the rest.
+#[derive(Debug)]
+struct Entry {
+    at: Duration,
+    route: Option<Arc<Route>>,
+    event: Event,
+}
+
 impl Record {
-    pub(crate) fn push(&self, at: Duration, route: Option<Arc<str>>, event: Event) {
+    pub(crate) fn push(&self, at: Duration, route: Option<&Arc<Route>>, event: Event) {
         if event == Event::Attempt {
             self.attempts.fetch_add(1, Relaxed);
         }
-        // A panic elsewhere can't leave a list half pushed: what is there is worth keeping.
-        let mut journey = self.journey.lock().unwrap_or_else(PoisonError::into_inner);
-        if journey.steps.len() < Journey::MAX_STEPS {
-            journey.steps.push(Step { at, route, event });
+        let mut taken = self.taken();
+        if event == Event::Answered && taken.is_answered(route) {
+            return;
+        }
+        if taken.entries.len() < Journey::MAX_STEPS {
+            let route = route.cloned();
+            taken.entries.push(Entry { at, route, event });
         } else {
-            journey.dropped += 1;
+            taken.dropped += 1;
         }
     }
 
@@ -113,14 +139,43 @@ impl Record {
     }
 
     pub(crate) fn snapshot(&self) -> Journey {
-        let journey = self.journey.lock().unwrap_or_else(PoisonError::into_inner);
-        journey.clone()
+        let taken = self.taken();
+        let step = |entry: &Entry| Step {
+            at: entry.at,
+            route: entry.route.as_ref().map(|route| Arc::clone(&route.name)),
+            event: entry.event.clone(),
+        };
+        Journey {
+            steps: taken.entries.iter().map(step).collect(),
+            dropped: taken.dropped,
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // A panic elsewhere can't leave a list half pushed: what is there is worth keeping.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    /// Whether the last thing that happened is that this route answered. The client says so, and
+    /// the fallback that it stands in, which can't know that it was said.
+    fn is_answered(&self, route: Option<&Arc<Route>>) -> bool {
+        self.entries.last().is_some_and(|entry| {
+            let routes = (entry.route.as_ref(), route);
+            entry.event == Event::Answered
+                && match routes {
+                    (Some(last), Some(route)) => Arc::ptr_eq(last, route),
+                    (last, route) => last.is_none() && route.is_none(),
+                }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Call, Context as _};
 
     #[test]
     fn is_bounded() {
@@ -133,5 +188,19 @@ mod tests {
         assert_eq!(journey.dropped(), 5);
         assert_eq!(record.attempts() as usize, Journey::MAX_STEPS + 5);
         assert!(journey.to_string().ends_with("… and 5 more"));
+    }
+
+    #[test]
+    fn an_answer_is_put_down_once_and_waits_are_rounded() {
+        let call = Call::new();
+        let route = call.for_route("a".into(), None);
+        let wait = Duration::from_nanos(1_234_567_891);
+        route.record(Event::Retry { wait });
+        route.record(Event::Answered);
+        route.record(Event::Answered);
+        call.for_route("b".into(), None).record(Event::Answered);
+        let journey = call.journey().to_string();
+        assert_eq!(journey.matches("answered").count(), 2, "{journey}");
+        assert!(journey.contains("after 1.234s"), "{journey}");
     }
 }
