@@ -35,7 +35,7 @@ async fn retry_layer() {
 async fn gate_layer() {
     check(GateLayer::by_error()).await;
     check(GateLayer::by_error().observe(Carried::new())).await;
-    check(GateLayer::by_error().by_key(|_: &_| "a key")).await;
+    check(GateLayer::by_error().keyed(|_: &_| "a key")).await;
 }
 
 #[tokio::test(start_paused = true)]

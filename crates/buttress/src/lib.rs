@@ -49,8 +49,9 @@ pub use self::{
 
 #[doc(inline)]
 pub use buttress_core::{
-    AsFailure, Blame, Call, Carried, Carry, Cause, Class, Classify, Context, Elapsed, Event,
-    Exhausted, Failure, GiveUp, Journey, Judge, Observe, Phase, Rejected, RetryAfter, Witness,
+    AsFailure, AttemptLayer, Blame, Call, Carried, Carry, Cause, Class, Classify, Context, Elapsed,
+    Event, Exhausted, Failure, GiveUp, Journey, Judge, Observe, Phase, Rejected, RetryAfter,
+    Witness,
 };
 pub use {
     buttress_circuit_breaker as circuit_breaker, buttress_client as client, buttress_core as core,

@@ -1,3 +1,4 @@
+use crate::error::shown;
 use std::{error, fmt, io, time::Duration};
 
 type BoxError = Box<dyn error::Error + Send + Sync + 'static>;
@@ -113,7 +114,7 @@ impl fmt::Display for Failure {
         write!(f, "{} ({})", self.class, self.blame)?;
         match self.retry_after {
             RetryAfter::Unspecified => Ok(()),
-            RetryAfter::After(wait) => write!(f, ", retry after {wait:?}"),
+            RetryAfter::After(wait) => write!(f, ", retry after {:?}", shown(wait)),
             RetryAfter::Never => f.write_str(", not to be retried"),
         }
     }

@@ -1,6 +1,6 @@
 //! gRPC over HTTP: the classifier, and the deadline that a request carries.
 
-use crate::{AsFailure, Blame, Class, Classify, Failure, RetryAfter};
+use crate::{AsFailure, Blame, Cause, Class, Classify, Elapsed, Failure, Rejected, RetryAfter};
 use http::{HeaderMap, HeaderValue, Response};
 use std::time::Duration;
 
@@ -124,6 +124,28 @@ fn number(value: &HeaderValue) -> Option<u32> {
     let value = value.to_str().ok()?;
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| value.parse().ok())?
+}
+
+impl Rejected {
+    /// The gRPC status code for a caller whose call was refused so: `DEADLINE_EXCEEDED` where
+    /// its time was over, `RESOURCE_EXHAUSTED` where the key is limited, else `UNAVAILABLE`.
+    /// What `tonic::Code::from` takes.
+    #[must_use]
+    pub const fn grpc_code(&self) -> i32 {
+        match self.cause {
+            Cause::DeadlinePast => 4,
+            Cause::GateClosed | Cause::QueueFull => 8,
+            _ => 14,
+        }
+    }
+}
+
+impl Elapsed {
+    /// The gRPC status code for a caller whose call took too long: `DEADLINE_EXCEEDED`.
+    #[must_use]
+    pub const fn grpc_code(&self) -> i32 {
+        4
+    }
 }
 
 #[cfg(test)]

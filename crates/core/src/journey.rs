@@ -1,4 +1,4 @@
-use crate::{Event, call::Route};
+use crate::{Event, call::Route, error::shown};
 use std::{
     fmt,
     sync::{
@@ -75,23 +75,15 @@ impl fmt::Display for Step {
                 Some(kind) => write!(f, "failed, {kind}: {failure}"),
                 None => write!(f, "failed: {failure}"),
             },
-            Event::Retry { wait } => write!(f, "trying again after {:?}", round(*wait)),
+            Event::Retry { wait } => write!(f, "trying again after {:?}", shown(*wait)),
             Event::GaveUp(why) => write!(f, "gave up: {}", why.as_str()),
-            Event::Queued { wait } => write!(f, "standing in line for about {:?}", round(*wait)),
+            Event::Queued { wait } => write!(f, "standing in line for about {:?}", shown(*wait)),
             Event::Rejected(cause) => write!(f, "refused: {}", cause.as_str()),
             Event::Skipped { why } => write!(f, "passed over: {why}"),
             Event::Entered => f.write_str("entered"),
             Event::Answered => f.write_str("answered"),
             Event::Note(note) => f.write_str(note),
         }
-    }
-}
-
-/// To milliseconds, where there are any.
-fn round(wait: Duration) -> Duration {
-    match wait.subsec_nanos() % 1_000_000 {
-        rest if wait >= Duration::from_millis(1) => wait - Duration::from_nanos(rest.into()),
-        _ => wait,
     }
 }
 
@@ -201,6 +193,6 @@ mod tests {
         call.for_route("b".into(), None).record(Event::Answered);
         let journey = call.journey().to_string();
         assert_eq!(journey.matches("answered").count(), 2, "{journey}");
-        assert!(journey.contains("after 1.234s"), "{journey}");
+        assert!(journey.contains("after 1.235s"), "{journey}");
     }
 }

@@ -9,11 +9,13 @@
 //! - [`Rejected`], [`Elapsed`] and [`Exhausted`]: the only errors that the layers add.
 //! - [`Observe`] and [`Context`]: how a layer looks into a request, and where it reports.
 //! - [`Call`]: what travels with a request: deadline, upstream calls, and its [`Journey`].
+//!   [`AttemptLayer`] puts down in it that a call went out.
 //!
 //! With the feature `http` (on by default) there are also classifiers for plain HTTP
 //! ([`http`]) and gRPC ([`grpc`]) answers, and bodies whose end is watched.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod attempt;
 mod call;
 mod classify;
 mod error;
@@ -28,6 +30,7 @@ mod observe;
 pub mod recycle;
 
 pub use self::{
+    attempt::{Attempt, AttemptLayer},
     call::{Call, Carried, Carry},
     classify::{ByError, Classify, ClassifyFn, classify_fn},
     error::{Cause, Elapsed, Exhausted, Phase, Rejected, RouteError, RouteReason},

@@ -91,7 +91,7 @@
 //! | [`park_for`](GateLayer::park_for) | 60 s | parked when no wait was told |
 //! | [`spacing`](GateLayer::spacing) | 200 ms | between two calls at first after reopening |
 //! | [`well_after`](GateLayer::well_after) | 10 s | of health until it is open |
-//! | [`by_key`](GateLayer::by_key) | one gate | a gate for each key of a request |
+//! | [`keyed`](GateLayer::keyed) | one gate | a gate for each key of a request |
 //! | [`max_gates`](GateLayer::max_gates) | 1,024 | most gates, see [`KeyedGates`] for which gives way |
 //! | [`pace_hint`](GateLayer::pace_hint) | none | learns the pace from answers |
 //! | [`observe`](GateLayer::observe) | none | deadline and patience of calls, and reports |

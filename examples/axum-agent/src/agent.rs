@@ -7,11 +7,9 @@ use axum::{
     http::header::{CONTENT_TYPE, RETRY_AFTER},
     response::{IntoResponse, Response},
 };
-use buttress::llm::{AnswerBody, Dialect, LlmError, LlmRequest, LlmResponse};
+use buttress::llm::{Dialect, LlmError, LlmRequest, LlmResponse};
 use buttress::{AsFailure, Call, Carry};
-use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 /// Whatever stack there is: the agent knows only that it can ask.
@@ -60,21 +58,9 @@ async fn think(
     request.set_call(call.clone());
 
     let response = llm.oneshot(request).await?;
-    let mut answer = String::new();
-    match response.body {
-        AnswerBody::Stream(mut events) => {
-            // From here on nothing is tried again unseen. A stream that breaks is an error.
-            while let Some(event) = events.try_next().await? {
-                answer.extend(event.text.as_deref());
-            }
-        }
-        // Who knows no streams sends a whole answer all the same.
-        AnswerBody::Json(json) => {
-            let json: Value = serde_json::from_slice(&json).unwrap_or_default();
-            answer.extend(json["choices"][0]["message"]["content"].as_str());
-        }
-    }
-    Ok((answer, response.route.map(|route| route.to_string())))
+    let route = response.route.as_deref().map(str::to_owned);
+    // From here on nothing is tried again unseen. A stream that breaks is an error.
+    Ok((response.into_text().await?, route))
 }
 
 /// An error as callers of LLM providers know it, with the time after which to ask again.

@@ -10,10 +10,10 @@ mod error;
 use self::error::Error;
 use buttress::circuit_breaker::{CircuitBreakerLayer, Settings};
 use buttress::core::{AtOnce, http::AtEnd, http::HttpStatus};
-use buttress::retry::{Backoff, Buffered, ReplayBody, RetryLayer};
+use buttress::retry::{Backoff, Buffered, RetryLayer};
 use buttress::retry_after::{FromRateLimit, GateLayer, RetryAfterLayer};
 use buttress::timeout::DeadlineLayer;
-use buttress::{Call, Carried, Carry, Cause, Context, Event};
+use buttress::{AttemptLayer, Call, Carried, Carry, Cause};
 use buttress_testkit::{Provider, Received, Reply, Script};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -64,11 +64,8 @@ fn client(
         )
         // Below all who judge, since it reads the headers for them.
         .layer(RetryAfterLayer::new())
-        // The layers can't know whether a call went out. Here it does.
-        .map_request(|request: Request<ReplayBody<Once>>| {
-            request.call().inspect(|call| call.record(Event::Attempt));
-            request
-        })
+        // Here a call goes out.
+        .layer(AttemptLayer::new())
         // A foreign error becomes one that knows its verdict. Where nobody has to match on it,
         // `BoxError::from` will do.
         .map_err(Error::Http)

@@ -1,6 +1,6 @@
 //! Foreign errors into the stack, and the stack's errors out of it.
 
-use buttress::{Cause, Elapsed, Phase, Rejected};
+use buttress::{Elapsed, Phase, Rejected};
 use std::error::Error;
 use tonic::{Code, Status, TimeoutExpired, transport};
 use tower::BoxError;
@@ -21,15 +21,13 @@ pub(crate) fn foreign(error: transport::Error) -> BoxError {
 /// error itself stays the status's source.
 pub(crate) fn status(error: BoxError) -> Status {
     let code = match error.downcast_ref::<Rejected>() {
-        Some(rejected) => match rejected.cause {
-            Cause::DeadlinePast => Code::DeadlineExceeded,
-            Cause::GateClosed | Cause::QueueFull => Code::ResourceExhausted,
-            _ => Code::Unavailable,
+        Some(rejected) => rejected.grpc_code(),
+        None => match error.downcast_ref::<Elapsed>() {
+            Some(elapsed) => elapsed.grpc_code(),
+            None => return Status::from_error(error),
         },
-        None if error.is::<Elapsed>() => Code::DeadlineExceeded,
-        None => return Status::from_error(error),
     };
-    let mut status = Status::new(code, error.to_string());
+    let mut status = Status::new(Code::from(code), error.to_string());
     status.set_source(error.into());
     status
 }

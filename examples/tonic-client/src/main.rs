@@ -15,7 +15,7 @@ use buttress::retry::grpc::{PreviousAttempts, TrailersLayer};
 use buttress::retry::{Backoff, Buffered, ReplayBody, RetryLayer};
 use buttress::retry_after::{GateLayer, RetryAfterLayer};
 use buttress::timeout::{DeadlineLayer, Grpc};
-use buttress::{Call, Carried, Carry, Cause, Context, Event, Rejected};
+use buttress::{AttemptLayer, Call, Carried, Cause, Rejected};
 use example_greeter::{Flaky, GreetRequest, greeter_client::GreeterClient, pushback, serve};
 use http::{Request, Response};
 use std::{error::Error, time::Duration};
@@ -62,10 +62,9 @@ fn recovering(channel: Channel) -> Result<Recovering, BoxError> {
         .layer(TrailersLayer::new())
         // Tells the server what is left of the time, which is less with each attempt.
         .layer(deadline.limit(None))
-        .map_request(|request: Request<ReplayBody<Body>>| {
-            request.call().inspect(|call| call.record(Event::Attempt));
-            request.map(Body::new)
-        })
+        // Here a call goes out.
+        .layer(AttemptLayer::new())
+        .map_request(|request: Request<ReplayBody<Body>>| request.map(Body::new))
         // Foreign errors go through here before any layer sees them.
         .map_err(foreign)
         .service(channel);

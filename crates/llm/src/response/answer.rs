@@ -1,8 +1,9 @@
 use super::{EventStream, Usage};
-use crate::Dialect;
+use crate::{Dialect, LlmError, TransportError, cross::joined};
 use bytes::Bytes;
+use futures_core::Stream as _;
 use http::HeaderMap;
-use std::sync::Arc;
+use std::{future::poll_fn, pin::Pin, sync::Arc};
 
 /// The answer to an LLM request, in the dialect of the request.
 #[derive(Debug)]
@@ -59,6 +60,32 @@ impl LlmResponse {
     pub const fn usage(mut self, usage: Usage) -> Self {
         self.usage = usage;
         self
+    }
+
+    /// All the text of the answer: of a whole one at once, of a stream when it has ended. Tool
+    /// calls and thinking are no text.
+    ///
+    /// # Errors
+    /// The stream breaks off, or the answer is not one of its dialect.
+    ///
+    /// # Cancellation
+    /// Ends the stream.
+    pub async fn into_text(self) -> Result<String, LlmError> {
+        match self.body {
+            AnswerBody::Json(json) => {
+                let reply = self.dialect.decode_answer(&json);
+                let reply =
+                    reply.map_err(|error| LlmError::transport(TransportError::Other, error))?;
+                Ok(joined(&reply.content).into_owned())
+            }
+            AnswerBody::Stream(mut events) => {
+                let mut text = String::new();
+                while let Some(event) = poll_fn(|cx| Pin::new(&mut events).poll_next(cx)).await {
+                    text.extend(event?.text.as_deref());
+                }
+                Ok(text)
+            }
+        }
     }
 
     /// Sets the headers to pass on.

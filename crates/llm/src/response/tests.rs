@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Dialect, LlmError, TransportError, Truncated};
+use crate::{Dialect, LlmError, Text, TransportError, Truncated};
 use buttress_core::{Blame, Class, Failure, Judge, Rejected, Witness};
 use bytes::Bytes;
 use futures_core::Stream;
@@ -237,4 +237,29 @@ fn thinking_is_progress_and_no_content() {
     assert!(!ping.progress && !ping.content);
     assert!(thinking.progress && !thinking.content);
     assert!(text.progress && text.content);
+}
+
+#[test]
+fn all_the_text_is_given_or_an_error() {
+    let text = |body: AnswerBody| {
+        let response = LlmResponse::new(Dialect::OpenAiChat, "m".into(), body);
+        match pin!(response.into_text()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(text) => text,
+            Poll::Pending => panic!("never pending"),
+        }
+    };
+    let whole = r#"{"choices": [{"message": {"content": "Hi there"}, "finish_reason": "stop"}]}"#;
+    assert_eq!(text(Bytes::from(whole).into()).unwrap(), "Hi there");
+    assert!(text(Bytes::from("{}").into()).is_err());
+
+    let says = |text: &str| {
+        let mut event = event();
+        let text = Text::new(text.to_owned().into(), &Bytes::new());
+        event.as_mut().unwrap().text = Some(text);
+        event
+    };
+    let stream = |events| EventStream::new(Given(events)).into();
+    assert_eq!(text(stream(vec![says("Hi"), event()])).unwrap(), "Hi");
+    let broken = LlmError::transport(TransportError::Reset, "gone");
+    assert!(text(stream(vec![says("Hi"), Err(broken)])).is_err());
 }

@@ -9,7 +9,7 @@ use tower_layer::Layer;
 ///
 /// It hears of a verdict from its judge: [`AtOnce`] for whole answers, or
 /// [`AtEnd`](buttress_core::http::AtEnd) for HTTP bodies. All services that it makes, and all
-/// clones, share the gate, or the gates with [`by_key`](Self::by_key).
+/// clones, share the gate, or the gates with [`keyed`](Self::keyed).
 ///
 /// The setters begin with a fresh gate: set first, and then make services and handles.
 /// See the [crate's docs](crate) for what a gate does and for all settings.
@@ -88,7 +88,7 @@ impl<J, P, O> GateLayer<J, P, O> {
         self.set(|settings| settings.well_after = time)
     }
 
-    /// Sets the most gates that there are at a time \[1,024\], before [`by_key`](Self::by_key).
+    /// Sets the most gates that there are at a time \[1,024\], before [`keyed`](Self::keyed).
     #[must_use]
     pub const fn max_gates(mut self, max: usize) -> Self {
         self.max_gates = max;
@@ -97,7 +97,7 @@ impl<J, P, O> GateLayer<J, P, O> {
 
     /// Has a gate for each key that this draws from a request, instead of one for all.
     #[must_use]
-    pub fn by_key<Req, K, F>(self, key: F) -> GateLayer<J, P, O, KeyedGates<K, F>>
+    pub fn keyed<Req, K, F>(self, key: F) -> GateLayer<J, P, O, KeyedGates<K, F>>
     where
         F: Fn(&Req) -> K,
     {

@@ -482,7 +482,7 @@ async fn an_open_gate_calls_the_instance_that_was_made_ready() {
 #[tokio::test(start_paused = true)]
 async fn each_key_has_its_own_gate_and_their_number_is_bounded() {
     let server = Server::default();
-    let gate = layer().max_gates(2).by_key(|ask: &Ask| ask.number);
+    let gate = layer().max_gates(2).keyed(|ask: &Ask| ask.number);
     let handles = gate.handles();
     let service = gate.layer(server.service());
     assert!(handles.is_empty());
