@@ -2,7 +2,7 @@ use super::{
     fields::Fields,
     settings::{Contradiction, Settings},
     units,
-    value::{Wrong, duration, flag, integer, or_off, rate},
+    value::{Wrong, duration, flag, integer, one_of, or_off, rate},
 };
 use std::{ops::RangeInclusive, time::Duration};
 use toml::de::DeValue;
@@ -15,6 +15,8 @@ pub struct Breaker {
     pub enabled: bool,
     /// This many failures in a row open it; `None` is however many.
     pub consecutive_failures: Option<u32>,
+    /// How many of them a success makes forgotten.
+    pub success_forgives: Forgives,
     /// This share of failures in the window opens it; `None` is whatever share.
     pub failure_rate: Option<f64>,
     /// The calls that the rates are taken over.
@@ -29,6 +31,9 @@ pub struct Breaker {
     pub open: Duration,
     /// The longest that it stays open, when it opens again and again.
     pub open_max: Duration,
+    /// Up to this share of the time open is taken off at random, so that gateways do not come
+    /// back all at once; `None` is none of it.
+    pub jitter: Option<f64>,
     /// How many calls may try a route at a time that was open.
     pub probes: u32,
     /// How many of them have to succeed, one after the other, to close it.
@@ -36,6 +41,18 @@ pub struct Breaker {
     /// When the last probe left this long ago and has not come back, one more may go.
     pub probe_lease: Duration,
 }
+
+/// What a success does to the failures that were counted before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Forgives {
+    /// All are forgotten: failures count in a row.
+    All,
+    /// One is taken back: failures count as far as they outnumber successes.
+    One,
+}
+
+const FORGIVES: [(&str, Forgives); 2] = [("all", Forgives::All), ("one", Forgives::One)];
 
 /// What a sliding window counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +69,7 @@ impl Default for Breaker {
         Self {
             enabled: true,
             consecutive_failures: Some(8),
+            success_forgives: Forgives::All,
             failure_rate: Some(0.55),
             window: Window::Calls(60),
             min_calls: 30,
@@ -59,6 +77,7 @@ impl Default for Breaker {
             slow_rate: None,
             open: Duration::from_secs(30),
             open_max: Duration::from_secs(300),
+            jitter: Some(0.1),
             probes: 1,
             successes: 2,
             probe_lease: Duration::from_secs(60),
@@ -85,6 +104,11 @@ impl Settings for Breaker {
             &mut self.consecutive_failures,
             failures,
         );
+        fields.set(
+            "success_forgives",
+            &mut self.success_forgives,
+            one_of(&FORGIVES),
+        );
         fields.set("failure_rate", &mut self.failure_rate, or_off(rate));
         fields.set("window", &mut self.window, window);
         fields.set("min_calls", &mut self.min_calls, integer(1..=MOST_CALLS));
@@ -92,6 +116,7 @@ impl Settings for Breaker {
         fields.set("slow_rate", &mut self.slow_rate, or_off(rate));
         fields.set("open", &mut self.open, duration(TIMES));
         fields.set("open_max", &mut self.open_max, duration(TIMES));
+        fields.set("jitter", &mut self.jitter, or_off(rate));
         fields.set("probes", &mut self.probes, integer(1..=1024));
         fields.set("successes", &mut self.successes, integer(1..=255));
         fields.set("probe_lease", &mut self.probe_lease, duration(TIMES));

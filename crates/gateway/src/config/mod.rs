@@ -49,7 +49,7 @@ mod units;
 mod value;
 
 pub use self::{
-    breaker::{Breaker, Window},
+    breaker::{Breaker, Forgives, Window},
     chain::Chain,
     diagnostic::{Diagnostic, Report, Severity},
     gate::Gate,

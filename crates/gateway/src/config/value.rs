@@ -138,7 +138,7 @@ pub(super) fn size(range: RangeInclusive<usize>) -> impl Read<usize> {
     }
 }
 
-/// A share of calls, above nothing and up to all of them.
+/// A share, above nothing and up to all.
 pub(super) fn rate(value: &DeValue<'_>) -> Result<f64, Wrong> {
     let rate = match value {
         DeValue::String(text) => units::parse_rate(text),
@@ -153,7 +153,7 @@ pub(super) fn rate(value: &DeValue<'_>) -> Result<f64, Wrong> {
             format!("{} is out of range", plain(value)),
             help,
         )),
-        None => Err(Wrong::expected("a share of calls", value, help)),
+        None => Err(Wrong::expected("a share", value, help)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! From the configuration to the stacks that serve it.
 
-use crate::config::{self, Config, Window};
+use crate::config::{self, Config, Forgives, Window};
 use buttress::{
     Declares, Prices, Route, Stack, StackService,
     circuit_breaker::{CircuitBreakerLayer, Settings},
@@ -193,12 +193,17 @@ fn retry(settings: &config::Retry) -> Result<RetryLayer, BoxError> {
 }
 
 fn breaker(settings: &config::Breaker) -> Result<CircuitBreakerLayer, BoxError> {
-    let breaker = Settings::standard()
-        .consecutive_failures(settings.consecutive_failures)
+    let breaker = Settings::standard();
+    let breaker = match (settings.consecutive_failures, settings.success_forgives) {
+        (Some(failures), Forgives::One) => breaker.failure_counter(failures),
+        (failures, _) => breaker.consecutive_failures(failures),
+    };
+    let breaker = breaker
         .failure_rate(settings.failure_rate)
         .min_calls(settings.min_calls)
         .open_for(settings.open)
         .open_max(settings.open_max)
+        .jitter(settings.jitter.unwrap_or(0.0))
         .probes(settings.probes)
         .successes_to_close(settings.successes)
         .probe_lease(settings.probe_lease);
@@ -211,4 +216,92 @@ fn breaker(settings: &config::Breaker) -> Result<CircuitBreakerLayer, BoxError> 
         None => breaker,
     };
     Ok(CircuitBreakerLayer::new(breaker)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Options;
+    use proptest::prelude::*;
+
+    /// What may stand in a file, from edge to edge, and now and then beyond.
+    const FIELDS: [(&str, &str, &[&str]); 29] = [
+        (
+            "breaker",
+            "consecutive_failures",
+            &["1", "1000000", "\"off\""],
+        ),
+        ("breaker", "success_forgives", &["\"one\"", "\"all\""]),
+        ("breaker", "failure_rate", &["\"1%\"", "1", "\"off\""]),
+        (
+            "breaker",
+            "window",
+            &["1", "59", "60", "10000", "\"100ms\"", "\"1s\"", "\"24h\""],
+        ),
+        (
+            "breaker",
+            "min_calls",
+            &["1", "60", "2000", "2001", "10000"],
+        ),
+        ("breaker", "slow", &["\"100ms\"", "\"24h\"", "\"off\""]),
+        ("breaker", "slow_rate", &["\"100%\"", "0.001", "\"off\""]),
+        ("breaker", "open", &["\"100ms\"", "\"30s\"", "\"24h\""]),
+        ("breaker", "open_max", &["\"100ms\"", "\"30s\"", "\"24h\""]),
+        ("breaker", "jitter", &["\"100%\"", "0.001", "\"off\""]),
+        ("breaker", "probes", &["1", "1024"]),
+        ("breaker", "successes", &["1", "255"]),
+        ("breaker", "probe_lease", &["\"100ms\"", "\"24h\""]),
+        ("retry", "max_retries", &["0", "100"]),
+        ("retry", "base", &["\"1ms\"", "\"1h\""]),
+        ("retry", "cap", &["\"1ms\"", "\"1h\""]),
+        (
+            "retry",
+            "jitter",
+            &["\"full\"", "\"decorrelated\"", "\"none\""],
+        ),
+        ("retry", "max_wait", &["\"0s\"", "\"1h\""]),
+        ("retry", "budget", &["\"1%\"", "\"100%\"", "\"off\""]),
+        ("retry", "budget_cap", &["1", "1000000"]),
+        ("retry", "budget_reserve", &["0", "1000000"]),
+        ("gate", "enabled", &["true", "false"]),
+        ("gate", "max_wait", &["\"0s\"", "\"1h\""]),
+        ("gate", "max_waiting", &["0", "1000000"]),
+        ("gate", "backoff", &["\"1ms\"", "\"1h\""]),
+        ("gate", "max_backoff", &["\"1ms\"", "\"1h\""]),
+        ("gate", "park_for", &["\"1ms\"", "\"24h\""]),
+        ("timeout", "attempt", &["\"1ms\"", "\"1h\"", "\"off\""]),
+        ("timeout", "headers", &["\"1ms\"", "\"1h\"", "\"off\""]),
+    ];
+
+    proptest! {
+        /// What is accepted when it is checked is not refused when it is served.
+        #[test]
+        fn what_is_accepted_can_be_made(
+            fields in prop::sample::subsequence(FIELDS.to_vec(), 0..6),
+            picks in any::<[prop::sample::Index; 6]>(),
+        ) {
+            let mut file = "[[routes]]\nprovider = \"openai\"\n".to_owned();
+            for ((table, key, values), pick) in fields.into_iter().zip(picks) {
+                let value = values[pick.index(values.len())];
+                file.push_str(&format!("{table}.{key} = {value}\n"));
+            }
+            let key = |name: &str| (name == "OPENAI_API_KEY").then(|| "sk".to_owned());
+            if let Ok((config, _)) = Config::parse("buttress.toml", &file, &Options::new(&key)) {
+                let made = Upstreams::new(&config).err();
+                prop_assert!(made.is_none(), "{}\n{file}", made.unwrap_or("".into()));
+            }
+        }
+    }
+
+    /// Most of what is tried above has to get that far.
+    #[test]
+    fn a_plain_file_can_be_made() {
+        let key = |_: &str| Some("sk".to_owned());
+        let file = "[[routes]]\nprovider = \"openai\"\n";
+        let config = Config::parse("buttress.toml", file, &Options::new(&key));
+        assert_eq!(
+            Upstreams::new(&config.unwrap().0).unwrap().routes().len(),
+            1
+        );
+    }
 }
