@@ -35,12 +35,14 @@
 //! # }
 //! ```
 
+mod pace;
 mod policy;
 mod route;
 mod stack;
 mod switch;
 
 pub use self::{
+    pace::LlmPace,
     policy::{Declares, LlmPolicy, Prices},
     route::{LlmGateLayer, Route, RouteService},
     stack::{Stack, StackFuture, StackService},

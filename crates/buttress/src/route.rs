@@ -1,4 +1,4 @@
-use crate::{Declares, Switch};
+use crate::{Declares, LlmPace, Switch};
 use buttress_circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Handle};
 use buttress_client::LlmClient;
 use buttress_core::{ByError, Carried};
@@ -10,7 +10,9 @@ use std::{sync::Arc, time::Duration};
 use tower::ServiceBuilder;
 
 /// What a route's calls go through: retry, gate, circuit breaker, client.
-pub type RouteService = Retry<Gate<Breaker, Switch<AtStreamEnd>, (), Carried>, ByError, Carried>;
+pub type RouteService = Retry<LlmGate, ByError, Carried>;
+
+type LlmGate = Gate<Breaker, Switch<AtStreamEnd>, Switch<LlmPace>, Carried>;
 
 type Breaker = CircuitBreaker<LlmClient, Switch<AtStreamEnd>, Carried>;
 
@@ -38,7 +40,7 @@ impl Route {
             name: name.into(),
             client,
             retry: retry(RetryLayer::standard()),
-            gate: gate(JUDGE),
+            gate: gate(JUDGE, PACE),
             breaker: breaker(CircuitBreakerLayer::standard(), JUDGE),
             patience: fallback::Route::DEFAULT_PATIENCE,
             declares: Declares::default(),
@@ -63,7 +65,7 @@ impl Route {
     /// Lets calls through whatever the limits of its key.
     #[must_use]
     pub fn without_gate(mut self) -> Self {
-        self.gate = gate(DEAF);
+        self.gate = gate(DEAF, DEAF_PACE);
         self
     }
 
@@ -132,8 +134,10 @@ impl Route {
 }
 
 /// The gate of a route, see [`Route::gate`].
-pub type LlmGateLayer = GateLayer<Switch<AtStreamEnd>, (), Carried>;
+pub type LlmGateLayer = GateLayer<Switch<AtStreamEnd>, Switch<LlmPace>, Carried>;
 
+const PACE: Switch<LlmPace> = Switch::on(LlmPace::new());
+const DEAF_PACE: Switch<LlmPace> = Switch::off(LlmPace::new());
 const JUDGE: Switch<AtStreamEnd> = Switch::on(AtStreamEnd::new());
 const DEAF: Switch<AtStreamEnd> = Switch::off(AtStreamEnd::new());
 
@@ -141,8 +145,10 @@ fn retry(layer: RetryLayer) -> RetryLayer<ByError, Carried> {
     layer.classify(ByError::new()).observe(Carried::new())
 }
 
-fn gate(judge: Switch<AtStreamEnd>) -> LlmGateLayer {
-    GateLayer::new(judge).observe(Carried::new())
+fn gate(judge: Switch<AtStreamEnd>, pace: Switch<LlmPace>) -> LlmGateLayer {
+    GateLayer::new(judge)
+        .pace_hint(pace)
+        .observe(Carried::new())
 }
 
 fn breaker(

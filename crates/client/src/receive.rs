@@ -75,6 +75,7 @@ pub(crate) fn passed_on(headers: &HeaderMap) -> HeaderMap {
         let name = name.as_str();
         name.ends_with("request-id")
             || name.starts_with("x-ratelimit-")
+            || name.starts_with("ratelimit")
             || name.starts_with("anthropic-")
             || name.starts_with("openai-")
     };

@@ -249,3 +249,27 @@ async fn those_behind_a_limited_call_stand_in_line() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_last_request_of_a_limit_is_followed_by_its_pace() {
+    in_all_modes(async |mode| {
+        // A bucket of ten that fills up in three seconds gets one token every 300 ms.
+        let last = Reply::text("The last one.")
+            .header("x-ratelimit-limit-requests", "10")
+            .header("x-ratelimit-remaining-requests", "0")
+            .header("x-ratelimit-reset-requests", "3s");
+        let provider = start(mode.scripted().reply(last).then(Reply::text("Next."))).await;
+        let gateway = one(mode, &provider).start().await;
+
+        let answer = gateway.ask(mode).await;
+        answer.assert_good("The last one.", "only");
+        assert_eq!((answer.attempts(), answer.waited()), (1, Duration::ZERO));
+
+        let answer = gateway.ask(mode).await;
+        answer.assert_good("Next.", "only");
+        assert_eq!(answer.attempts(), 1);
+        let waited = answer.waited().as_millis();
+        assert!((150..=320).contains(&waited), "{waited}");
+    })
+    .await;
+}
