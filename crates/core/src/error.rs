@@ -157,8 +157,9 @@ impl AsFailure for Elapsed {
         match self.phase {
             // No connection, no work: as good as refused.
             Phase::Connect => Failure::SERVICE,
-            // The caller's patience ended; which of the attempts was slow is not known here.
-            Phase::Deadline => Failure::new(Class::Rejected, Blame::Local),
+            // The caller's patience ended; which of the attempts was slow is not known here. But
+            // there was one: this is not the refusal of a call that was never made.
+            Phase::Deadline => Failure::new(Class::Timeout, Blame::Local),
             Phase::Headers | Phase::FirstContent | Phase::Idle | Phase::Attempt => {
                 Failure::new(Class::Timeout, Blame::Service)
             }
@@ -230,9 +231,23 @@ impl<E> Exhausted<E> {
         Self { routes }
     }
 
-    /// The soonest time at which any route may answer again, of those that know.
+    /// The soonest time at which any route may answer again, as far as the routes know: nothing,
+    /// when one that may answer again has not said when.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
+        let passing = |failure: &&Failure| {
+            matches!(
+                failure.class,
+                Class::Transient | Class::Timeout | Class::Rejected
+            )
+        };
+        if self
+            .failures()
+            .filter(passing)
+            .any(|failure| failure.wait().is_none())
+        {
+            return None;
+        }
         self.failures().filter_map(Failure::wait).min()
     }
 
@@ -283,9 +298,11 @@ impl<E> AsFailure for Exhausted<E> {
     fn as_failure(&self) -> Failure {
         let foremost = self.failures().min_by_key(|failure| despair(failure));
         let failure = foremost.map_or(Failure::new(Class::Rejected, Blame::Local), |found| *found);
-        match self.retry_after() {
-            Some(wait) => failure.retry_after(RetryAfter::After(wait)),
-            None => failure,
+        match (self.retry_after(), failure.retry_after) {
+            (Some(wait), _) => failure.retry_after(RetryAfter::After(wait)),
+            // Another route may answer sooner than this one.
+            (None, RetryAfter::After(_)) => failure.retry_after(RetryAfter::Unspecified),
+            (None, _) => failure,
         }
     }
 }
@@ -321,6 +338,32 @@ mod tests {
         assert_eq!(elapsed.to_string(), "no answer within 1.201s");
         let elapsed = Elapsed::new(Phase::Headers, Duration::MAX);
         assert!(elapsed.to_string().contains("within 1844674407370"));
+    }
+
+    #[test]
+    fn a_route_that_may_answer_at_any_time_is_waited_for_no_longer() {
+        let failed = |class, wait| {
+            let failure = Failure::new(class, Blame::Service).retry_after(wait);
+            RouteError::new("r".into(), RouteReason::Failed(failure, "failed"))
+        };
+        let day = RetryAfter::After(Duration::from_secs(86_400));
+        let spent = failed(Class::Persistent, day);
+        let limited = failed(Class::Transient, day);
+        let down = failed(Class::Transient, RetryAfter::Unspecified);
+        let exhausted = Exhausted::new(vec![limited, down, spent]);
+        assert_eq!(exhausted.retry_after(), None);
+        let failure = exhausted.as_failure();
+        assert_eq!(failure.class, Class::Transient);
+        assert_eq!(failure.retry_after, RetryAfter::Unspecified);
+    }
+
+    #[test]
+    fn a_deadline_that_passed_ended_a_call_that_was_made() {
+        let failure = Elapsed::new(Phase::Deadline, Duration::ZERO).as_failure();
+        assert_eq!(
+            (failure.class, failure.blame),
+            (Class::Timeout, Blame::Local)
+        );
     }
 
     #[test]

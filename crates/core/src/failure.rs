@@ -227,7 +227,14 @@ fn in_chain(error: &(dyn error::Error + 'static)) -> Option<Failure> {
         if let Some(exhausted) = error.downcast_ref::<crate::Exhausted<BoxError>>() {
             return Some(exhausted.as_failure());
         }
-        next = error.source();
+        // An I/O error that wraps another one shows the source of that one as its own.
+        let wrapped = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
     }
     None
 }
@@ -257,6 +264,11 @@ mod tests {
         let failure = boxed.as_failure();
         assert_eq!(failure.class, Class::Rejected);
         assert_eq!(failure.wait(), Some(wait));
+
+        let wrapped = io::Error::other(rejected);
+        assert_eq!(wrapped.as_failure().class, Class::Rejected);
+        let boxed: BoxError = wrapped.into();
+        assert_eq!(boxed.as_failure().class, Class::Rejected);
 
         let boxed: BoxError = "reset by peer".into();
         assert_eq!(boxed.as_failure(), Failure::SERVICE);

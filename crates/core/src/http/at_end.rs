@@ -66,15 +66,17 @@ where
         witness: W,
     ) -> Result<Self::Response<W>, E> {
         let outcome = self.0.classify(result.as_ref());
-        let ended = match &result {
-            Ok(response) => response.body().is_end_stream(),
-            Err(_) => true,
-        };
-        let watch = if outcome.is_err() || ended {
-            witness.settled(outcome);
-            None
-        } else {
-            Some((self.0.clone(), witness))
+        let watch = match (&result, outcome) {
+            // All that comes is the head, which says what trailers would.
+            (Ok(response), Ok(())) if response.body().is_end_stream() => {
+                witness.settled(self.0.classify_end(Ok(Some(response.headers()))));
+                None
+            }
+            (Ok(_), Ok(())) => Some((self.0.clone(), witness)),
+            (_, outcome) => {
+                witness.settled(outcome);
+                None
+            }
         };
         let response = result?;
         Ok(response.map(|inner| Watched { inner, watch }))
@@ -203,5 +205,33 @@ mod tests {
         let (heard, body) = judge(200, Broken);
         assert!(body.collect().await.is_err());
         assert_eq!(*heard.lock().unwrap(), [Err(Failure::SERVICE)]);
+    }
+
+    #[test]
+    fn a_grpc_answer_that_is_only_a_head_has_its_status_there_or_is_broken() {
+        let judge = |status: Option<&str>| {
+            let heard = Heard::default();
+            let mut response = Response::new(Full::new(Bytes::new()));
+            let headers = response.headers_mut();
+            headers.extend(status.map(|status| {
+                let name = http::HeaderName::from_static("grpc-status");
+                (name, status.parse().unwrap())
+            }));
+            let result = Ok::<_, Infallible>(response);
+            let _ = AtEnd::new(GrpcStatus).judge(result, Ear(heard.clone()));
+            let heard = heard.lock().unwrap().clone();
+            heard
+        };
+        assert_eq!(judge(Some("0")), [Ok(())]);
+        assert_eq!(judge(Some("14")), [Err(Failure::SERVICE)]);
+        assert_eq!(judge(None), [Err(Failure::SERVICE)]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_stops_at_the_last_frame_has_heard_the_end() {
+        let (heard, mut body) = judge(200, Full::new(Bytes::from("hi")));
+        body.frame().await.unwrap().unwrap();
+        assert!(body.is_end_stream());
+        assert_eq!(*heard.lock().unwrap(), [Ok(())]);
     }
 }

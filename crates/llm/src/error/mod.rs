@@ -105,7 +105,7 @@ impl LlmError {
                 let verdict = exhausted.foremost().map(Self::verdict);
                 let none = Verdict::new(Kind::Rejected, "no route could be asked");
                 let verdict = verdict.unwrap_or(none);
-                verdict.delay(exhausted.retry_after().or(verdict.delay))
+                verdict.delay(exhausted.retry_after())
             }
         }
     }
