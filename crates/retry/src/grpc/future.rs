@@ -13,6 +13,12 @@ use std::{
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
+/// How many frames of a unary answer are held whatever they carry.
+const FEW: usize = 16;
+
+/// Bytes of the limit that each further frame stands for, which is about what it takes itself.
+const OVERHEAD: usize = 64;
+
 pin_project! {
     /// A call whose answer is held back until its status is known, or known to come later. Made
     /// by [`Trailers`](super::Trailers).
@@ -104,10 +110,14 @@ impl<B: Body> Answer<B> {
     /// Holds data back; `true` when that was enough.
     fn hold(&mut self, data: Frame<B::Data>, unary: Option<usize>) -> bool {
         let length = data.data_ref().map_or(0, Buf::remaining);
+        if length == 0 {
+            // No message yet, and nothing to hold: a server may send any number of these.
+            return false;
+        }
         self.held.push_back(data);
         self.bytes = self.bytes.saturating_add(length);
-        // An empty piece is no message yet.
-        self.bytes > unary.unwrap_or(0)
+        let limit = unary.unwrap_or(0);
+        self.bytes > limit || self.held.len() > FEW.saturating_add(limit / OVERHEAD)
     }
 
     /// As it is.

@@ -226,3 +226,29 @@ async fn a_retry_counts_the_attempts_before_and_keeps_the_pushback() {
         if *failure == Failure::SERVICE)
     );
 }
+
+/// The memory of an answer that is held back is bounded, however it is cut into frames.
+#[tokio::test]
+async fn frames_that_carry_little_are_not_held_without_limit() {
+    let (mut sender, mut call) = answering!(TrailersLayer::new());
+    for _ in 0..100 {
+        sender.send_data(Bytes::new()).await.unwrap();
+        assert_pending!(call.poll());
+    }
+    message(&mut sender).await;
+    let response = assert_ready!(call.poll()).unwrap();
+    assert_eq!(
+        format!("{:?}", response.body()),
+        "PeekedBody { held: 1, .. }"
+    );
+
+    let (mut sender, mut call) = answering!(TrailersLayer::new().unary(640));
+    for _ in 0..26 {
+        sender.send_data("x".into()).await.unwrap();
+        assert_pending!(call.poll());
+    }
+    sender.send_data("x".into()).await.unwrap();
+    let response = assert_ready!(call.poll()).unwrap();
+    drop(sender);
+    assert_eq!(rest(response).await.0.len(), 27);
+}

@@ -1,4 +1,4 @@
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use std::{
@@ -13,7 +13,8 @@ type BoxError = Box<dyn error::Error + Send + Sync>;
 /// A request's body that can be sent more than once: it keeps what it gives away.
 ///
 /// Nothing is read ahead. The first attempt reads the original, and each frame is remembered as
-/// it passes, up to a limit. A later attempt reads the remembered frames, and then the rest of
+/// it passes, up to a limit; small ones are put together. A later attempt reads the remembered
+/// frames, and then the rest of
 /// the original from where the attempt before it stopped. Trailers are repeated as well, and the
 /// length that is told stays what the original told, so that every attempt has the same
 /// `content-length`.
@@ -41,12 +42,18 @@ struct Reader<B> {
 /// How far an attempt has got.
 #[derive(Default)]
 struct Position {
-    /// The next of the remembered frames.
+    /// The next of the remembered frames; the one that is being filled comes after the others.
     next: usize,
+    /// How much of it was sent.
+    offset: usize,
     trailers: bool,
     /// Bytes of data given away.
     sent: u64,
 }
+
+/// Smaller frames are put together: each takes the memory of its handle, and may hold a buffer
+/// that is far larger than itself.
+const SMALL: usize = 1024;
 
 /// What all attempts share.
 ///
@@ -63,6 +70,8 @@ struct Shared<B> {
 struct State<B> {
     original: Original<B>,
     frames: Vec<Bytes>,
+    /// The last frame, into which small ones are put together.
+    filling: BytesMut,
     trailers: Option<HeaderMap>,
     /// How many more bytes may be remembered; `None` once that was not enough.
     room: Option<usize>,
@@ -93,6 +102,7 @@ impl<B: Body> ReplayBody<B> {
         let state = Mutex::new(State {
             original,
             frames: Vec::new(),
+            filling: BytesMut::new(),
             trailers: None,
             room: Some(limit),
             attempt: 0,
@@ -144,13 +154,22 @@ impl<B> State<B> {
     }
 
     fn remember(&mut self, data: &Bytes) {
-        if let Some(room) = self.room {
-            self.room = room.checked_sub(data.len());
-            if self.room.is_none() {
-                self.frames = Vec::new();
-            } else if !data.is_empty() {
-                self.frames.push(data.clone());
+        let Some(room) = self.room else {
+            return;
+        };
+        self.room = room.checked_sub(data.len());
+        if self.room.is_none() {
+            self.frames = Vec::new();
+            self.filling = BytesMut::new();
+        } else if data.len() < SMALL && !(self.frames.is_empty() && self.filling.is_empty()) {
+            self.filling.extend_from_slice(data);
+        } else if !data.is_empty() {
+            // Also the first of them if it is small: most bodies have but one.
+            if !self.filling.is_empty() {
+                let filled = std::mem::take(&mut self.filling);
+                self.frames.push(filled.freeze());
             }
+            self.frames.push(data.clone());
         }
     }
 }
@@ -210,7 +229,7 @@ impl<B> Reader<B> {
     fn is_end_stream(&self) -> bool {
         let state = self.source.lock();
         let lost = self.attempt != state.attempt && !state.replayable();
-        state.ended() && !lost && self.position.remembered(&state).is_none()
+        state.ended() && !lost && self.position.is_at_end(&state)
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
@@ -224,38 +243,58 @@ impl<B> Reader<B> {
         if self.attempt != state.attempt && !whole {
             return Poll::Ready(Some(Err(Superseded.into())));
         }
-        let frame = match self.position.remembered(&state) {
-            Some(frame) => Ok(frame),
-            None => match ready!(state.poll_original(cx)) {
-                Some(frame) => frame,
-                None => return Poll::Ready(None),
-            },
-        };
-        if let Ok(frame) = &frame {
-            self.position.advance(frame, &state);
+        if let Some(frame) = self.position.remembered(&state) {
+            return Poll::Ready(Some(Ok(frame)));
         }
-        Poll::Ready(Some(frame))
+        let frame = ready!(state.poll_original(cx));
+        if let Some(Ok(frame)) = &frame {
+            self.position.follow(frame, &state);
+        }
+        Poll::Ready(frame)
     }
 }
 
 impl Position {
-    /// What is remembered and was not sent yet.
-    fn remembered<B>(&self, state: &State<B>) -> Option<Frame<Bytes>> {
-        if let Some(data) = state.frames.get(self.next) {
-            return Some(Frame::data(data.clone()));
+    /// Takes what is remembered and was not sent yet.
+    fn remembered<B>(&mut self, state: &State<B>) -> Option<Frame<Bytes>> {
+        while let Some(frame) = state.frames.get(self.next) {
+            let data = frame.slice(self.offset..);
+            self.next += 1;
+            self.offset = 0;
+            // Nothing is left of one that was sent while it was being filled.
+            if !data.is_empty() {
+                return Some(self.send(data));
+            }
         }
-        match &state.trailers {
-            Some(trailers) if !self.trailers => Some(Frame::trailers(trailers.clone())),
-            _ => None,
+        let filling = state.filling.get(self.offset..).unwrap_or_default();
+        if !filling.is_empty() {
+            self.offset = state.filling.len();
+            return Some(self.send(Bytes::copy_from_slice(filling)));
         }
+        let trailers = state.trailers.as_ref().filter(|_| !self.trailers)?;
+        self.trailers = true;
+        Some(Frame::trailers(trailers.clone()))
     }
 
-    fn advance<B>(&mut self, frame: &Frame<Bytes>, state: &State<B>) {
+    fn send(&mut self, data: Bytes) -> Frame<Bytes> {
+        self.sent += data.len() as u64;
+        Frame::data(data)
+    }
+
+    /// Whether all that is remembered was sent.
+    fn is_at_end<B>(&self, state: &State<B>) -> bool {
+        let frames = state.frames.get(self.next..).unwrap_or_default();
+        let left: usize = frames.iter().map(Bytes::len).sum();
+        left + state.filling.len() <= self.offset && (self.trailers || state.trailers.is_none())
+    }
+
+    /// This frame came from the original, and was remembered if it could be.
+    fn follow<B>(&mut self, frame: &Frame<Bytes>, state: &State<B>) {
         match frame.data_ref() {
-            // Empty data is not remembered, nor is any once there was too much of it.
             Some(data) => {
                 self.sent += data.len() as u64;
-                self.next = (self.next + 1).min(state.frames.len());
+                self.next = state.frames.len();
+                self.offset = state.filling.len();
             }
             None => self.trailers = true,
         }

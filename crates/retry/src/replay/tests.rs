@@ -254,3 +254,36 @@ proptest! {
         prop_assert_eq!(end, tail);
     }
 }
+
+#[tokio::test]
+async fn small_frames_are_put_together() {
+    let (mut sender, body) = Channel::<Bytes, io::Error>::new(8);
+    let (mut first, source) = ReplayBody::new(body, 1 << 20);
+    let source = source.unwrap();
+    for _ in 0..1000 {
+        sender.send_data("x".into()).await.unwrap();
+        assert_eq!(data(&mut first), "x");
+    }
+    // The first one is kept as it came.
+    let mut again = source.again().unwrap();
+    assert_eq!(data(&mut again).len(), 1);
+    assert_eq!(data(&mut again).len(), 999);
+    // What was sent of a frame that is filled up later is not sent twice.
+    sender.send_data("yy".into()).await.unwrap();
+    assert_eq!(data(&mut again), "yy");
+    let large = Bytes::from(vec![b'z'; 4096]);
+    let mut last = source.again().unwrap();
+    for length in [1, 1001] {
+        assert_eq!(data(&mut last).len(), length);
+    }
+    sender.send_data(large.clone()).await.unwrap();
+    drop(sender);
+    // Kept as it is, not copied.
+    assert_eq!(data(&mut last).as_ptr(), large.as_ptr());
+    assert_eq!(read(last).await.unwrap().0, "");
+    // The attempt before goes on behind what it sent.
+    assert!(!again.is_end_stream());
+    assert_eq!(read(again).await.unwrap().0, large);
+    let whole = read(source.again().unwrap()).await.unwrap().0;
+    assert_eq!(whole.len(), 1002 + 4096);
+}
