@@ -71,6 +71,8 @@ where
     kept: Option<R::Kept>,
     /// Made at the first failure: a call that succeeds at once neither counts nor draws.
     attempts: Option<Box<Attempts>>,
+    /// The last attempt was not made, and one of the request's upstream calls was spent on it.
+    call_left: bool,
 }
 
 impl<Req, S, C, O, R, P> ResponseFuture<Req, S, C, O, R, P>
@@ -92,6 +94,7 @@ where
                 context,
                 kept,
                 attempts: None,
+                call_left: false,
             },
         }
     }
@@ -168,7 +171,10 @@ where
                         continue;
                     }
                     // Broken for good: an attempt that failed before it was made.
-                    Err(error) => Err(error),
+                    Err(error) => {
+                        session.call_left = true;
+                        Err(error)
+                    }
                 },
             };
             match session.classify(result.as_ref()) {
@@ -280,8 +286,11 @@ where
         let payment = if plan.free {
             None
         } else {
-            pay(settings.budget.as_ref(), &self.context, failure)?
+            // A call that was rejected was not made, and what it cost passes on.
+            let paid = self.call_left || failure.class == Class::Rejected;
+            pay(settings.budget.as_ref(), &self.context, paid)?
         };
+        self.call_left = false;
         attempts.count(plan, failure);
         let kept = self.kept.as_mut().ok_or(GiveUp::NotReplayable)?;
         let request = parts.replay.again(kept, attempts.retries());
@@ -295,18 +304,17 @@ where
     }
 }
 
-/// Takes a retry out of the layer's budget and a call out of the request's.
+/// Takes a retry out of the layer's budget and, unless that is paid, a call out of the request's.
 fn pay(
     budget: Option<&crate::Budget>,
     context: &impl buttress_core::Context,
-    failure: &Failure,
+    paid: bool,
 ) -> Result<Option<Payment>, GiveUp> {
     let payment = match budget {
         Some(budget) => Some(budget.pay().ok_or(GiveUp::BudgetEmpty)?),
         None => None,
     };
-    // A call that was rejected was not made, and what it cost passes on.
-    if failure.class != Class::Rejected && !context.spend_call() {
+    if !paid && !context.spend_call() {
         return Err(GiveUp::CallsSpent);
     }
     Ok(payment)

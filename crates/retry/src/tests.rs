@@ -2,7 +2,8 @@
 
 use crate::{Backoff, Budget, Buffered, Jitter, RetryLayer, Seed};
 use buttress_core::{
-    Call, Carried, Carry, Class, Classify, Event, Failure, GiveUp, http::HttpStatus,
+    Call, Carried, Carry, Cause, Class, Classify, Event, Failure, GiveUp, Rejected,
+    http::HttpStatus,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -487,8 +488,36 @@ async fn a_service_that_will_not_become_ready_is_a_failed_attempt() {
     assert_eq!(result.unwrap_err().to_string(), "gone");
     assert_eq!(call.total_waited(), Duration::from_secs(3));
     assert_eq!(events.last(), Some(&Event::GaveUp(GiveUp::RetriesSpent)));
-    // None of the attempts was made.
+    // None of the attempts was made, so one call was enough for both of them.
     assert_eq!(layer.settings.budget.unwrap().available(), 10);
+    let call = Call::new().max_calls(2);
+    let layer = self::layer().max_retries(2);
+    let (_, events) = send(layer.layer(Unready(false)), &call).await;
+    assert_eq!(events.last(), Some(&Event::GaveUp(GiveUp::RetriesSpent)));
+    assert!(!buttress_core::Context::spend_call(&call));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_was_refused_passes_its_call_on() {
+    let refused = |times: usize| {
+        Provider::new((0..times).map(|_| {
+            let refused = Rejected::new(Cause::GateClosed);
+            Err(refused.into())
+        }))
+    };
+    let always = |_: &Failure, outcome: Result<&Response<&'static str>, &BoxError>| {
+        outcome.is_err() || outcome.is_ok_and(|response| response.status() != 200)
+    };
+    let layer = layer().retry_if(always);
+    let call = Call::new().max_calls(1);
+    let provider = refused(2);
+    let (status, events) = send(layer.layer(provider.clone()), &call).await;
+    assert_eq!(status.unwrap(), 200, "{events:?}");
+    assert_eq!(provider.calls(), 3);
+    // One that was made does not.
+    let call = Call::new().max_calls(1);
+    let (_, events) = send(layer.layer(Provider::failing(500, 1)), &call).await;
+    assert_eq!(events.last(), Some(&Event::GaveUp(GiveUp::CallsSpent)));
 }
 
 /// Dropped after k polls, for every k: the service's permit is back, and no more is gone from the

@@ -33,7 +33,8 @@ impl TrailersLayer {
     /// Waits for the whole of an answer, as long as its message has no more than `limit` bytes,
     /// so that a failure after the message is brought into the head as well. Its message is
     /// dropped then: a unary call that failed has none. A longer answer goes on as it is when
-    /// the limit is passed.
+    /// the limit is passed, as does one in very many frames (16, and one more for each 64 bytes
+    /// of the limit), which would take far more memory than its bytes.
     ///
     /// Only for unary and client-streaming calls, whose answer is one message. gRPC's usual
     /// limit on a message is 4 MiB.
