@@ -432,6 +432,19 @@ async fn a_route_that_was_refused_costs_no_call() {
     assert_eq!(steps.last().unwrap(), GiveUp::CallsSpent.as_str());
 }
 
+#[tokio::test]
+async fn a_route_whose_own_deadline_passed_has_used_its_call() {
+    let late = || scripted(|_| Err(Elapsed::new(Phase::Deadline, Duration::ZERO).into()));
+    let call = Call::new().max_calls(2);
+    let service = fallback([late(), late(), unasked()]);
+    let exhausted = exhausted(service.oneshot(Ask::new(&call)).await);
+    assert!(
+        exhausted
+            .to_string()
+            .ends_with("c: passed over, calls_spent")
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_begun_after_the_deadline() {
     let call = Call::new().within(Duration::from_secs(1));
