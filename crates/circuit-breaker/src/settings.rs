@@ -137,8 +137,9 @@ impl Settings {
     /// What is measured is the time until the inner service's future resolves: for a stream that
     /// is its beginning, not its end. It costs two readings of the clock per call.
     ///
-    /// With this set, a call that its caller gives up after this time is slow as well, so that a
-    /// timeout above the breaker can't hide a service that does not answer.
+    /// With this set, a call that is given up after this time is slow as well, so that a timeout
+    /// above the breaker, or a deadline that a layer below it keeps to, can't hide a service that
+    /// does not answer.
     #[must_use]
     pub const fn slow_calls(mut self, after: Duration, rate: f64) -> Self {
         self.slow = Some((after, rate));

@@ -9,13 +9,16 @@ use tokio::time::Instant;
 /// |---|---|
 /// | a success | a success |
 /// | a failure that blames the [service](Blame::Service) | a failure |
-/// | any other failure: of the key, the request, or on this side | nothing; a probe gives its place back |
-/// | dropped untold: its caller has given up | nothing; a probe gives its place back |
-/// | dropped untold after the [slow-call](crate::Settings::slow_calls) duration | a slow call |
+/// | a failure of the key or the request | nothing; a probe gives its place back |
+/// | a failure on [this side](Blame::Local), or dropped untold: its caller has given up | nothing; a probe gives its place back |
+/// | the same, after the [slow-call](crate::Settings::slow_calls) duration | a slow call |
 ///
 /// A failure of the key or the request does show that somebody answered. It is not taken for a
 /// sign of health all the same: a front door that says 429 or 400 answers before the machines
 /// behind it are asked.
+///
+/// A call that ends because its deadline has come is given up like one that is dropped; only that
+/// a layer further in, which knows the deadline, was the one to notice.
 pub struct Ticket {
     /// None when no breaker watches the call, or it has heard of it already.
     breaker: Option<&'static Breaker>,
@@ -88,6 +91,10 @@ impl Witness for Ticket {
             Err(failure) if failure.blame == Blame::Service => {
                 let outcome = Outcome::Failure(failure.wait());
                 settle(breaker, self.pass, self.pace, outcome);
+            }
+            // Given up on this side: in time it says nothing, but a long wait was the service's.
+            Err(failure) if failure.blame == Blame::Local => {
+                settle(breaker, self.pass, self.pace, Outcome::Unknown);
             }
             // Not the service's fault, however long it took.
             Err(_) => settle(breaker, self.pass, Pace::FINE, Outcome::Unknown),

@@ -1,7 +1,7 @@
 use super::{Ask, BoxError, SECOND, answer, call, give_up, layer};
 use crate::{CircuitBreakerLayer, Reason, Settings, State};
 use buttress_core::{
-    Blame, Failure, classify_fn,
+    Blame, Elapsed, Failure, Phase, classify_fn,
     http::{AtEnd, HttpStatus},
 };
 use http_body_util::{BodyExt, Full};
@@ -103,6 +103,42 @@ async fn a_quick_caller_says_nothing_about_the_service() {
     let mut service = layer.layer(service_fn(answer));
     for _ in 0..50 {
         give_up(&mut service, 4 * SECOND).await;
+    }
+    assert_eq!(layer.handle().counts().calls, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_can_a_deadline_that_is_noticed_below() {
+    let settings = Settings::standard().slow_calls(5 * SECOND, 0.5);
+    for (deadline, state) in [(4, State::Closed), (10, State::Open)] {
+        let layer = layer(settings.clone());
+        let handle = layer.handle();
+        let mut service = layer.layer(service_fn(move |()| async move {
+            sleep(deadline * SECOND).await;
+            let elapsed = Elapsed::new(Phase::Deadline, deadline * SECOND);
+            Err::<(), _>(BoxError::from(elapsed))
+        }));
+        for _ in 0..50 {
+            let response = service.ready().await.unwrap().call(());
+            response.await.unwrap_err();
+            if handle.state() == State::Open {
+                break;
+            }
+        }
+        assert_eq!(handle.state(), state, "{deadline} s");
+        assert_eq!(handle.counts().failures, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_key_or_the_request_is_to_blame_for_is_not_slow() {
+    let layer = layer(Settings::standard().slow_calls(5 * SECOND, 0.5));
+    let mut service = layer.layer(service_fn(async |ask: Ask| {
+        sleep(6 * SECOND).await;
+        answer(ask).await
+    }));
+    for blame in [Blame::Key, Blame::Request] {
+        call(&mut service, Ask::Blame(blame)).await.unwrap_err();
     }
     assert_eq!(layer.handle().counts().calls, 0);
 }
