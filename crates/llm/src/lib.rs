@@ -28,7 +28,8 @@
 //! | [`Transient`](Kind::Transient): a broken connection | service | yes | yes | transient |
 //! | [`Timeout`](Kind::Timeout), told by the service | service | yes | yes | transient |
 //! | [`Timeout`](Kind::Timeout), nobody answered | service | once | yes | timeout |
-//! | [`QuotaExhausted`](Kind::QuotaExhausted), [`Auth`](Kind::Auth), [`Permission`](Kind::Permission) | key | no | yes | persistent |
+//! | [`QuotaExhausted`](Kind::QuotaExhausted), [`Auth`](Kind::Auth) | key | no | yes | persistent |
+//! | [`Permission`](Kind::Permission) | request | no | yes | persistent |
 //! | [`NotFound`](Kind::NotFound) | request | no | yes | persistent |
 //! | [`InvalidRequest`](Kind::InvalidRequest), [`ContentPolicy`](Kind::ContentPolicy) | request | no | to routes that opt in | bad input |
 //! | [`ContextLength`](Kind::ContextLength) | request | no | to a larger window | bad input |

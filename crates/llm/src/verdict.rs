@@ -68,10 +68,9 @@ impl Verdict {
                 (Blame::Service, true, Fallback::Yes)
             }
             Kind::Transient => (Blame::Request, true, Fallback::Yes),
-            Kind::QuotaExhausted | Kind::Auth | Kind::Permission => {
-                (Blame::Key, false, Fallback::Yes)
-            }
-            Kind::NotFound => (Blame::Request, false, Fallback::Yes),
+            Kind::QuotaExhausted | Kind::Auth => (Blame::Key, false, Fallback::Yes),
+            // What one request may not have says nothing of the key for all others.
+            Kind::NotFound | Kind::Permission => (Blame::Request, false, Fallback::Yes),
             Kind::InvalidRequest | Kind::ContentPolicy => (Blame::Request, false, Fallback::OptIn),
             Kind::ContextLength => (Blame::Request, false, Fallback::LargerWindow),
             Kind::Partial => (Blame::Request, false, Fallback::No),
