@@ -19,6 +19,11 @@ use tower_service::Service;
 /// as well, because a service that has not been made ready must not be called. A caller that is
 /// waiting for the inner service already is not woken when the breaker opens.
 ///
+/// A call that is rejected lets go of what was readied for it, a permit say: the inner service is
+/// replaced by a clone, which is made ready anew. So is one whose readiness was being waited for,
+/// when readiness is polled again and the breaker has opened. Otherwise a service that is kept and
+/// not used could stay in the way of every probe.
+///
 /// An error of the inner service's readiness is an outcome like that of a call.
 ///
 /// Probes take their place in `call`, not before: a service that stands ready and is not used
@@ -36,6 +41,8 @@ pub struct CircuitBreaker<S, J = AtOnce<ByError>, O = (), B = OneForAll> {
     observe: O,
     breakers: B,
     readiness: Readiness,
+    /// The inner service was asked whether it is ready, and not called since.
+    asked: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +63,7 @@ impl<S, J, O, B> CircuitBreaker<S, J, O, B> {
             observe,
             breakers,
             readiness: Readiness::Unready,
+            asked: false,
         }
     }
 
@@ -78,6 +86,23 @@ impl<S, J, O, B> CircuitBreaker<S, J, O, B> {
     }
 }
 
+impl<S: Clone, J, O, B> CircuitBreaker<S, J, O, B> {
+    /// Lets go of what the inner service holds for a call that it will not get: a permit, or a
+    /// place in a line.
+    #[inline]
+    fn unready(&mut self) {
+        if self.asked {
+            self.replace();
+        }
+    }
+
+    #[cold]
+    fn replace(&mut self) {
+        self.asked = false;
+        self.inner = self.inner.clone();
+    }
+}
+
 impl<S, J, O> CircuitBreaker<S, J, O, OneForAll> {
     /// Reads and overrides the breaker.
     #[must_use]
@@ -96,7 +121,7 @@ impl<S, J, O, K, F> CircuitBreaker<S, J, O, OnePerKey<K, F>> {
 
 impl<S, J, O, B, Req> Service<Req> for CircuitBreaker<S, J, O, B>
 where
-    S: Service<Req>,
+    S: Service<Req> + Clone,
     S::Error: From<Rejected>,
     J: Judge<S::Response, S::Error> + Clone,
     O: Observe<Req>,
@@ -113,8 +138,10 @@ where
             && let Err(wait) = breaker.peek(Instant::now)
         {
             self.readiness = Readiness::Refuses(wait);
+            self.unready();
             return Poll::Ready(Ok(()));
         }
+        self.asked = true;
         let Err(error) = ready!(self.inner.poll_ready(cx)) else {
             self.readiness = Readiness::Ready;
             return Poll::Ready(Ok(()));
@@ -152,10 +179,12 @@ where
         };
         match admitted {
             Ok(ticket) => {
+                self.asked = false;
                 let judge = self.judge.clone();
                 ResponseFuture::called(self.inner.call(request), ticket, judge)
             }
             Err(wait) => {
+                self.unready();
                 let cause = Cause::CircuitOpen;
                 let context = self.observe.context(&request);
                 context.record(Event::Rejected(cause));
@@ -178,6 +207,7 @@ impl<S: Clone, J: Clone, O: Clone, B: Clone> Clone for CircuitBreaker<S, J, O, B
             observe: self.observe.clone(),
             breakers: self.breakers.clone(),
             readiness: Readiness::Unready,
+            asked: false,
         }
     }
 }

@@ -1,10 +1,11 @@
 use super::{Ask, BoxError, SECOND, answer, call, layer, rejected};
 use crate::{CircuitBreakerLayer, Settings, State};
-use buttress_core::{Cause, Rejected};
+use buttress_core::{Cause, Class, Failure, Judge, Rejected, Witness};
+use futures_util::FutureExt;
 use std::task::{Context, Poll};
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_test::mock;
 
 #[tokio::test(start_paused = true)]
@@ -90,6 +91,83 @@ async fn it_opens_between_readiness_and_call() {
     let error = assert_ready_err!(task::spawn(service.call(())).poll());
     assert_eq!(rejected(&error).retry_after, Some(30 * SECOND));
     assert_pending!(task::spawn(inner.next_request()).poll());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_kept_rejected_holds_no_permit_of_the_inner_one() {
+    let layer = layer(Settings::standard().consecutive_failures(1));
+    let handle = layer.handle();
+    let open = || handle.force_open();
+    let one_at_a_time = ConcurrencyLimit::new(service_fn(answer), 1);
+    let mut probing = layer.layer(one_at_a_time.clone());
+    let mut probe = async || {
+        advance(30 * SECOND).await;
+        assert_eq!(
+            call(&mut probing, Ask::Answer).now_or_never(),
+            Some(Ok("hello"))
+        );
+        handle.reset();
+    };
+
+    // It opens between readiness and call.
+    let mut idle = layer.layer(one_at_a_time.clone());
+    idle.ready().await.unwrap();
+    open();
+    let refused = idle.call(Ask::Answer).await.unwrap_err();
+    assert_eq!(refused.0.class, Class::Rejected);
+    probe().await;
+
+    // It opens, and readiness is polled again.
+    idle.ready().await.unwrap();
+    open();
+    idle.ready().await.unwrap();
+    probe().await;
+
+    // It opens while readiness is waited for: a place in the line is worth a permit.
+    let mut busy = layer.layer(one_at_a_time.clone());
+    let hanging = busy.ready().await.unwrap().call(Ask::Hang);
+    let mut idle = task::spawn(idle);
+    assert_pending!(idle.enter(|cx, mut idle| idle.poll_ready(cx)));
+    open();
+    assert_ready_ok!(idle.enter(|cx, mut idle| idle.poll_ready(cx)));
+    drop(hanging);
+    probe().await;
+
+    // It rejects for one key only.
+    let layer = layer.keyed(|ask: &Ask| *ask);
+    let mut idle = layer.layer(one_at_a_time.clone());
+    call(&mut idle, Ask::Fail).await.unwrap_err();
+    assert_eq!(
+        call(&mut idle, Ask::Fail).await.unwrap_err().class,
+        Class::Rejected
+    );
+    let mut other = layer.layer(one_at_a_time);
+    assert_eq!(
+        call(&mut other, Ask::Answer).now_or_never(),
+        Some(Ok("hello"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_judge_that_answers_an_error_of_readiness_has_the_call_rejected() {
+    #[derive(Clone)]
+    struct Forgiving;
+    impl<T: Default, E> Judge<T, E> for Forgiving {
+        type Response<W: Witness> = T;
+        fn judge<W: Witness>(&self, result: Result<T, E>, witness: W) -> Result<T, E> {
+            witness.settled(result.as_ref().map(|_| ()).map_err(|_| Failure::SERVICE));
+            Ok(result.unwrap_or_default())
+        }
+    }
+    let layer = layer(Settings::standard()).judge(Forgiving);
+    let handle = layer.handle();
+    let (mut service, mut inner) = mock::spawn_layer::<(), (), _>(layer);
+    inner.send_error("no connection");
+    assert_ready_ok!(service.poll_ready());
+    assert_eq!(handle.counts().failures, 1);
+    let error = assert_ready_err!(task::spawn(service.call(())).poll());
+    assert_eq!(*rejected(&error), Rejected::new(Cause::CircuitOpen));
+    assert_eq!(handle.state(), State::Closed);
 }
 
 #[tokio::test(start_paused = true)]
