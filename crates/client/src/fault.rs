@@ -9,34 +9,40 @@ use std::{error::Error, io};
 /// HTTP/2 error, an I/O error below it, and a hyper error around both.
 pub(crate) fn transport_error(error: &(dyn Error + 'static)) -> TransportError {
     let mut connecting = false;
+    match find(error, &mut connecting) {
+        Some(fault) => fault,
+        None if connecting => TransportError::Unreachable,
+        None => TransportError::Other,
+    }
+}
+
+/// What is known of an error for certain. `connecting` is for what is around it, and set by what
+/// is found.
+fn find(error: &(dyn Error + 'static), connecting: &mut bool) -> Option<TransportError> {
     let mut guess = None;
     for cause in chain(error) {
         if let Some(error) = cause.downcast_ref::<hyper_util::client::legacy::Error>() {
-            connecting |= error.is_connect();
+            *connecting |= error.is_connect();
         } else if let Some(error) = cause.downcast_ref::<h2::Error>() {
             if let Some(fault) = h2_fault(error) {
-                return fault;
+                return Some(fault);
             }
         } else if let Some(error) = cause.downcast_ref::<rustls::Error>() {
-            return tls_fault(error);
+            return Some(tls_fault(error));
         } else if let Some(error) = cause.downcast_ref::<io::Error>() {
             // An I/O error may carry one of the above; then that one knows better.
-            match error.get_ref() {
-                Some(inner) => guess = guess.or(Some(transport_error(inner))),
-                None => return io_fault(error.kind(), connecting),
+            match error.get_ref().map(|inner| find(inner, connecting)) {
+                Some(inner) => guess = guess.or(inner),
+                None => return io_fault(error.kind(), *connecting).or(guess),
             }
-            guess = guess.or(Some(io_fault(error.kind(), connecting)));
+            guess = guess.or_else(|| io_fault(error.kind(), *connecting));
         } else if let Some(error) = cause.downcast_ref::<hyper::Error>() {
             guess = guess.or_else(|| hyper_fault(error));
         } else if cause.to_string() == "dns error" {
-            return TransportError::Dns;
+            return Some(TransportError::Dns);
         }
     }
-    match guess {
-        Some(TransportError::Other) | None if connecting => TransportError::Unreachable,
-        Some(guess) => guess,
-        None => TransportError::Other,
-    }
+    guess
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -74,8 +80,8 @@ fn tls_fault(error: &rustls::Error) -> TransportError {
     }
 }
 
-fn io_fault(kind: io::ErrorKind, connecting: bool) -> TransportError {
-    match kind {
+fn io_fault(kind: io::ErrorKind, connecting: bool) -> Option<TransportError> {
+    Some(match kind {
         io::ErrorKind::ConnectionRefused => TransportError::Refused,
         io::ErrorKind::TimedOut if connecting => TransportError::ConnectTimeout,
         io::ErrorKind::TimedOut => TransportError::ReadTimeout,
@@ -88,8 +94,8 @@ fn io_fault(kind: io::ErrorKind, connecting: bool) -> TransportError {
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::NotConnected
         | io::ErrorKind::UnexpectedEof => TransportError::Reset,
-        _ => TransportError::Other,
-    }
+        _ => return None,
+    })
 }
 
 fn hyper_fault(error: &hyper::Error) -> Option<TransportError> {
@@ -125,5 +131,21 @@ mod tests {
         let refused = h2::Error::from(h2::Reason::REFUSED_STREAM);
         let wrapped = io::Error::other(refused);
         assert_eq!(transport_error(&wrapped), TransportError::Unprocessed);
+    }
+
+    #[test]
+    fn a_cause_that_says_nothing_leaves_the_word_to_what_is_around_it() {
+        let late = io::Error::new(io::ErrorKind::TimedOut, "deadline has elapsed");
+        let found = |connecting: bool| find(&late, &mut { connecting });
+        assert_eq!(found(true), Some(TransportError::ConnectTimeout));
+        assert_eq!(found(false), Some(TransportError::ReadTimeout));
+    }
+
+    #[test]
+    fn a_handshake_that_breaks_off_is_told_from_a_connection_that_does() {
+        let end = io::Error::other(io::Error::from(io::ErrorKind::UnexpectedEof));
+        let found = |connecting: bool| find(&end, &mut { connecting });
+        assert_eq!(found(true), Some(TransportError::Handshake));
+        assert_eq!(found(false), Some(TransportError::Reset));
     }
 }
