@@ -1,15 +1,51 @@
-//! Connections: TCP with a time limit, TLS with this machine's trusted roots.
+//! Connections: made within a time limit, TLS with this machine's trusted roots.
 
 use crate::InvalidClient;
+use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use std::{
+    error::Error,
+    future::Future,
+    io,
+    pin::Pin,
     sync::{Arc, LazyLock},
+    task::{Context, Poll},
     time::Duration,
 };
+use tokio::time::timeout;
+use tower_service::Service;
 
-pub(crate) type Connector = HttpsConnector<HttpConnector>;
+type Https = HttpsConnector<HttpConnector>;
+
+/// Makes connections, each within a time limit: the name, TCP and TLS together.
+///
+/// The limit of the connector for TCP is not enough: a host that accepts and then says nothing
+/// would hold the attempt for as long as an answer may take.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    https: Https,
+    limit: Duration,
+}
+
+impl Service<Uri> for Connector {
+    type Response = <Https as Service<Uri>>::Response;
+    type Error = Box<dyn Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.https.poll_ready(cx)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let connecting = timeout(self.limit, self.https.call(to));
+        Box::pin(async move {
+            let late = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
+            connecting.await.unwrap_or_else(late)
+        })
+    }
+}
 
 /// Which HTTP versions a client speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +68,7 @@ pub(crate) fn connector(
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
+    // Shared out among the addresses of a name, so that one that is dead leaves time for the next.
     tcp.set_connect_timeout(Some(limit));
     tcp.set_keepalive(Some(Duration::from_secs(60)));
 
@@ -43,11 +80,12 @@ pub(crate) fn connector(
     let https = HttpsConnectorBuilder::new()
         .with_tls_config(tls)
         .https_or_http();
-    Ok(match version {
+    let https = match version {
         HttpVersion::Negotiated => https.enable_all_versions().wrap_connector(tcp),
         HttpVersion::Http1 => https.enable_http1().wrap_connector(tcp),
         HttpVersion::Http2 => https.enable_http2().wrap_connector(tcp),
-    })
+    };
+    Ok(Connector { https, limit })
 }
 
 /// The roots that the operating system trusts, so that a company's own proxy works, or Mozilla's

@@ -226,6 +226,26 @@ async fn failures_of_the_connection_are_told_apart() {
     }
 }
 
+/// Accepted by the system, and then nothing.
+#[tokio::test]
+async fn a_host_that_never_shakes_hands_is_given_up_in_time() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/v1", silent.local_addr().unwrap());
+    let total = Limits::none().attempt(Duration::from_secs(5));
+    let client = LlmClient::builder(Provider::OpenAi)
+        .base_url(url)
+        .connect_timeout(Duration::from_millis(300))
+        .build()
+        .unwrap()
+        .whole_limits(total);
+    let error = ask(&client, false).await.unwrap_err();
+    let expected = TransportError::ConnectTimeout;
+    assert!(
+        matches!(error, LlmError::Transport { error, .. } if error == expected),
+        "{error:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_stream_refused_over_http2_was_not_looked_at() {
     let provider = Scripted::openai()
