@@ -11,9 +11,28 @@ use buttress_core::{Carry, Context, Event};
 use buttress_llm::{Encoded, LlmError, LlmRequest, LlmResponse};
 use buttress_timeout::Stopwatch;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header::ACCEPT};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request,
+    header::{
+        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST,
+        TRANSFER_ENCODING,
+    },
+};
 use http_body_util::Full;
 use std::{sync::Arc, time::SystemTime};
+
+/// What the client alone decides: who asks, whom, and how the two bodies are framed. A request's
+/// own headers have no say in it.
+const RESERVED: [HeaderName; 8] = [
+    ACCEPT_ENCODING,
+    AUTHORIZATION,
+    CONNECTION,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    HOST,
+    TRANSFER_ENCODING,
+    HeaderName::from_static("x-api-key"),
+];
 
 pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmResponse, LlmError> {
     let Asked { shared, place } = &*asked;
@@ -40,7 +59,11 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
     let answer = if request.streams() && head.is_stream() {
         stream::open(shared, place, &request, &encoded, head, body, watch).await
     } else {
-        let body = receive::whole(body, shared.max_answer, &mut watch).await;
+        let body = if head.status.is_success() {
+            receive::whole(body, shared.max_answer, &mut watch).await
+        } else {
+            Ok(receive::of_failure(body, &mut watch).await)
+        };
         head.answer(shared, place, &request, body)
     }?;
     call.record(Event::Answered);
@@ -58,9 +81,7 @@ fn outgoing(
     *outgoing.uri_mut() = shared.endpoint.clone();
     *outgoing.headers_mut() = shared.headers.clone();
     if request.dialect() == place.target.dialect() {
-        for (name, value) in request.own_headers() {
-            outgoing.headers_mut().insert(name, value.clone());
-        }
+        put_own(outgoing.headers_mut(), request.own_headers());
     }
     let accept = if request.streams() {
         HeaderValue::from_static("text/event-stream")
@@ -69,4 +90,53 @@ fn outgoing(
     };
     outgoing.headers_mut().insert(ACCEPT, accept);
     outgoing
+}
+
+/// Puts a request's own headers in the place of the client's of the same names, with all values
+/// that they have.
+fn put_own(headers: &mut HeaderMap, own: &HeaderMap) {
+    for name in own.keys().filter(|name| !RESERVED.contains(name)) {
+        headers.remove(name);
+        for value in own.get_all(name) {
+            headers.append(name, value.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let lines = lines.iter().copied();
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn own_headers_keep_all_their_values() {
+        let mut sent = headers(&[("anthropic-beta", "default"), ("user-agent", "buttress")]);
+        let own = headers(&[("anthropic-beta", "one"), ("anthropic-beta", "two")]);
+        put_own(&mut sent, &own);
+        let expected = headers(&[
+            ("anthropic-beta", "one"),
+            ("anthropic-beta", "two"),
+            ("user-agent", "buttress"),
+        ]);
+        assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn own_headers_have_no_say_in_who_asks_whom() {
+        let set = headers(&[("authorization", "Bearer key"), ("content-type", "a/b")]);
+        let mut sent = set.clone();
+        for name in RESERVED {
+            let own = HeaderMap::from_iter([(name, HeaderValue::from_static("other"))]);
+            put_own(&mut sent, &own);
+        }
+        assert_eq!(sent, set);
+    }
 }

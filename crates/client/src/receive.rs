@@ -6,14 +6,23 @@ use crate::{
     wait::within,
 };
 use buttress_llm::{
-    Answer, AnswerBody, LlmError, LlmRequest, LlmResponse, TransportError, cross_response,
+    Answer, AnswerBody, LlmError, LlmRequest, LlmResponse, ProviderError, TransportError,
+    cross_response,
 };
 use buttress_timeout::Stopwatch;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, StatusCode, header::CONTENT_TYPE, response::Parts};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use std::{error, fmt, time::SystemTime};
+use std::{
+    error, fmt,
+    time::{Duration, SystemTime},
+};
+use tokio::time::timeout;
+
+/// How long the body of a failing answer is waited for. Its head tells enough to go on with, and
+/// whoever is to be asked next should not wait for the rest of a server that is failing.
+const FAILURE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is kept of the head of an answer.
 #[derive(Debug)]
@@ -52,7 +61,6 @@ impl Head {
         let body = match body {
             Ok(body) => body,
             Err(broken) if self.status.is_success() => return Err(broken.into()),
-            // What a failing answer says in its head is enough to judge it, if it must be.
             Err(_) => Bytes::new(),
         };
         let answer = Answer::new(self.status.as_u16(), &self.headers, &body).at(self.now);
@@ -69,15 +77,16 @@ impl Head {
     }
 }
 
-/// Of a provider's headers those that its caller may want: its name for the call, and its limits.
+/// Of a provider's headers those that its caller may want: its name for the call, its limits, and
+/// what it says of its work. Whose account the call was made with is not the caller's to know.
 pub(crate) fn passed_on(headers: &HeaderMap) -> HeaderMap {
     let wanted = |name: &HeaderName| {
         let name = name.as_str();
         name.ends_with("request-id")
             || name.starts_with("x-ratelimit-")
             || name.starts_with("ratelimit")
-            || name.starts_with("anthropic-")
-            || name.starts_with("openai-")
+            || name.starts_with("anthropic-ratelimit-")
+            || matches!(name, "openai-processing-ms" | "openai-version")
     };
     let headers = headers.iter().filter(|(name, _)| wanted(name));
     let mut passed_on = HeaderMap::new();
@@ -125,6 +134,31 @@ pub(crate) async fn whole(
     }
 }
 
+/// Reads what a failing answer says: the most of it that is kept, and nothing if it does not come
+/// soon, or not whole. What its head says is enough to judge it, if it must be.
+pub(crate) async fn of_failure(mut body: Incoming, watch: &mut Stopwatch) -> Bytes {
+    let mut read = BytesMut::new();
+    let reading = async {
+        // One byte more than is kept shows that it is not the whole.
+        while read.len() <= ProviderError::MAX_BODY {
+            match body.frame().await {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        read.extend_from_slice(&data);
+                    }
+                }
+                Some(Err(_)) => return false,
+                None => break,
+            }
+        }
+        true
+    };
+    match within(watch, timeout(FAILURE_PATIENCE, reading)).await {
+        Ok(Ok(true)) => read.freeze(),
+        _ => Bytes::new(),
+    }
+}
+
 impl From<Broken> for LlmError {
     fn from(broken: Broken) -> Self {
         match broken {
@@ -150,3 +184,34 @@ impl fmt::Display for TooLarge {
 }
 
 impl error::Error for TooLarge {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_learns_of_limits_and_not_of_accounts() {
+        let passed = [
+            "request-id",
+            "x-request-id",
+            "x-ratelimit-remaining-tokens",
+            "ratelimit",
+            "anthropic-ratelimit-requests-reset",
+            "openai-processing-ms",
+            "openai-version",
+        ];
+        let kept = [
+            "anthropic-organization-id",
+            "openai-organization",
+            "openai-project",
+            "set-cookie",
+            "server",
+        ];
+        let all = passed.into_iter().chain(kept);
+        let all = all.map(|name| (HeaderName::from_static(name), "x".parse().unwrap()));
+        let passed_on = passed_on(&all.collect());
+        let names: Vec<_> = passed_on.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names.len(), passed.len(), "{names:?}");
+        assert!(passed.iter().all(|name| names.contains(name)), "{names:?}");
+    }
+}

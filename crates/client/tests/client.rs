@@ -187,6 +187,35 @@ async fn silence_is_given_up_in_time_and_pings_are_silence() {
     assert!(matches!(error, Some(LlmError::Elapsed(_))), "{error:?}");
 }
 
+/// The time stands still while anybody has something to do.
+#[tokio::test(start_paused = true)]
+async fn a_failing_answer_that_stalls_is_judged_by_its_head() {
+    let busy = || Reply::raw(503).body("0123456789").split_at([5]);
+    let provider = Scripted::openai()
+        .reply(busy().stall_after(1))
+        .then(busy().pace(Duration::from_secs(1)))
+        .start()
+        .await
+        .unwrap();
+    let client = client(&provider);
+    for (soonest, latest) in [(5, 6), (1, 3)] {
+        let start = tokio::time::Instant::now();
+        let error = ask(&client, false).await.unwrap_err();
+        assert_eq!(error.status_for(buttress_llm::Dialect::OpenAiChat), 503);
+        let took = start.elapsed().as_secs();
+        assert!((soonest..=latest).contains(&took), "{took} s: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_failing_answer_is_read_as_far_as_it_is_kept() {
+    let endless = Reply::raw(500).body(vec![b'x'; 1 << 20]).stall_after(1);
+    let provider = Scripted::openai().reply(endless).start().await.unwrap();
+    let error = ask(&client(&provider), false).await.unwrap_err();
+    let kept = error.provider_error().unwrap().body().len();
+    assert_eq!(kept, buttress_llm::ProviderError::MAX_BODY);
+}
+
 #[tokio::test]
 async fn failures_of_the_connection_are_told_apart() {
     let nowhere = Nowhere::new().unwrap();
