@@ -11,7 +11,7 @@ pub use self::{
     answer::{Answer, Event},
     gateway::{Gateway, Setup},
     mode::{Mode, in_all_modes, in_modes},
-    upstream::{assert_closed_at_once, assert_waits, last_call},
+    upstream::{assert_closed_at_once, assert_waits, assert_went_on, last_call},
 };
 
 use std::time::Duration;

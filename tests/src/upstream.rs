@@ -43,6 +43,14 @@ pub async fn assert_closed_at_once(provider: &Provider, index: usize, given_up: 
     assert!(late <= most, "closed {late:?} after it was given up");
 }
 
+/// The second was asked as soon as the first had failed for the last time.
+#[track_caller]
+pub fn assert_went_on(first: &Provider, second: &Provider) {
+    let asked = second.calls().first().expect("a call").at();
+    let between = asked.saturating_duration_since(last_call(first));
+    assert!(between < SLACK, "{between:?} between the routes");
+}
+
 /// When the last call came.
 pub fn last_call(provider: &Provider) -> Instant {
     provider.calls().last().expect("a call").at()

@@ -1,14 +1,17 @@
 //! Every layer keeps the promises that services make to each other, alone and stacked.
 
 use buttress_circuit_breaker::{CircuitBreakerLayer, Settings};
-use buttress_core::{ByError, Carried};
+use buttress_core::{AttemptLayer, ByError, Carried};
 use buttress_fallback::{ByVerdict, FallbackLayer};
-use buttress_retry::RetryLayer;
-use buttress_retry_after::GateLayer;
-use buttress_tests::contract::{Probe, check};
+use buttress_retry::{RetryLayer, grpc::TrailersLayer};
+use buttress_retry_after::{GateLayer, RetryAfterLayer};
+use buttress_tests::contract::{Ask, Error, Probe, Reply, check};
 use buttress_timeout::{DeadlineLayer, Limits, TimeoutLayer};
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
-use tower::ServiceBuilder;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use std::{cell::Cell, convert::Infallible, sync::atomic::Ordering::SeqCst, time::Duration};
+use tower::{ServiceBuilder, layer::layer_fn};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -67,6 +70,58 @@ async fn timeout_layer() {
 async fn deadline_layer() {
     check(DeadlineLayer::new(MINUTE)).await;
     check(DeadlineLayer::new(MINUTE).set_by(())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempt_layer() {
+    check(AttemptLayer::new()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_layer() {
+    let over_http = |probe: Probe| {
+        ServiceBuilder::new()
+            .map_request(into_http)
+            .map_response(from_http)
+            .layer(RetryAfterLayer::new())
+            .map_response(page)
+            .map_request(out_of_http)
+            .service(probe)
+    };
+    check(layer_fn(over_http)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn trailers_layer() {
+    let over_http = |probe: Probe| {
+        ServiceBuilder::new()
+            .map_request(into_http)
+            .map_response(from_http)
+            .layer(TrailersLayer::new())
+            .map_response(page)
+            .map_request(out_of_http)
+            .service(probe)
+    };
+    check(layer_fn(over_http)).await;
+}
+
+fn into_http(ask: Ask) -> Request<()> {
+    let mut request = Request::new(());
+    request.extensions_mut().insert(ask);
+    request
+}
+
+fn out_of_http(mut request: Request<()>) -> Ask {
+    request.extensions_mut().remove().expect("put there")
+}
+
+fn page(_: Reply) -> Response<UnsyncBoxBody<Bytes, Error>> {
+    let empty = Full::default().map_err(|never: Infallible| match never {});
+    Response::new(empty.boxed_unsync())
+}
+
+fn from_http<B>(_: Response<B>) -> Reply {
+    Reply(Cell::new(7))
 }
 
 #[tokio::test(start_paused = true)]

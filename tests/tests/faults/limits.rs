@@ -2,7 +2,7 @@
 
 use crate::{always, assert_parked, one, start, two, well};
 use buttress_testkit::Reply;
-use buttress_tests::{Mode, SLACK, assert_waits, in_all_modes, last_call};
+use buttress_tests::{Mode, SLACK, assert_waits, assert_went_on, in_all_modes, last_call};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -198,6 +198,7 @@ async fn the_money_is_spent_and_a_fallback() {
             assert_eq!(first.call_count(), calls, "the key is parked");
         }
         assert_eq!(second.call_count(), 2);
+        assert_went_on(&first, &second);
     })
     .await;
 }

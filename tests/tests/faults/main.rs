@@ -49,7 +49,7 @@ fn two(mode: Mode, first: &Provider, second: &Provider) -> Setup {
 /// not told that there is a limit on the rate.
 async fn assert_parked(gateway: &Gateway, mode: Mode) {
     let answer = gateway.ask(mode).await;
-    let error = mode.caller("service_unavailable_error", "overloaded_error");
+    let error = mode.caller("server_error", "api_error");
     answer.assert_given_up(503, error);
     let told = answer.told_error()["error"]["message"].to_string();
     assert!(told.contains("key was refused"), "{told}");

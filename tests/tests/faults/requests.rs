@@ -3,7 +3,7 @@
 
 use crate::{always, assert_parked, one, two, well};
 use buttress_testkit::Reply;
-use buttress_tests::{Mode, in_all_modes, last_call};
+use buttress_tests::{Mode, assert_went_on, in_all_modes, last_call};
 use std::time::Duration;
 
 /// What a request that can't work is called.
@@ -45,6 +45,7 @@ async fn a_wrong_key_and_a_fallback() {
             );
             assert_eq!(first.call_count(), 1, "the key is parked");
         }
+        assert_went_on(&first, &second);
     })
     .await;
 }
@@ -90,6 +91,7 @@ async fn a_context_too_long_and_a_larger_fallback() {
         answer.assert_good("From the backup.", "second");
         assert_eq!((answer.attempts(), answer.waited()), (2, Duration::ZERO));
         assert_eq!((first.call_count(), second.call_count()), (1, 1));
+        assert_went_on(&first, &second);
     })
     .await;
 }
@@ -153,6 +155,7 @@ async fn content_that_is_not_allowed_and_a_fallback_that_takes_it() {
         answer.assert_good("From the backup.", "second");
         assert_eq!((answer.attempts(), answer.waited()), (2, Duration::ZERO));
         assert_eq!((first.call_count(), second.call_count()), (1, 1));
+        assert_went_on(&first, &second);
     })
     .await;
 }
@@ -168,6 +171,7 @@ async fn a_model_that_is_not_there() {
         answer.assert_good("From the backup.", "second");
         assert_eq!((answer.attempts(), answer.waited()), (2, Duration::ZERO));
         assert_eq!((first.call_count(), second.call_count()), (1, 1));
+        assert_went_on(&first, &second);
     })
     .await;
 }

@@ -2,7 +2,7 @@
 
 use crate::{always, one, start, two, well};
 use buttress_testkit::{Fault, Reply};
-use buttress_tests::{Mode, assert_waits, in_all_modes, in_modes, last_call};
+use buttress_tests::{Mode, assert_waits, assert_went_on, in_all_modes, in_modes, last_call};
 use std::time::Duration;
 
 /// What overload is called, and its status.
@@ -60,6 +60,7 @@ async fn an_error_event_first_and_a_fallback() {
         answer.assert_good("From the backup.", "second");
         assert_eq!((answer.attempts(), answer.waited()), (2, Duration::ZERO));
         assert_eq!((first.call_count(), second.call_count()), (1, 1));
+        assert_went_on(&first, &second);
     })
     .await;
 }

@@ -163,6 +163,8 @@ impl LlmError {
             (Self::Rejected(rejected), _) => match rejected.cause {
                 Cause::GateClosed | Cause::QueueFull => Kind::RateLimited,
                 Cause::DeadlinePast => Kind::Timeout,
+                // Nobody has too much to do: the key has to be seen to.
+                Cause::KeyUnusable => Kind::ServerError,
                 _ => Kind::Overloaded,
             },
             // A certificate that this side does not trust is no fault of the caller's.
