@@ -29,7 +29,8 @@ Examples:
                                  Serve with these two providers, each standing in for the other
   buttress serve --config prod.toml --listen 0.0.0.0:8080
   buttress check prod.toml       Say what is wrong with a file, and what it amounts to
-  curl -i … | buttress explain   Say what a failing answer means, and what would be done
+  curl -sSi … 2>&1 | buttress explain
+                                 Say what a failing answer means, and what would be done
 
 Environment:
   BUTTRESS_CONFIG      The file to read, where --config is not given
@@ -39,8 +40,8 @@ Environment:
   X_BASE_URL, X_MODEL  Without a file: where to find them, and the model to stand in with";
 
 const EXPLAIN_EXAMPLES: &str = r#"Examples:
-  curl -i … | buttress explain --provider groq
-  curl -iN … | buttress explain --stream
+  curl -sSi … 2>&1 | buttress explain --provider groq
+  curl -sSiN … 2>&1 | buttress explain --stream
   buttress explain --json answers.jsonl
   echo '{"id": 1, "provider": "openai", "status": 429, "headers": {"retry-after": "7"}}' |
     buttress explain --json

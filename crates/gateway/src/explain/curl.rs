@@ -3,6 +3,7 @@
 use super::given::Given;
 use crate::cli::ExplainArgs;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use std::borrow::Cow;
 
 /// The last of the answers that were printed. Those before it were provisional, came from a
 /// proxy on the way, or pointed elsewhere.
@@ -15,13 +16,91 @@ pub(super) struct Curl<'a> {
 /// How curl begins to say that there is no answer.
 const NO_ANSWER: &[u8] = b"curl: (";
 
+/// How it begins to tell the progress of the transfer.
+const METER: &[u8] = b"% Total";
+
+/// What to do about what `curl -v` prints.
+pub(super) const VERBOSE: &str =
+    "this looks like what `curl -v` prints; what `curl -sSi … 2>&1` prints can be read";
+
 /// The most headers that are kept of a head.
 const MAX_HEADERS: usize = 1000;
 
 /// Whether an input that begins with this line is curl's.
 pub(super) fn is_begin(line: &[u8]) -> bool {
     let line = unmarked(line);
-    line.starts_with(b"HTTP/") || line.starts_with(NO_ANSWER)
+    let begins = [&b"HTTP/"[..], NO_ANSWER, METER];
+    begins.into_iter().any(|begin| line.starts_with(begin))
+}
+
+/// Whether an input that begins with this line tells all that curl does.
+pub(super) fn is_verbose(line: &[u8]) -> bool {
+    let line = unmarked(line);
+    let begins = [&b"* "[..], b"> ", b"< ", b"Note: Unnecessary use of -X"];
+    begins.into_iter().any(|begin| line.starts_with(begin))
+}
+
+/// The text without the progress of the transfer, which curl prints on its standard error.
+///
+/// It tells it on one line, beginning anew with a carriage return, and what it prints otherwise
+/// may stand right behind. Where a text does not begin so, there is none.
+pub(super) fn without_meter(text: &[u8]) -> Cow<'_, [u8]> {
+    let mut rest = unmarked(text);
+    if !rest.starts_with(METER) {
+        return Cow::Borrowed(text);
+    }
+    // The two lines of its head.
+    rest = split_line(rest).1;
+    if rest.trim_ascii_start().starts_with(b"Dload") {
+        rest = split_line(rest).1;
+    }
+    let mut kept = Vec::with_capacity(rest.len());
+    let mut fresh = true;
+    while let Some((first, behind)) = rest.split_first() {
+        let row = match first {
+            b'\r' => meter_row(behind),
+            _ if fresh => meter_row(rest),
+            _ => None,
+        };
+        rest = match row {
+            // The end of its line, unless something else stands there.
+            Some(behind) => behind.strip_prefix(b"\n").unwrap_or(behind),
+            None => {
+                kept.push(*first);
+                behind
+            }
+        };
+        fresh = row.is_some();
+    }
+    Cow::Owned(kept)
+}
+
+/// What is behind a row of the progress: eight numbers, three times, and the present speed.
+fn meter_row(text: &[u8]) -> Option<&[u8]> {
+    let mut rest = text;
+    for column in 0..12 {
+        let blank = rest.iter().take_while(|byte| **byte == b' ').count();
+        if column > 0 && blank == 0 {
+            return None;
+        }
+        rest = &rest[blank..];
+        let is_time = (8..11).contains(&column);
+        let part = |byte: &u8| match byte {
+            b'0'..=b'9' => true,
+            b'-' | b':' | b'd' | b'h' => is_time,
+            b'.' => !is_time,
+            _ => false,
+        };
+        let length = rest.iter().take_while(|byte| part(byte)).count();
+        if length == 0 {
+            return None;
+        }
+        rest = &rest[length..];
+        if !is_time && let [b'k' | b'M' | b'G' | b'T' | b'P', behind @ ..] = rest {
+            rest = behind;
+        }
+    }
+    Some(rest)
 }
 
 impl<'a> Curl<'a> {
@@ -52,10 +131,6 @@ impl<'a> Curl<'a> {
                 }
             }
         }
-    }
-
-    pub(super) const fn body(&self) -> &'a [u8] {
-        self.body
     }
 
     pub(super) fn into_given(self, args: &ExplainArgs) -> Given {
@@ -221,6 +296,40 @@ mod tests {
         let text = "curl: (7) Failed to connect to localhost port 1: Connection refused\n";
         assert!(is_begin(text.as_bytes()));
         assert_eq!(read(text), (None, Vec::new(), text));
+    }
+
+    #[test]
+    fn the_progress_of_the_transfer_is_passed_over() {
+        let head = "  % Total    % Received % Xferd  Average Speed   Time    Time     Time  Current\n\
+                    \x20                                Dload  Upload   Total   Spent    Left  Speed\n";
+        let none =
+            "\r  0     0    0     0    0     0      0      0 --:--:-- --:--:-- --:--:--     0";
+        let all =
+            "\r100 1.2M  100 98.6k    0     0  73245      0  0:00:12  1:00:00 --:--:-- 72.0k\n";
+        let answer = "HTTP/1.1 429 x\r\na: 1\r\n\r\n";
+        let failed = "curl: (7) Failed\n";
+        for (text, expected) in [
+            (
+                format!("{head}{none}{all}{answer}no"),
+                format!("{answer}no"),
+            ),
+            // What stands on the same line.
+            (
+                format!("{head}{none}{answer}no{all}"),
+                format!("{answer}no"),
+            ),
+            (format!("{head}{none}{none}\n{failed}"), failed.to_owned()),
+            // What only looks like it.
+            (
+                format!("{head}{none}{all}{answer}\r100 1.2M 7 8"),
+                format!("{answer}\r100 1.2M 7 8"),
+            ),
+            (format!("{answer}{none}"), format!("{answer}{none}")),
+        ] {
+            assert!(is_begin(text.as_bytes()));
+            let kept = without_meter(text.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&kept), expected);
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use super::{guess, transcript};
+use super::{guess, transcript::Transcript};
 use crate::cli::ExplainArgs;
 use buttress_llm::{Answer, Dialect, Provider, Verdict, classify, delay};
 use http::{HeaderMap, header};
@@ -54,15 +54,17 @@ impl Given {
         }
     }
 
-    /// What it means. A stream is read as one of this API; by default the one that it looks like.
-    pub(super) fn outcome(&self, api: Option<Dialect>) -> Result<(), Verdict> {
-        if self.is_stream() {
-            let api = api.unwrap_or_else(|| transcript::dialect_of(&self.body));
-            let provider = (self.told_by != ToldBy::Nobody).then_some(self.provider);
-            return transcript::outcome(api, provider, &self.body);
-        }
+    /// What it means.
+    pub(super) fn outcome(&self) -> Result<(), Verdict> {
         let answer = Answer::new(0, &self.headers, &self.body);
         classify(self.provider, &answer.status(self.status).at(self.now))
+    }
+
+    /// Its events, if it is a stream: of this API, by default the one that it looks like.
+    pub(super) fn stream(&self, api: Option<Dialect>) -> Option<Result<Transcript, &'static str>> {
+        let provider = (self.told_by != ToldBy::Nobody).then_some(self.provider);
+        self.is_stream()
+            .then(|| Transcript::of(api, provider, &self.body))
     }
 
     /// The wait that it asks for, however long.

@@ -31,7 +31,14 @@ impl Piece {
         self.text.as_deref().unwrap_or_default()
     }
 
-    fn is_blank(&self) -> bool {
+    /// Whether it may be an object.
+    pub(super) fn is_object(&self) -> bool {
+        let bytes = self.bytes();
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+        bytes.trim_ascii_start().starts_with(b"{")
+    }
+
+    pub(super) fn is_blank(&self) -> bool {
         matches!(&self.text, Ok(text) if text.trim_ascii().is_empty())
     }
 }

@@ -20,7 +20,7 @@ mod tests;
 use crate::cli::ExplainArgs;
 use curl::Curl;
 use given::{Given, Unreadable};
-use input::Input;
+use input::{Input, Piece};
 use serde_json::Value;
 use std::{
     fs::File,
@@ -81,7 +81,11 @@ pub fn explain(
         Ok(()) => {}
         Err(Failed::Reading(error)) => {
             printer.code = UNREADABLE;
-            writeln!(printer.err, "buttress: can't read: {error}")?;
+            let file = match args.file.to_str() {
+                Some("" | "-") => "the standard input".to_owned(),
+                _ => args.file.display().to_string(),
+            };
+            writeln!(printer.err, "buttress: can't read {file}: {error}")?;
         }
         Err(Failed::Writing(error)) => return Err(error),
     }
@@ -106,30 +110,50 @@ struct Printer<'a> {
 impl Printer<'_> {
     fn answers(&mut self, input: &mut Input<'_>) -> Result<(), Failed> {
         let Some(first) = input.document().map_err(Failed::Reading)? else {
-            let why = "there is nothing to explain: the input is empty";
-            return self
-                .unreadable(&Unreadable::new(why))
-                .map_err(Failed::Writing);
+            return self.nothing();
         };
         if curl::is_begin(first.bytes()) {
-            let text = input.rest(first).map_err(Failed::Reading)?;
-            let given = text.map_err(Unreadable::new).and_then(|text| {
-                let answer = Curl::read(&text).map_err(Unreadable::new)?;
-                Ok(answer.into_given(self.args))
-            });
+            let given = self.curl(first, input)?;
             return self.one(given).map_err(Failed::Writing);
         }
+        if curl::is_verbose(first.bytes()) {
+            let unreadable = Unreadable::new(curl::VERBOSE);
+            return self.unreadable(&unreadable).map_err(Failed::Writing);
+        }
         let mut next = Some(first);
+        // Of the lines of a page or a log one is told, and not each.
+        let mut told = false;
         while let Some(document) = next {
             let line = document.line;
-            let text = document.text.map_err(Unreadable::new);
-            let given = text
-                .and_then(|text| row::read(&String::from_utf8_lossy(&text), self.args))
-                .map_err(|unreadable| unreadable.at(line));
-            self.one(given).map_err(Failed::Writing)?;
+            let row = document.is_object() || document.text.is_err();
+            if row || !told || self.args.json {
+                let text = document.text.map_err(Unreadable::new);
+                let given = text
+                    .and_then(|text| row::read(&String::from_utf8_lossy(&text), self.args))
+                    .map_err(|unreadable| unreadable.at(line));
+                self.one(given).map_err(Failed::Writing)?;
+            }
+            told = !row;
             next = input.document().map_err(Failed::Reading)?;
         }
         Ok(())
+    }
+
+    /// Reads what curl printed, to its end.
+    fn curl(
+        &self,
+        first: Piece,
+        input: &mut Input<'_>,
+    ) -> Result<Result<Given, Unreadable>, Failed> {
+        let text = input.rest(first).map_err(Failed::Reading)?;
+        Ok(text.map_err(Unreadable::new).and_then(|text| {
+            let text = curl::without_meter(&text);
+            if curl::is_verbose(&text) {
+                return Err(Unreadable::new(curl::VERBOSE));
+            }
+            let answer = Curl::read(&text).map_err(Unreadable::new)?;
+            Ok(answer.into_given(self.args))
+        }))
     }
 
     fn one(&mut self, given: Result<Given, Unreadable>) -> io::Result<()> {
@@ -138,25 +162,61 @@ impl Printer<'_> {
             Err(unreadable) => return self.unreadable(&unreadable),
         };
         match (self.args.delays, self.args.json) {
-            (true, true) => self.line(&json::delay(&given.id, given.delay())),
-            (true, false) => self.text(&words::delay(&given)),
-            (false, true) => self.line(&json::verdict(&given.id, given.outcome(self.args.api))),
-            (false, false) => {
-                let outcome = given.outcome(self.args.api);
-                self.paragraph(&words::answer(&given, outcome))
+            (true, true) => return self.line(&json::delay(&given.id, given.delay())),
+            (true, false) => return self.text(&words::delay(&given)),
+            _ => {}
+        }
+        match (given.stream(self.args.api), self.args.json) {
+            (Some(Err(why)), _) => self.unreadable(&Unreadable::new(why).id(given.id)),
+            (Some(Ok(stream)), true) => {
+                self.line(&json::verdict(&given.id, stream.summary().outcome()))
             }
+            (Some(Ok(stream)), false) => self.paragraph(&words::stream(&given.id, &stream)),
+            (None, true) => self.line(&json::verdict(&given.id, given.outcome())),
+            (None, false) => self.paragraph(&words::answer(&given, given.outcome())),
         }
     }
 
     fn stream(&mut self, input: &mut Input<'_>) -> Result<(), Failed> {
+        // Blank lines before the first event say nothing.
+        let first = loop {
+            match input.next_line().map_err(Failed::Reading)? {
+                Some(line) if line.is_blank() => {}
+                Some(line) => break line,
+                None => return self.nothing(),
+            }
+        };
         let args = self.args;
-        let transcript = Transcript::read(input, args).map_err(Failed::Reading)?;
+        let transcript = if curl::is_begin(first.bytes()) {
+            let given = match self.curl(first, input)? {
+                Ok(given) => given,
+                Err(unreadable) => return self.unreadable(&unreadable).map_err(Failed::Writing),
+            };
+            match given.stream(args.api) {
+                Some(transcript) => transcript,
+                // It failed before it began to stream.
+                None => return self.one(Ok(given)).map_err(Failed::Writing),
+            }
+        } else if curl::is_verbose(first.bytes()) {
+            Err(curl::VERBOSE)
+        } else {
+            match first.text {
+                Ok(line) => Transcript::read(line, input, args).map_err(Failed::Reading)?,
+                Err(why) => Err(why),
+            }
+        };
         let printed = match transcript {
             Err(why) => self.unreadable(&Unreadable::new(why)),
             Ok(transcript) if args.json => self.line(&json::stream(transcript.summary())),
-            Ok(transcript) => self.paragraph(&words::stream(&transcript)),
+            Ok(transcript) => self.paragraph(&words::stream(&Value::Null, &transcript)),
         };
         printed.map_err(Failed::Writing)
+    }
+
+    fn nothing(&mut self) -> Result<(), Failed> {
+        let why = "there is nothing to explain: the input is empty";
+        self.unreadable(&Unreadable::new(why))
+            .map_err(Failed::Writing)
     }
 
     fn unreadable(&mut self, unreadable: &Unreadable) -> io::Result<()> {

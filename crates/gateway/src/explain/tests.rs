@@ -398,6 +398,107 @@ fn a_file_that_is_not_there_is_told() {
     assert!(String::from_utf8(err).unwrap().contains("no/such/file"));
 }
 
+#[test]
+fn what_fails_before_it_streams_is_explained_as_an_answer() {
+    let streamed = args(|args| args.stream = true);
+    let failed = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 20\r\n\
+        content-type: application/json\r\n\r\n{\"error\":{\"code\":\"rate_limit_exceeded\"}}";
+    for input in [failed, "curl: (7) Connection refused", "HTTP/2 200\n\n{}"] {
+        let (code, out, err) = explain_with(&streamed, input);
+        assert_eq!((code, err.as_str()), (READ, ""));
+        assert_eq!(out, people(input));
+    }
+    let both = args(|args| (args.stream, args.json) = (true, true));
+    let (_, out, _) = explain_with(&both, failed);
+    assert_eq!(objects(&out)[0]["class"], "rate_limited");
+}
+
+#[test]
+fn no_stream_is_nothing_to_explain() {
+    let streamed = args(|args| args.stream = true);
+    for input in ["", "\n \r\n"] {
+        let (code, out, err) = explain_with(&streamed, input);
+        assert_eq!((code, out.as_str()), (UNREADABLE, ""));
+        assert!(err.contains("there is nothing to explain"), "{err}");
+    }
+}
+
+#[test]
+fn a_stream_of_another_api_is_told_and_not_judged() {
+    let streamed = args(|args| args.stream = true);
+    let gemini = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\n";
+    let responses = "event: response.created\ndata: {\"type\":\"response.created\"}\n\n";
+    let failed = "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\"}\n\n";
+    let expected = "buttress: not a stream of openai.chat or anthropic.messages\n";
+    for input in [
+        gemini,
+        responses,
+        &format!("{responses}{failed}"),
+        "{}",
+        "text",
+    ] {
+        let (code, out, err) = explain_with(&streamed, input);
+        assert_eq!(
+            (code, out.as_str(), err.as_str()),
+            (UNREADABLE, "", expected),
+            "{input}"
+        );
+    }
+    let head = "HTTP/2 200\ncontent-type: text/event-stream\n\n";
+    let (code, _, err) = explain_with(&ExplainArgs::default(), format!("{head}{gemini}"));
+    assert_eq!((code, err.as_str()), (UNREADABLE, expected));
+    // Azure begins so, and OpenRouter while it waits.
+    for input in ["data: {\"choices\":[]}\n\n", ": OPENROUTER PROCESSING\n\n"] {
+        assert_eq!(explain_with(&streamed, input).0, READ, "{input}");
+    }
+}
+
+#[test]
+fn a_streamed_answer_reads_the_same_with_its_flag_and_without() {
+    let head = "HTTP/2 200\ncontent-type: text/event-stream\n\n";
+    let own = buttress_llm::LlmError::from(buttress_llm::Truncated::new(2));
+    let own = own.render_event(buttress_llm::Dialect::OpenAiChat);
+    let own = String::from_utf8(own.to_vec()).unwrap();
+    for end in ["", own.trim_end(), &own] {
+        let input = format!("{head}{BROKEN_OFF}{end}");
+        let streamed = args(|args| args.stream = true);
+        let (_, out, _) = explain_with(&streamed, &input);
+        assert!(out.contains("no: the caller has content already"), "{out}");
+        assert!(out.contains("not for this caller"), "{out}");
+        assert_eq!(people(&input), out);
+    }
+    let row = json!({
+        "id": 7,
+        "status": 200,
+        "headers": {"content-type": "text/event-stream"},
+        "body": BROKEN_OFF,
+    });
+    assert!(people(row.to_string()).starts_with("7: stream of openai.chat: broken off\n"));
+}
+
+#[test]
+fn one_thing_is_told_once() {
+    let verbose = "* Trying\n> GET / HTTP/2\n< HTTP/2 429\n{ [5 bytes data]\n{}\n";
+    let meter = "  % Total    % Received\n                Dload  Upload\n";
+    let page = "<html>\n<body>\n</body>\n</html>\n";
+    for input in [verbose, &format!("{meter}{verbose}"), page] {
+        let (code, _, err) = explain_with(&ExplainArgs::default(), input);
+        assert_eq!((code, err.lines().count()), (UNREADABLE, 1), "{err}");
+    }
+    let (_, _, err) = explain_with(&args(|args| args.stream = true), verbose);
+    assert!(err.contains("curl -sSi"), "{err}");
+}
+
+#[test]
+fn what_can_not_be_read_is_named() {
+    let directory = env!("CARGO_MANIFEST_DIR");
+    let args = args(|args| args.file = directory.into());
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    assert_eq!(run(&args, &mut out, &mut err).unwrap(), UNREADABLE);
+    let err = String::from_utf8(err).unwrap();
+    assert!(err.contains(directory), "{err}");
+}
+
 fn any_args() -> impl Strategy<Value = ExplainArgs> {
     (any::<bool>(), 0..3).prop_map(|(json, form)| {
         args(|args| {

@@ -1,36 +1,31 @@
 //! A streamed answer, read as the gateway reads it.
 
-use super::{
-    curl::{self, Curl},
-    input::{Input, MAX},
-};
+use super::input::{Input, MAX};
 use crate::cli::ExplainArgs;
-use buttress_llm::{Dialect, Provider, StreamReader, Summary, Verdict};
+use buttress_llm::{Dialect, Part, Provider, StreamItem, StreamReader, Summary};
 use bytes::Bytes;
 use std::io;
 
 /// A streamed answer that has ended.
 pub(super) struct Transcript {
     reader: StreamReader,
+    /// Something came that this API sends.
+    known: bool,
+    /// Something came that says nothing in this API.
+    strange: bool,
 }
 
+/// Why a stream of another API is not explained.
+pub(super) const NO_STREAM: &str = "not a stream of openai.chat or anthropic.messages";
+
 impl Transcript {
-    /// Reads a stream to its end, however long: what is kept of it is bounded.
+    /// Reads a stream to its end behind what was read of it already, however long: what is kept
+    /// of it is bounded.
     pub(super) fn read(
+        mut some: Vec<u8>,
         input: &mut Input<'_>,
         args: &ExplainArgs,
     ) -> io::Result<Result<Self, &'static str>> {
-        let Some(first) = input.next_line()? else {
-            return Ok(Ok(Self::of(args, b"")));
-        };
-        if curl::is_begin(first.bytes()) {
-            let text = input.rest(first)?;
-            return Ok(text.and_then(|text| Ok(Self::of(args, Curl::read(&text)?.body()))));
-        }
-        let mut some = match first.text {
-            Ok(line) => line,
-            Err(why) => return Ok(Err(why)),
-        };
         // A dialect tells itself within its first event, or not at all.
         while args.api.is_none() && some.len() < ENOUGH_TO_TELL {
             let more = input.some()?;
@@ -39,18 +34,29 @@ impl Transcript {
             }
             some.extend_from_slice(&more);
         }
+        if !has_events(&some) {
+            return Ok(Err(NO_STREAM));
+        }
         let mut transcript =
             Self::new(args.api.unwrap_or_else(|| dialect_of(&some)), args.provider);
         while !some.is_empty() {
             transcript.push(some.into());
             some = input.some()?;
         }
-        Ok(Ok(transcript.close()))
+        Ok(transcript.close())
     }
 
-    fn of(args: &ExplainArgs, body: &[u8]) -> Self {
-        let dialect = args.api.unwrap_or_else(|| dialect_of(body));
-        let mut transcript = Self::new(dialect, args.provider);
+    /// Reads the body of an answer.
+    pub(super) fn of(
+        api: Option<Dialect>,
+        provider: Option<Provider>,
+        body: &[u8],
+    ) -> Result<Self, &'static str> {
+        // An answer that ends with its head is a stream that broke off.
+        if !body.trim_ascii().is_empty() && !has_events(body) {
+            return Err(NO_STREAM);
+        }
+        let mut transcript = Self::new(api.unwrap_or_else(|| dialect_of(body)), provider);
         transcript.push(Bytes::copy_from_slice(body));
         transcript.close()
     }
@@ -61,7 +67,11 @@ impl Transcript {
             Some(provider) => reader.provider(provider),
             None => reader,
         };
-        Self { reader }
+        Self {
+            reader,
+            known: false,
+            strange: false,
+        }
     }
 
     fn push(&mut self, piece: Bytes) {
@@ -69,14 +79,24 @@ impl Transcript {
         self.read_items();
     }
 
-    fn close(mut self) -> Self {
+    fn close(mut self) -> Result<Self, &'static str> {
         self.reader.close();
         self.read_items();
-        self
+        // An error looks alike in many an API.
+        if self.strange && !self.known {
+            return Err(NO_STREAM);
+        }
+        Ok(self)
     }
 
     fn read_items(&mut self) {
-        while self.reader.next_item().is_some() {}
+        while let Some(item) = self.reader.next_item() {
+            match is_known(&item) {
+                Some(true) => self.known = true,
+                Some(false) => self.strange = true,
+                None => {}
+            }
+        }
     }
 
     pub(super) const fn summary(&self) -> &Summary {
@@ -88,16 +108,28 @@ impl Transcript {
     }
 }
 
-/// What a streamed body means.
-pub(super) fn outcome(
-    dialect: Dialect,
-    provider: Option<Provider>,
-    body: &[u8],
-) -> Result<(), Verdict> {
-    let mut transcript = Transcript::new(dialect, provider);
-    transcript.push(Bytes::copy_from_slice(body));
-    transcript.close().summary().outcome()
+/// Whether this is something that the API sends; `None` for what many send.
+fn is_known(item: &StreamItem) -> Option<bool> {
+    match &item.part {
+        Part::Delta(delta) => {
+            let says = delta.is_content()
+                || delta.start.is_some()
+                || delta.finish.is_some()
+                || delta.usage.is_some();
+            // Azure begins with a chunk that says nothing, and looks like the others.
+            let looks = || {
+                let mut names = item.raw.windows(CHOICES.len());
+                names.any(|name| name == CHOICES)
+            };
+            Some(says || looks())
+        }
+        Part::Done => Some(true),
+        Part::Other => Some(false),
+        _ => None,
+    }
 }
+
+const CHOICES: &[u8] = b"\"choices\"";
 
 const ENOUGH_TO_TELL: usize = 4096;
 
@@ -111,4 +143,14 @@ pub(super) fn dialect_of(body: &[u8]) -> Dialect {
     } else {
         Dialect::OpenAiChat
     }
+}
+
+/// Whether any line has a form that only events have.
+fn has_events(body: &[u8]) -> bool {
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    let mut lines = body.split(|byte| matches!(byte, b'\n' | b'\r'));
+    lines.any(|line| {
+        let mut fields = [&b":"[..], b"data", b"event", b"id", b"retry"].into_iter();
+        fields.any(|field| line.starts_with(field))
+    })
 }

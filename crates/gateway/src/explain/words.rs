@@ -45,7 +45,7 @@ pub(super) fn delay(given: &Given) -> String {
 }
 
 /// What a stream was like and how it ended, what that means, and what would be done.
-pub(super) fn stream(transcript: &Transcript) -> String {
+pub(super) fn stream(id: &Value, transcript: &Transcript) -> String {
     let summary = transcript.summary();
     let end = match summary.end() {
         End::Complete => "complete",
@@ -54,7 +54,8 @@ pub(super) fn stream(transcript: &Transcript) -> String {
         End::Empty => "empty",
         _ => "ended",
     };
-    let mut text = format!("stream of {}: {end}", transcript.dialect());
+    let mut text = name(id).map_or_else(String::new, |name| format!("{name}: "));
+    text += &format!("stream of {}: {end}", transcript.dialect());
     let calls = match summary.tool_calls().len() {
         0 => String::new(),
         1 => ", with 1 call of a tool".to_owned(),
