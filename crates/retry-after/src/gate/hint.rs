@@ -7,7 +7,9 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct Hint {
     /// The time from one call to the next that the limit allows in the long run. It is the pace
-    /// at which the gate reopens, and the fastest while it does.
+    /// at which the gate reopens, and the fastest while it does. Zero says nothing. One that is
+    /// shorter than a tenth of [`spacing`](super::GateLayer::spacing) is at first taken for that
+    /// tenth, and one longer than [`max_closed`](super::GateLayer::max_closed) for that.
     pub every: Option<Duration>,
     /// Nothing is left: the next call should not go before this much time has passed.
     pub hold: Option<Duration>,
@@ -62,7 +64,8 @@ impl RateLimit {
     /// A limit with a policy (`RateLimit-Policy: "default";q=100;w=60`) allows `w / q` from one
     /// call to the next. Without one, `reset / (limit - remaining)`: the time in which a token
     /// bucket gets one token, since providers tell the time until the bucket is full. Limits on
-    /// tokens say nothing of calls, whose size nobody knows before, and are left out.
+    /// tokens say nothing of calls, whose size nobody knows before, and are left out, as is a
+    /// pace without any time between two calls.
     #[must_use]
     pub fn hint(&self) -> Hint {
         let mut all = Hint::NONE;
@@ -70,7 +73,8 @@ impl RateLimit {
             let every = every(limit);
             all.every = all.every.max(every);
             if limit.is_exhausted() {
-                all.hold = all.hold.max(every.or(limit.reset));
+                let hold = every.or(limit.reset).filter(|hold| !hold.is_zero());
+                all.hold = all.hold.max(hold);
             }
         }
         all
@@ -84,7 +88,9 @@ fn every(limit: &Limit) -> Option<Duration> {
         None => (limit.reset?, quota.checked_sub(limit.remaining?)?),
     };
     let nanos = time.as_nanos().checked_div(calls.into())?;
-    Some(Duration::from_nanos(nanos.try_into().ok()?))
+    let every = Duration::from_nanos(nanos.try_into().ok()?);
+    // "0s" says that there is nothing to wait for now, and not that any number may follow.
+    (!every.is_zero()).then_some(every)
 }
 
 #[cfg(test)]
@@ -118,6 +124,16 @@ mod tests {
             hint(&[("x-ratelimit-limit-requests", "0"), none, minute]).0,
             None
         );
+    }
+
+    #[test]
+    fn no_time_at_all_is_no_pace() {
+        let limit = ("x-ratelimit-limit-requests", "500");
+        let none = ("x-ratelimit-remaining-requests", "0");
+        let now = ("x-ratelimit-reset-requests", "0s");
+        assert_eq!(hint(&[limit, none, now]), (None, None));
+        let left = ("x-ratelimit-remaining-requests", "499");
+        assert_eq!(hint(&[limit, left, now]), (None, None));
     }
 
     #[test]

@@ -75,7 +75,10 @@ impl<J, P, O> GateLayer<J, P, O> {
     }
 
     /// Sets the time between two calls when the gate begins to reopen, unless the headers told
-    /// one \[200 ms\]. Zero is no pacing: all who wait go at once.
+    /// one \[200 ms\]. Zero is no pacing: all who wait go at once, unless the headers told a pace.
+    /// Where they told a faster one, the gate begins at no more than ten times its own, grows
+    /// from there, and takes what it was told when the key has done well for
+    /// [`well_after`](Self::well_after).
     #[must_use]
     pub fn spacing(self, spacing: Duration) -> Self {
         self.set(|settings| settings.spacing = spacing)

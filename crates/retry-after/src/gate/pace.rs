@@ -5,7 +5,8 @@ use std::time::Duration;
 ///
 /// A success that comes when the pace is `r` calls a second adds `start / r` to it, which is
 /// `start` more in every second in which all calls succeed. A limit verdict halves it. A pace that
-/// the headers told is where it begins, and what it does not exceed.
+/// the headers told is where it begins, and what it does not exceed. Where it is much faster than
+/// the starting pace it has to be earned: headers may be wrong, or speak for one of many callers.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
     /// Calls a second; infinite when there is no spacing at all.
@@ -17,6 +18,10 @@ pub(crate) struct Pace {
 /// The slowest that halving leads to, as a part of the starting pace: one call in 13 s, with the
 /// default of 5 calls a second. A service that has to be asked more slowly says so.
 const SLOWEST: f64 = 1.0 / 64.0;
+
+/// The fastest that a reopening begins on the word of headers, in starting paces: 50 calls a second
+/// by default.
+const FASTEST: f64 = 10.0;
 
 impl Pace {
     /// Starts with this much time between two calls.
@@ -44,18 +49,23 @@ impl Pace {
         let calls = f64::from(u32::try_from(calls).unwrap_or(u32::MAX));
         let seconds = if self.rate.is_infinite() {
             0.0
-        } else if self.told.is_some() {
+        } else if self.start.is_infinite() {
+            // Only what the headers told slows it down.
             calls / self.rate
         } else {
             // calls = rate * t + start * t² / 2
             let (rate, start) = (self.rate, self.start);
-            ((rate * rate + 2.0 * start * calls).sqrt() - rate) / start
+            let growing = ((rate * rate + 2.0 * start * calls).sqrt() - rate) / start;
+            self.told.map_or(growing, |told| growing.max(calls / told))
         };
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// The headers told this much time between two calls.
+    /// The headers told this much time between two calls. None at all tells nothing.
     pub(crate) fn learn(&mut self, spacing: Duration) {
+        if spacing.is_zero() {
+            return;
+        }
         let told = per_second(spacing);
         self.told = Some(told);
         self.rate = self.rate.min(told);
@@ -63,7 +73,13 @@ impl Pace {
 
     /// Begins a reopening for which nothing is known but what the headers told.
     pub(crate) fn restart(&mut self) {
-        self.rate = self.told.unwrap_or(self.start);
+        let fastest = self.start * FASTEST;
+        self.rate = self.told.map_or(self.start, |told| told.min(fastest));
+    }
+
+    /// The key has done well for a while: what the headers told is true.
+    pub(crate) fn trust(&mut self) {
+        self.rate = self.told.unwrap_or(self.rate);
     }
 
     /// Forgets what the headers told: it was a while ago.
@@ -119,11 +135,11 @@ mod tests {
     #[test]
     fn what_the_headers_told_is_start_and_ceiling() {
         let mut pace = Pace::new(millis(200));
-        pace.learn(millis(10));
+        pace.learn(millis(40));
         pace.restart();
-        assert_eq!(pace.spacing(), millis(10));
+        assert_eq!(pace.spacing(), millis(40));
         (0..100).for_each(|_| pace.grow());
-        assert_eq!(pace.spacing(), millis(10));
+        assert_eq!(pace.spacing(), millis(40));
         pace.learn(Duration::from_secs(432));
         assert_eq!(pace.spacing(), Duration::from_secs(432));
         pace.halve();
@@ -131,6 +147,34 @@ mod tests {
         pace.forget();
         pace.restart();
         assert_eq!(pace.spacing(), millis(200));
+    }
+
+    #[test]
+    fn a_very_fast_pace_has_to_be_earned() {
+        let mut pace = Pace::new(millis(200));
+        pace.learn(Duration::ZERO);
+        pace.restart();
+        assert_eq!(pace.spacing(), millis(200));
+        pace.learn(millis(1));
+        pace.restart();
+        assert_eq!(pace.spacing(), millis(20));
+        pace.grow();
+        assert!((millis(19)..millis(20)).contains(&pace.spacing()));
+        pace.trust();
+        assert_eq!(pace.spacing(), millis(1));
+        pace.grow();
+        assert_eq!(pace.spacing(), millis(1));
+        // Without headers there is nothing to trust.
+        pace.forget();
+        pace.restart();
+        pace.trust();
+        assert_eq!(pace.spacing(), millis(200));
+        // Who wants no pacing but what the headers told gets it.
+        let mut pace = Pace::new(Duration::ZERO);
+        pace.learn(millis(1));
+        pace.restart();
+        assert_eq!(pace.spacing(), millis(1));
+        assert_eq!(pace.time_for(10), millis(10));
     }
 
     #[test]

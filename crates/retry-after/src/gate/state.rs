@@ -176,10 +176,13 @@ impl State {
         }
         match verdict {
             Verdict::Well => match &mut self.mode {
-                Mode::Paced { well, .. } => {
+                Mode::Paced { well, since, .. } => {
                     *well = true;
                     self.backoffs = 0;
                     self.pace.grow();
+                    if now >= later(*since, self.settings.well_after) {
+                        self.pace.trust();
+                    }
                 }
                 // Probing => Paced
                 Mode::Probing => {

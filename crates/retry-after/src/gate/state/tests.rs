@@ -213,3 +213,17 @@ fn only_failures_of_the_key_say_something_of_it() {
     let never = Failure::new(Class::Persistent, Blame::Key).retry_after(RetryAfter::Never);
     assert_eq!(Verdict::of(Err(never)), Verdict::Spent(None));
 }
+
+#[test]
+fn a_very_fast_pace_that_was_told_is_taken_when_the_key_did_well() {
+    let (mut state, now) = state();
+    state.learn(7, Duration::from_millis(1));
+    state.settle(7, limited(5), now);
+    let then = now + secs(5);
+    assert_eq!(state.admit(then, false), GO);
+    assert_eq!(state.per_second(), 50.0);
+    state.settle(state.epoch(), Verdict::Well, then + secs(9));
+    assert!(state.per_second() < 51.0);
+    state.settle(state.epoch(), Verdict::Well, then + secs(10));
+    assert_eq!(state.per_second(), 1000.0);
+}
