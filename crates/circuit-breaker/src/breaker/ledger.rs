@@ -59,20 +59,20 @@ impl Ledger {
         drawn.max(asked.unwrap_or_default()).min(rules.open_max)
     }
 
-    /// Puts a change down and tells the watchers.
+    /// Puts a change down, and gives what is to be told to the watchers, if there are any.
     ///
     /// Going half-open is the one change made without the lock, so that its announcement may
     /// come after that of a later change: then it is no news any more.
-    pub(crate) fn announce(&mut self, change: Change) {
+    pub(crate) fn announce(&mut self, change: Change) -> Option<News> {
         if change.state == State::Open {
             self.opened += 1;
         }
-        if change.generation > self.last.generation {
-            self.last = change;
-            if let Some(watchers) = &self.watchers {
-                watchers.send_replace(change);
-            }
+        if change.generation <= self.last.generation {
+            return None;
         }
+        self.last = change;
+        let watchers = self.watchers.clone()?;
+        Some(News { change, watchers })
     }
 
     pub(crate) fn watch(&mut self) -> watch::Receiver<Change> {
@@ -83,9 +83,35 @@ impl Ledger {
         watchers.subscribe()
     }
 
-    /// Sends the watchers home: there will be no more changes.
-    pub(crate) fn close(&mut self) {
-        self.watchers = None;
+    /// Sends the watchers home, when what this gives is dropped: there will be no more changes.
+    #[must_use]
+    pub(crate) const fn close(&mut self) -> Option<watch::Sender<Change>> {
+        self.watchers.take()
+    }
+}
+
+/// A change that the watchers have not been told of yet.
+///
+/// To be [told](Self::tell) when the lock of the ledger is free: a watcher may be woken right
+/// there, and look at the breaker.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct News {
+    change: Change,
+    watchers: watch::Sender<Change>,
+}
+
+impl News {
+    /// Another thread may have told of a later change first; then there is nothing to tell.
+    pub(crate) fn tell(self) {
+        let change = self.change;
+        self.watchers.send_if_modified(|last| {
+            let newer = change.generation > last.generation;
+            if newer {
+                *last = change;
+            }
+            newer
+        });
     }
 }
 
@@ -142,8 +168,21 @@ mod tests {
         let mut ledger = Ledger::new(0, None);
         let mut watch = ledger.watch();
         let open = Change::new(State::Open, Reason::ProbeFailed, 3);
-        ledger.announce(open);
-        ledger.announce(Change::new(State::HalfOpen, Reason::Probing, 2));
+        ledger.announce(open).unwrap().tell();
+        let late = Change::new(State::HalfOpen, Reason::Probing, 2);
+        assert!(ledger.announce(late).is_none());
         assert_eq!(*watch.borrow_and_update(), open);
+    }
+
+    #[test]
+    fn news_that_another_thread_has_overtaken_is_not_told() {
+        let mut ledger = Ledger::new(0, None);
+        let watch = ledger.watch();
+        let probing = Change::new(State::HalfOpen, Reason::Probing, 2);
+        let open = Change::new(State::Open, Reason::ProbeFailed, 3);
+        let [early, late] = [probing, open].map(|change| ledger.announce(change).unwrap());
+        late.tell();
+        early.tell();
+        assert_eq!(*watch.borrow(), open);
     }
 }

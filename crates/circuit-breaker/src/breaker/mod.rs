@@ -149,7 +149,7 @@ impl Breaker {
             match changed {
                 Ok(_) => {
                     if next.generation() != word.generation() {
-                        self.announce(&mut self.ledger(), next, Reason::Probing);
+                        self.amend(|ledger| change::announce(ledger, next, Reason::Probing));
                     }
                     return Ok(Pass(next.generation()));
                 }

@@ -1,5 +1,5 @@
 use super::{Breaker, Rules, ledger::Ledger};
-use crate::State;
+use crate::{Reason, State};
 use buttress_core::recycle::{FreeList, Owned, Recycle};
 use std::fmt;
 
@@ -21,7 +21,9 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.ledger().close();
+        let watchers = self.0.ledger().close();
+        // The lock is free again: a watcher may be woken right here.
+        drop(watchers);
     }
 }
 
@@ -59,7 +61,8 @@ impl Recycle for Breaker {
 
     fn renew(&self, spec: &Spec) {
         let mut ledger = self.ledger();
-        self.change(&mut ledger, crate::Reason::Created, |word| {
+        // Nobody watches: the owner before has sent them home.
+        let _ = self.change(&mut ledger, Reason::Created, |word| {
             Some(word.next(State::Closed))
         });
         *ledger = Ledger::new(self.word().generation(), spec.seed);

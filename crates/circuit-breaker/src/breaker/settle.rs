@@ -75,8 +75,7 @@ impl Breaker {
             Outcome::Failure(_) => self.trip(pass, Reason::ProbeFailed, outcome, now),
             _ if slow => self.trip(pass, Reason::ProbeFailed, outcome, now),
             Outcome::Success => {
-                let mut ledger = self.ledger();
-                self.change(&mut ledger, Reason::ProbesSucceeded, |word| {
+                let next = |word: Word| {
                     let back = word.give_back();
                     if word.generation() != pass.0 {
                         None
@@ -85,7 +84,8 @@ impl Breaker {
                     } else {
                         Some(word.next(State::Closed))
                     }
-                });
+                };
+                self.amend(|ledger| self.change(ledger, Reason::ProbesSucceeded, next));
             }
             Outcome::Unknown => {
                 let _ = update(&self.word, |bits| {

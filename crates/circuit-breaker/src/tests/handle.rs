@@ -1,14 +1,19 @@
 use super::{Ask, BoxError, Failed, SECOND, answer, call, layer};
 use crate::{Counts, Handle, Reason, Settings, State};
 use buttress_core::{Call, Carried, Carry, Cause, Class, Context as _, Event, Failure};
-use futures_util::future::{join_all, poll_fn};
+use futures_util::{
+    FutureExt,
+    future::{join_all, poll_fn},
+};
 use std::{
     pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
+        mpsc::{Sender, channel},
     },
-    task::Poll,
+    task::{Context, Poll, Wake, Waker},
+    thread,
     time::Duration,
 };
 use tokio::time::advance;
@@ -39,6 +44,62 @@ async fn trips_recovers_and_tells() {
     assert_eq!(handle.time_until_probe(), None);
     drop((service, layer, handle));
     assert!(watch.changed().await.is_err());
+}
+
+/// A watcher that looks at the breaker right where it is woken.
+#[test]
+fn a_watcher_may_be_woken_in_the_middle_of_a_change() {
+    struct Looks(Handle, Sender<State>);
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            let Self(handle, seen) = &*self;
+            let (_counts, watch) = (handle.counts(), handle.watch());
+            let told = watch.borrow().state;
+            assert_eq!(told, handle.state());
+            seen.send(told).unwrap();
+        }
+    }
+    let (seen, states) = channel();
+    // On a thread of its own, which hangs if it locks itself out.
+    thread::spawn(move || {
+        let layer = layer(
+            Settings::standard()
+                .consecutive_failures(1)
+                .successes_to_close(1)
+                .open_for(Duration::from_nanos(1)),
+        );
+        let handle = layer.handle();
+        let waker = Waker::from(Arc::new(Looks(handle.clone(), seen)));
+        let mut watch = handle.watch();
+        let mut service = layer.layer(service_fn(answer));
+        let mut watched = |change: &mut dyn FnMut()| {
+            watch.mark_unchanged();
+            let mut changed = pin!(watch.changed());
+            let mut cx = Context::from_waker(&waker);
+            assert!(changed.as_mut().poll(&mut cx).is_pending());
+            change();
+        };
+        let mut ask = |ask| {
+            let _ = call(&mut service, ask).now_or_never();
+        };
+        watched(&mut || ask(Ask::Fail));
+        watched(&mut || ask(Ask::Hang));
+        watched(&mut || ask(Ask::Answer));
+        watched(&mut || handle.force_open());
+        watched(&mut || handle.reset());
+        watched(&mut || handle.isolate());
+    });
+    let wait = || states.recv_timeout(Duration::from_secs(10));
+    let seen = [(); 6].map(|()| wait().expect("woken, and not locked out"));
+    let expected = [
+        State::Open,
+        State::HalfOpen,
+        State::Closed,
+        State::Open,
+        State::Closed,
+        State::Isolated,
+    ];
+    assert_eq!(seen, expected);
 }
 
 #[tokio::test(start_paused = true)]
