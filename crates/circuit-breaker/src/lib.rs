@@ -131,7 +131,8 @@
 //! | [`min_calls`](Settings::min_calls) | 30 | | below that, no rates |
 //! | [`slow_calls`](Settings::slow_calls) | off | | |
 //! | [`open_for`](Settings::open_for) | 30 s | 60 s | doubled each time a probe fails |
-//! | [`open_max`](Settings::open_max) | 5 min | 60 s | also for a `Retry-After` of the service |
+//! | [`open_max`](Settings::open_max) | 5 min | as `open_for` | up to there |
+//! | the service's `Retry-After` | up to 5 min | up to 5 min | or up to `open_max`, if that is longer |
 //! | [`jitter`](Settings::jitter) | 10 % | none | taken off the time open |
 //! | [`probes`](Settings::probes) | 1 | 1 | at the same time |
 //! | [`probe_lease`](Settings::probe_lease) | 60 s | 60 s | after that one more may go |

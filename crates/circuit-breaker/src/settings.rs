@@ -28,7 +28,7 @@ pub struct Settings {
     pub(crate) failure_rate: Option<f64>,
     pub(crate) slow: Option<(Duration, f64)>,
     pub(crate) open_for: Duration,
-    pub(crate) open_max: Duration,
+    pub(crate) open_max: OpenMax,
     pub(crate) jitter: f64,
     pub(crate) probes: u32,
     pub(crate) successes: u32,
@@ -37,7 +37,20 @@ pub struct Settings {
     pub(crate) seed: Option<u64>,
 }
 
+/// Up to where the open time is doubled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OpenMax {
+    /// So far, as somebody said.
+    Set(Duration),
+    /// So far, or as far as `open_for` where that is longer.
+    AtLeast(Duration),
+}
+
 impl Settings {
+    /// A wait that the service asks for is kept to up to here, or up to `open_max` where that is
+    /// longer: as far as a standard breaker goes on its own.
+    const ASKED_MAX: Duration = Duration::from_secs(300);
+
     /// The defaults: 8 failures in a row, or 55 % of the last 60 calls.
     #[must_use]
     pub const fn standard() -> Self {
@@ -49,7 +62,7 @@ impl Settings {
             failure_rate: Some(0.55),
             slow: None,
             open_for: Duration::from_secs(30),
-            open_max: Duration::from_secs(300),
+            open_max: OpenMax::AtLeast(Duration::from_secs(300)),
             jitter: 0.1,
             probes: 1,
             successes: 2,
@@ -60,16 +73,15 @@ impl Settings {
     }
 
     /// The plain counter: a failure adds one, a success takes one back, at 5 it trips; open for
-    /// 60 s each time, without jitter; 2 successes close it. It keeps no window.
+    /// 60 s each time, without doubling or jitter; 2 successes close it. It keeps no window.
     #[must_use]
     pub const fn classic() -> Self {
-        let open_for = Duration::from_secs(60);
         Self {
             run: Some(5),
             forgive: Forgive::One,
             failure_rate: None,
-            open_for,
-            open_max: open_for,
+            open_for: Duration::from_secs(60),
+            open_max: OpenMax::AtLeast(Duration::ZERO),
             jitter: 0.0,
             ..Self::standard()
         }
@@ -146,20 +158,36 @@ impl Settings {
         self
     }
 
-    /// How long it stays open at first. Doubled each time that a probe fails, until it has
-    /// closed again. Above zero; the default is 30 s.
+    /// How long it stays open at first. Doubled each time that a probe fails, up to
+    /// [`open_max`](Self::open_max), until it has closed again. Above zero, at most a year; the
+    /// default is 30 s.
+    ///
+    /// A service that asks for a longer wait (`Retry-After`) gets it, up to 5 min or to `open_max`,
+    /// whichever is longer.
     #[must_use]
     pub const fn open_for(mut self, open_for: Duration) -> Self {
         self.open_for = open_for;
         self
     }
 
-    /// The longest time that it stays open, also when the service asks for more. Not below
-    /// [`open_for`](Self::open_for), at most a year; the default is 5 min.
+    /// The longest time that it stays open of itself, when probe after probe fails. Not below
+    /// [`open_for`](Self::open_for), at most a year; the default is 5 min, or `open_for` where
+    /// that is longer. [Classic](Self::classic) settings do not double: theirs is `open_for`.
     #[must_use]
     pub const fn open_max(mut self, open_max: Duration) -> Self {
-        self.open_max = open_max;
+        self.open_max = OpenMax::Set(open_max);
         self
+    }
+
+    pub(crate) fn longest_open(&self) -> Duration {
+        match self.open_max {
+            OpenMax::Set(longest) => longest,
+            OpenMax::AtLeast(longest) => longest.max(self.open_for),
+        }
+    }
+
+    pub(crate) fn longest_asked(&self) -> Duration {
+        self.longest_open().max(Self::ASKED_MAX)
     }
 
     /// Each time open is cut by a random part of itself, up to this one, so that many processes

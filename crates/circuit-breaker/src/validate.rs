@@ -7,6 +7,7 @@ use std::time::Duration;
 impl Settings {
     pub(crate) fn validate(&self) -> Result<(), InvalidSettings> {
         const DAY: Duration = Duration::from_secs(24 * 3600);
+        let year = 365 * DAY;
         let is_part = |rate: f64| rate > 0.0 && rate <= 1.0;
         let (calls, max_calls) = match self.window {
             WindowRule::None => (1, u32::MAX),
@@ -44,9 +45,13 @@ impl Settings {
                 "time_window",
                 "1 ms to a day",
             ),
-            (!self.open_for.is_zero(), "open_for", "above zero"),
             (
-                (self.open_for..=365 * DAY).contains(&self.open_max),
+                !self.open_for.is_zero() && self.open_for <= year,
+                "open_for",
+                "above zero and at most a year",
+            ),
+            (
+                (self.open_for..=year).contains(&self.longest_open()),
                 "open_max",
                 "open_for to a year",
             ),
@@ -105,7 +110,8 @@ impl Settings {
                 rate: Rate::new(rate),
             }),
             open_for: self.open_for,
-            open_max: self.open_max,
+            open_max: self.longest_open(),
+            asked_max: self.longest_asked(),
             jitter: Rate::new(self.jitter),
             probes: self.probes,
             successes: self.successes,
@@ -155,6 +161,7 @@ mod tests {
             (with().time_window(2 * day), "time_window"),
             (with().min_calls(0), "min_calls"),
             (with().open_for(Duration::ZERO), "open_for"),
+            (with().open_for(366 * day), "open_for"),
             (with().open_max(Duration::from_secs(29)), "open_max"),
             (with().open_max(Duration::MAX), "open_max"),
             (with().jitter(1.1), "jitter"),
@@ -169,6 +176,25 @@ mod tests {
         for (settings, setting) in cases {
             assert_eq!(refused(settings), setting);
         }
+    }
+
+    #[test]
+    fn a_longer_open_time_raises_a_maximum_that_nobody_set() {
+        let secs = Duration::from_secs;
+        let (classic, standard) = (Settings::classic, Settings::standard);
+        let open_max = |settings: Settings| {
+            assert_eq!(refused(settings.clone()), "nothing");
+            settings.rules().open_max
+        };
+        assert_eq!(open_max(classic()), secs(60));
+        assert_eq!(open_max(classic().open_for(secs(90))), secs(90));
+        assert_eq!(open_max(classic().open_for(secs(9))), secs(9));
+        assert_eq!(open_max(standard().open_for(secs(9))), secs(300));
+        assert_eq!(open_max(standard().open_for(secs(900))), secs(900));
+        let (long, short) = (secs(900), secs(30));
+        assert_eq!(open_max(classic().open_max(long).open_for(short)), long);
+        let contradiction = standard().open_max(short).open_for(long);
+        assert_eq!(refused(contradiction), "open_max");
     }
 
     #[test]

@@ -55,8 +55,8 @@ impl Ledger {
             Some(seeded) => seeded.random(),
             None => rand::random(),
         };
-        let drawn = longest - longest.mul_f64(rules.jitter.get() * dice);
-        drawn.max(asked.unwrap_or_default()).min(rules.open_max)
+        let drawn = shorten(longest, rules.jitter.get() * dice);
+        drawn.max(asked.unwrap_or_default().min(rules.asked_max))
     }
 
     /// Puts a change down, and gives what is to be told to the watchers, if there are any.
@@ -88,6 +88,11 @@ impl Ledger {
     pub(crate) const fn close(&mut self) -> Option<watch::Sender<Change>> {
         self.watchers.take()
     }
+}
+
+/// Takes this part off, from 0 to 1. The product is rounded, and may come out above the whole.
+fn shorten(time: Duration, part: f64) -> Duration {
+    time.saturating_sub(time.mul_f64(part))
 }
 
 /// A change that the watchers have not been told of yet.
@@ -161,6 +166,29 @@ mod tests {
         assert!(asked(5) >= 27 * SECOND);
         assert_eq!(asked(90), 90 * SECOND);
         assert_eq!(asked(3600), 300 * SECOND);
+    }
+
+    #[test]
+    fn such_a_wait_may_be_longer_than_any_that_it_takes_of_itself() {
+        let asked = |settings: Settings, secs| {
+            let mut ledger = Ledger::new(0, None);
+            ledger.open_time(&settings.rules(), false, Some(secs * SECOND))
+        };
+        let classic = Settings::classic;
+        assert_eq!(asked(classic(), 59), 60 * SECOND);
+        assert_eq!(asked(classic(), 120), 120 * SECOND);
+        assert_eq!(asked(classic(), 3600), 300 * SECOND);
+        let patient = classic().open_max(600 * SECOND);
+        assert_eq!(asked(patient, 3600), 600 * SECOND);
+        let hasty = classic().open_max(60 * SECOND);
+        assert_eq!(asked(hasty, 120), 120 * SECOND);
+    }
+
+    #[test]
+    fn all_can_be_taken_off_however_it_is_rounded() {
+        let odd = 365 * 24 * 3600 * SECOND - Duration::from_nanos(1);
+        assert_eq!(shorten(odd, 1.0), Duration::ZERO);
+        assert_eq!(shorten(SECOND, 0.25), Duration::from_millis(750));
     }
 
     #[test]

@@ -11,7 +11,10 @@ pub(crate) struct Rules {
     pub(crate) failure_rate: Option<Rate>,
     pub(crate) slow: Option<SlowRule>,
     pub(crate) open_for: Duration,
+    /// Up to where it is doubled.
     pub(crate) open_max: Duration,
+    /// Up to where a wait that the service asks for is kept to. Not below `open_max`.
+    pub(crate) asked_max: Duration,
     pub(crate) jitter: Rate,
     pub(crate) probes: u32,
     pub(crate) successes: u32,

@@ -286,3 +286,15 @@ fn changes_are_told_in_order_with_their_reason() {
     assert_eq!(breaker.counts(at(90)()).opened, 0);
     assert_eq!(watch.borrow_and_update().reason, Reason::Manual);
 }
+
+#[test]
+fn the_plain_counter_keeps_to_a_retry_after_too() {
+    let breaker = breaker(Settings::classic().failure_counter(1));
+    let asked = Some(Duration::from_secs(120));
+    call(&breaker, 0, Outcome::Failure(asked)).unwrap();
+    assert_eq!(call(&breaker, 0, SUCCESS), Err(asked));
+    // Of itself it never stays open for longer than the first time.
+    call(&breaker, 120, FAILURE).unwrap();
+    let wait = Some(Duration::from_secs(60));
+    assert_eq!(call(&breaker, 120, SUCCESS), Err(wait));
+}
