@@ -49,8 +49,11 @@
 //! |---|---|
 //! | transient, blames the key, with a wait | closes until then |
 //! | the same without a wait | closes for a back-off of its own, doubled until a success |
-//! | persistent, blames the key (invalid, or its quota spent) | parks the key, for the wait if there is one, however long |
+//! | persistent, blames the key (invalid, or its quota spent) | parks the key, for the wait if there is one |
 //! | anything else | does not care |
+//!
+//! A wait of more than [`max_closed`](GateLayer::max_closed) is not believed to its end: then one
+//! call tries the key, and the gate goes on by what it finds out.
 //!
 //! Many calls that hit the same limit close it once. What a call says that was let in before the
 //! last closing counts only as far as it asks for a longer wait. A call that its caller drops
@@ -89,6 +92,7 @@
 //! | [`max_waiting`](GateLayer::max_waiting) | 1,000 | most calls in line, for each gate |
 //! | [`backoff`](GateLayer::backoff) | 1 s, up to 30 s | closed when no wait was told |
 //! | [`park_for`](GateLayer::park_for) | 60 s | parked when no wait was told |
+//! | [`max_closed`](GateLayer::max_closed) | 1 h | shut on the word of the service before a call tries the key |
 //! | [`spacing`](GateLayer::spacing) | 200 ms | between two calls at first after reopening |
 //! | [`well_after`](GateLayer::well_after) | 10 s | of health until it is open |
 //! | [`keyed`](GateLayer::keyed) | one gate | a gate for each key of a request |
@@ -98,7 +102,9 @@
 //!
 //! Where they come from: 60 s is the longest wait that most official SDKs honour, and half of it
 //! leaves a call the time to be answered; 200 ms are 300 calls a minute, between the limits of
-//! small accounts, which halving soon finds, and those of large ones, which growth does. The
+//! small accounts, which halving soon finds, and those of large ones, which growth does; in 1 h
+//! a key with a wrong or hostile header is back while its users still are there, and one whose
+//! quota of a day is spent is asked for nothing 24 times at most. The
 //! others are round numbers of the size that the official SDKs' own back-off has.
 
 mod details;

@@ -30,7 +30,7 @@ pub enum GateState {
         /// The time until a call may try it; none if somebody parked it until further notice.
         wait: Option<Duration>,
     },
-    /// A call is out to try a parked key.
+    /// A call is out to try a key that is parked, or that was to be closed for very long.
     Probing,
 }
 

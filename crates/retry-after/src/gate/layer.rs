@@ -74,6 +74,16 @@ impl<J, P, O> GateLayer<J, P, O> {
         self.set(|settings| settings.park = wait)
     }
 
+    /// Sets for how long a key stays shut at most on the word of its service \[1 h\]. When a
+    /// longer wait was told, one call tries the key after this much time, as it would a parked
+    /// one, and callers who are turned away are told no more than this.
+    ///
+    /// What a [handle](GateHandle) does and the times that are set here hold as they are.
+    #[must_use]
+    pub fn max_closed(self, wait: Duration) -> Self {
+        self.set(|settings| settings.max_closed = wait)
+    }
+
     /// Sets the time between two calls when the gate begins to reopen, unless the headers told
     /// one \[200 ms\]. Zero is no pacing: all who wait go at once, unless the headers told a pace.
     /// Where they told a faster one, the gate begins at no more than ten times its own, grows

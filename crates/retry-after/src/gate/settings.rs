@@ -8,6 +8,7 @@ pub(crate) struct Settings {
     pub(crate) backoff: Duration,
     pub(crate) max_backoff: Duration,
     pub(crate) park: Duration,
+    pub(crate) max_closed: Duration,
     pub(crate) spacing: Duration,
     pub(crate) well_after: Duration,
 }
@@ -19,6 +20,7 @@ impl Settings {
         backoff: Duration::from_secs(1),
         max_backoff: Duration::from_secs(30),
         park: Duration::from_secs(60),
+        max_closed: Duration::from_secs(3600),
         spacing: Duration::from_millis(200),
         well_after: Duration::from_secs(10),
     };

@@ -18,6 +18,8 @@ pub(crate) struct State {
     pace: Pace,
     /// Limit verdicts without a wait, one after the other.
     backoffs: u32,
+    /// Whether the gate is closed for less than it was told to be, so that it must be tried.
+    doubtful: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -87,6 +89,7 @@ impl State {
             first: epoch,
             pace: Pace::new(settings.spacing),
             backoffs: 0,
+            doubtful: false,
             settings: settings.clone(),
         }
     }
@@ -114,7 +117,11 @@ impl State {
                 return Admit::At(until);
             }
             Mode::Parked { until: None } | Mode::Probing => return Admit::Wait,
-            // Parked => Probing
+            // (Parked | Closed) => Probing
+            Mode::Closed { .. } if self.doubtful => {
+                self.mode = Mode::Probing;
+                return Admit::Go { probe: true };
+            }
             Mode::Parked { until: Some(_) } => {
                 self.mode = Mode::Probing;
                 return Admit::Go { probe: true };
@@ -161,6 +168,7 @@ impl State {
     /// Why a call that can't wait is turned away.
     pub(crate) const fn refusal(&self) -> Cause {
         match self.mode {
+            Mode::Probing if self.doubtful => Cause::GateClosed,
             Mode::Parked { .. } | Mode::Probing => Cause::KeyUnusable,
             Mode::Open | Mode::Closed { .. } | Mode::Paced { .. } => Cause::GateClosed,
         }
@@ -193,8 +201,15 @@ impl State {
             },
             Verdict::Beside => {
                 if self.mode == Mode::Probing {
-                    // Probing => Parked
-                    self.become_(Mode::Parked { until: Some(now) });
+                    // Probing => (Parked | Closed), to be tried by the next call
+                    let until = Some(now);
+                    match self.doubtful {
+                        true => {
+                            self.become_(Mode::Closed { until: now });
+                            self.doubtful = true;
+                        }
+                        false => self.become_(Mode::Parked { until }),
+                    }
                 }
             }
             // (Open | Paced | Probing) => Closed
@@ -203,12 +218,18 @@ impl State {
                     Mode::Paced { .. } => self.pace.halve(),
                     _ => self.pace.restart(),
                 }
-                let wait = wait.unwrap_or_else(|| self.back_off());
-                let until = later(now, wait);
+                let until = match wait {
+                    Some(wait) => self.told(wait, now),
+                    None => later(now, self.back_off()),
+                };
                 self.become_(Mode::Closed { until });
+                self.doubtful = wait.is_some_and(|wait| wait > self.settings.max_closed);
             }
             // (Open | Paced | Probing) => Parked
-            Verdict::Spent(wait) => self.park(Some(wait.unwrap_or(self.settings.park)), now),
+            Verdict::Spent(wait) => {
+                let told = |wait: Duration| wait.min(self.settings.max_closed);
+                self.park(Some(wait.map_or(self.settings.park, told)), now);
+            }
         }
     }
 
@@ -224,25 +245,36 @@ impl State {
         let (Verdict::Limited(Some(wait)) | Verdict::Spent(Some(wait))) = verdict else {
             return;
         };
-        let wanted = later(now, wait);
+        let wanted = self.told(wait, now);
+        let doubtful = wait > self.settings.max_closed;
         match &mut self.mode {
-            Mode::Closed { until } | Mode::Parked { until: Some(until) } => {
+            Mode::Closed { until } => {
                 *until = wanted.max(*until);
+                self.doubtful |= doubtful;
             }
+            Mode::Parked { until: Some(until) } => *until = wanted.max(*until),
             Mode::Open | Mode::Paced { .. } if matches!(verdict, Verdict::Spent(_)) => {
                 self.become_(Mode::Parked {
                     until: Some(wanted),
                 });
             }
-            Mode::Open | Mode::Paced { .. } => self.become_(Mode::Closed { until: wanted }),
+            Mode::Open | Mode::Paced { .. } => {
+                self.become_(Mode::Closed { until: wanted });
+                self.doubtful = doubtful;
+            }
             Mode::Parked { until: None } | Mode::Probing => {}
         }
+    }
+
+    /// When a wait is over that the service told.
+    fn told(&self, wait: Duration, now: Instant) -> Instant {
+        later(now, wait.min(self.settings.max_closed))
     }
 
     /// Takes in the time between two calls that an answer to a call of this epoch told.
     pub(crate) fn learn(&mut self, epoch: u64, every: Duration) {
         if epoch >= self.first {
-            self.pace.learn(every);
+            self.pace.learn(every.min(self.settings.max_closed));
         }
     }
 
@@ -251,7 +283,7 @@ impl State {
         if epoch != self.epoch {
             return;
         }
-        let wanted = later(now, hold);
+        let wanted = self.told(hold, now);
         match &mut self.mode {
             // Open => Paced
             Mode::Open => {
@@ -298,6 +330,7 @@ impl State {
     /// Calls that were let in before have nothing more to say.
     fn become_(&mut self, mode: Mode) {
         self.mode = mode;
+        self.doubtful = false;
         self.epoch += 1;
     }
 

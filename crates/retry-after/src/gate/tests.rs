@@ -539,6 +539,33 @@ async fn the_handle_overrides() {
     assert_eq!(handle.waiting(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn nobody_is_sent_away_for_longer_than_a_key_stays_shut() {
+    let server = Server::default();
+    let gate = layer().max_closed(secs(60));
+    let handle = gate.handle();
+    let service = gate.layer(server.service());
+    server.failing(limited(secs(31_536_000)));
+    service.clone().oneshot(ask(0)).await.unwrap_err();
+    assert_eq!(handle.state(), GateState::Closed { wait: secs(60) });
+    let closed = Rejected::new(Cause::GateClosed).retry_after(secs(60));
+    let answer = service.clone().oneshot(ask(1)).await;
+    assert_eq!(answer, Err(Error::Rejected(closed)));
+    server.failing(None);
+    sleep(secs(50)).await;
+    let mut first = task::spawn(service.clone().oneshot(ask(2)));
+    let mut second = task::spawn(service.clone().oneshot(ask(3)));
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    sleep(secs(10)).await;
+    assert_pending!(first.poll());
+    assert_eq!(handle.state(), GateState::Probing);
+    assert_pending!(second.poll());
+    assert_eq!(server.numbers(), [0, 2]);
+    assert_eq!(first.await, Ok(2));
+    assert_eq!(second.await, Ok(3));
+}
+
 mod http {
     use super::*;
     use crate::RetryAfterLayer;

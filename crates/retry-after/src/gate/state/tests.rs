@@ -140,10 +140,10 @@ fn a_parked_key_is_tried_by_one_call_at_a_time() {
     state.settle(first, Verdict::Beside, now);
     state.answered(first, now);
     assert_eq!(state.mode(), Mode::Probing);
-    // It is still of no use, and a wait counts however long it is.
-    state.settle(state.epoch(), Verdict::Spent(Some(secs(86_400))), now);
-    assert_eq!(state.admit(now, true), Admit::At(now + secs(86_400)));
-    let now = now + secs(86_400);
+    // It is still of no use, and says for how long.
+    state.settle(state.epoch(), Verdict::Spent(Some(secs(3000))), now);
+    assert_eq!(state.admit(now, true), Admit::At(now + secs(3000)));
+    let now = now + secs(3000);
     assert_eq!(state.admit(now, true), PROBE);
     state.settle(state.epoch(), Verdict::Well, now);
     assert_eq!(state.admit(now, true), GO);
@@ -193,7 +193,12 @@ fn a_used_up_limit_holds_the_next_call() {
 
 #[test]
 fn a_wait_that_no_clock_can_hold_is_a_long_one() {
-    let (mut state, now) = state();
+    let max_closed = Duration::MAX;
+    let settings = Settings {
+        max_closed,
+        ..Settings::DEFAULT
+    };
+    let (mut state, now) = (State::new(&settings, 7), Instant::now());
     state.settle(7, Verdict::Limited(Some(Duration::MAX)), now);
     let years = secs(10 * 365 * 86_400);
     assert!(matches!(state.admit(now + years, true), Admit::At(_)));
@@ -226,4 +231,61 @@ fn a_very_fast_pace_that_was_told_is_taken_when_the_key_did_well() {
     assert!(state.per_second() < 51.0);
     state.settle(state.epoch(), Verdict::Well, then + secs(10));
     assert_eq!(state.per_second(), 1000.0);
+}
+
+/// A year.
+const FOR_EVER: u64 = 31_536_000;
+
+#[test]
+fn a_key_that_was_shut_for_very_long_is_tried_by_one_call() {
+    let (mut state, now) = state();
+    state.settle(7, limited(FOR_EVER), now);
+    let hour = now + secs(3600);
+    assert_eq!(state.mode(), Mode::Closed { until: hour });
+    assert_eq!(state.refusal(), Cause::GateClosed);
+    assert_eq!(state.admit(hour, true), PROBE);
+    assert_eq!(state.admit(hour, true), Admit::Wait);
+    assert_eq!(state.refusal(), Cause::GateClosed);
+    // Abandoned, it is tried again.
+    state.settle(state.epoch(), Verdict::Beside, hour);
+    assert_eq!(state.admit(hour, true), PROBE);
+    state.settle(state.epoch(), limited(FOR_EVER), hour);
+    let later = hour + secs(3600);
+    assert_eq!(state.mode(), Mode::Closed { until: later });
+    assert_eq!(state.admit(later, true), PROBE);
+    state.settle(state.epoch(), Verdict::Well, later);
+    assert_eq!(state.admit(later, true), GO);
+    // The next limit is an ordinary one.
+    state.settle(state.epoch(), limited(3600), later);
+    assert_eq!(state.admit(later + secs(3600), true), GO);
+}
+
+#[test]
+fn nothing_that_was_told_shuts_a_key_for_longer_than_set() {
+    let hour = |now| now + secs(3600);
+    let (mut state, now) = state();
+    state.settle(7, Verdict::Spent(Some(secs(FOR_EVER))), now);
+    let until = Some(hour(now));
+    assert_eq!(state.mode(), Mode::Parked { until });
+    // By stragglers neither.
+    state.settle(7, Verdict::Spent(Some(secs(FOR_EVER))), now);
+    assert_eq!(state.mode(), Mode::Parked { until });
+    state.close(secs(1), now);
+    state.settle(7, limited(FOR_EVER), now);
+    assert_eq!(state.mode(), Mode::Closed { until: hour(now) });
+    assert_eq!(state.admit(hour(now), true), PROBE);
+    state.open(now, true);
+    state.settle(7, limited(FOR_EVER), now);
+    assert_eq!(state.admit(hour(now), true), PROBE);
+    // Nor by what answers say of limits.
+    state.open(now, true);
+    state.learn(state.epoch(), secs(FOR_EVER));
+    state.hold(state.epoch(), secs(FOR_EVER), now);
+    assert_eq!(state.admit(hour(now), false), GO);
+    assert_eq!(state.admit(now, false), Admit::At(hour(hour(now))));
+    // Whoever has the handle may.
+    state.close(secs(FOR_EVER), now);
+    let until = now + secs(FOR_EVER);
+    assert_eq!(state.mode(), Mode::Closed { until });
+    assert_eq!(state.admit(until, true), GO);
 }
