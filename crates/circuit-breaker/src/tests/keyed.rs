@@ -1,6 +1,7 @@
 use super::{Ask, SECOND, answer, call, layer};
-use crate::{Settings, State};
+use crate::{CircuitBreakerLayer, Settings, State};
 use buttress_core::Class;
+use std::time::Duration;
 use tokio::time::advance;
 use tokio_test::{assert_ready_err, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -71,6 +72,40 @@ async fn keys_are_bounded_and_an_open_breaker_is_not_given_up_for_a_closed_one()
     assert_eq!(keys().len(), 3);
     assert!(keys().contains(&1) && keys().contains(&13));
     assert!(keys().contains(&8) || keys().contains(&9));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_probe_is_out_is_not_given_up() {
+    let layer = layer(Settings::standard().probes(2).max_keys(1)).keyed(|key: &u32| *key);
+    let handles = layer.handles();
+    handles.get_or_add(1).unwrap().force_open();
+    advance(30 * SECOND).await;
+    let mut service = layer.layer(service_fn(async |_: u32| answer(Ask::Hang).await));
+    let probe = service.ready().await.unwrap().call(1);
+    // Though another one may go, and it keeps nobody out.
+    assert_eq!(handles.time_until_probe(), Some(Duration::ZERO));
+    assert!(handles.get_or_add(2).is_none());
+    drop(probe);
+    assert!(handles.get_or_add(2).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_one_seed_do_not_all_probe_at_the_same_moment() {
+    let opened = |seed| {
+        let settings = Settings::standard().seed(seed).jitter(0.5);
+        let layer = CircuitBreakerLayer::new(settings)
+            .unwrap()
+            .keyed(|key: &u32| *key);
+        let opened = [1, 2, 3].map(|key| layer.handles().get_or_add(key).unwrap());
+        opened.map(|handle| {
+            handle.force_open();
+            handle.time_until_probe()
+        })
+    };
+    let times = opened(7);
+    assert!(times[0] != times[1] && times[1] != times[2] && times[0] != times[2]);
+    assert_eq!(times, opened(7));
+    assert_ne!(times, opened(8));
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,6 +47,23 @@ async fn a_response_can_be_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_after_in_an_answer_extends_the_time_open() {
+    let layer = layer(Settings::standard().consecutive_failures(1)).classify(HttpStatus::new());
+    let mut service = layer.layer(service_fn(async |wait: &str| {
+        let answer = http::Response::builder().status(503);
+        Ok::<_, BoxError>(answer.header("retry-after", wait).body(())?)
+    }));
+    let mut open_for = async |wait| {
+        layer.handle().reset();
+        service.ready().await.unwrap().call(wait).await.unwrap();
+        layer.handle().time_until_probe()
+    };
+    assert_eq!(open_for("90").await, Some(90 * SECOND));
+    assert_eq!(open_for("5").await, Some(30 * SECOND));
+    assert_eq!(open_for("3600").await, Some(300 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_is_dropped_after_any_number_of_polls_leaves_nothing_behind() {
     const POLLS: usize = 4;
     let slow_answer = |()| async {
