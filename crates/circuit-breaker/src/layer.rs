@@ -1,4 +1,6 @@
 use crate::{CircuitBreaker, Handle, InvalidSettings, KeyedHandle, OneForAll, OnePerKey, Settings};
+#[cfg(feature = "http")]
+use buttress_core::http::HttpStatus;
 use buttress_core::{AtOnce, ByError};
 use std::hash::Hash;
 use tower_layer::Layer;
@@ -27,6 +29,9 @@ impl CircuitBreakerLayer {
     }
 
     /// A breaker with the [standard](Settings::standard) settings.
+    ///
+    /// Like [`new`](Self::new) it takes every response for a success, so over plain HTTP no 5xx
+    /// counts: for that there is [`http`](CircuitBreakerLayer::http).
     #[must_use]
     pub fn standard() -> Self {
         Self::valid(Settings::standard())
@@ -45,6 +50,41 @@ impl CircuitBreakerLayer {
             breakers: OneForAll::new(settings.rules(), settings.seed),
             settings,
         }
+    }
+}
+
+#[cfg(feature = "http")]
+impl CircuitBreakerLayer<AtOnce<HttpStatus>> {
+    /// A breaker with the [standard](Settings::standard) settings that judges HTTP answers by
+    /// their [status](HttpStatus): a 5xx is a failure, and its `Retry-After` is kept to.
+    ///
+    /// The short form of `CircuitBreakerLayer::standard().classify(HttpStatus::new())`. An answer
+    /// is judged when its head is there; to hear of a body that breaks off as well, take
+    /// `judge(AtEnd::new(HttpStatus::new()))`.
+    ///
+    /// ```
+    /// use buttress_circuit_breaker::{CircuitBreakerLayer, State};
+    /// use http::{Request, Response};
+    /// use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let breaker = CircuitBreakerLayer::http();
+    /// let handle = breaker.handle();
+    /// let mut service = ServiceBuilder::new().layer(breaker).service(service_fn(
+    ///     async |_: Request<()>| Ok::<_, BoxError>(Response::builder().status(503).body(())?),
+    /// ));
+    /// for _ in 0..8 {
+    ///     let answer = service.ready().await?.call(Request::default()).await?;
+    ///     assert_eq!(answer.status(), 503);
+    /// }
+    /// assert_eq!(handle.state(), State::Open);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn http() -> Self {
+        CircuitBreakerLayer::standard().classify(HttpStatus::new())
     }
 }
 
@@ -89,6 +129,31 @@ impl<J, O, B> CircuitBreakerLayer<J, O, B> {
     ///
     /// The breaker can only be asked when the request is there. So the inner service is always
     /// made ready first, and an error of its readiness counts for nobody.
+    ///
+    /// ```
+    /// use buttress_circuit_breaker::{CircuitBreakerLayer, Settings, State};
+    /// use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let settings = Settings::standard().consecutive_failures(1);
+    /// let breakers = CircuitBreakerLayer::new(settings)?.keyed(|host: &&str| host.to_string());
+    /// let handles = breakers.handles();
+    /// let mut client = ServiceBuilder::new()
+    ///     .layer(breakers)
+    ///     .service(service_fn(async |host: &str| match host {
+    ///         "down.example" => Err(BoxError::from("connection refused")),
+    ///         _ => Ok(()),
+    ///     }));
+    ///
+    /// client.ready().await?.call("down.example").await.unwrap_err();
+    /// client.ready().await?.call("up.example").await?;
+    /// let state = |host: &str| handles.get(&host.to_string()).map(|handle| handle.state());
+    /// assert_eq!(state("down.example"), Some(State::Open));
+    /// assert_eq!(state("up.example"), Some(State::Closed));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn keyed<Req, K, F>(self, key: F) -> CircuitBreakerLayer<J, O, OnePerKey<K, F>>
     where

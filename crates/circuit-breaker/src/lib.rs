@@ -117,7 +117,8 @@
 //! # }
 //! ```
 //!
-//! A foreign error type goes through `map_err` first, inside the breaker.
+//! Where the status is enough there is [`CircuitBreakerLayer::http`]. A foreign error type goes
+//! through `map_err` first, inside the breaker.
 //!
 //! # Settings
 //!
@@ -159,7 +160,11 @@
 //! well, it writes nothing either: it only loads a few words that all threads can keep in their
 //! caches. For a while after a bad call each call does one compare-and-swap. A time window costs
 //! one and a reading of the clock for every call; counting slow calls costs two readings.
-//! Rejecting reads the clock once, and allocates nothing unless the error type does.
+//! Rejecting reads the clock once, and allocates nothing unless the error type does. What was
+//! readied for a rejected call is let go: then the inner service is cloned.
+//!
+//! Features: `http` (on by default) brings [`CircuitBreakerLayer::http`].
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod breaker;
 mod breakers;
