@@ -30,10 +30,30 @@ impl ErrorAnswer {
         let body = body.to_string().into();
         Self { status, body }
     }
+
+    /// What a server has to say of an address at which it has nothing: a 404 that is not about
+    /// a model.
+    #[must_use]
+    pub fn unknown_url(dialect: Dialect, message: &str) -> Self {
+        let status = 404;
+        let body = match dialect {
+            Dialect::OpenAiChat => {
+                let (kind, _) = openai_words(Kind::NotFound);
+                openai_error(kind, Some("unknown_url"), message, None)
+            }
+            Dialect::AnthropicMessages => anthropic_body(Kind::NotFound, status, message),
+        };
+        let body = body.to_string().into();
+        Self { status, body }
+    }
 }
 
 fn openai_body(kind: Kind, message: &str, param: Option<&str>) -> Value {
     let (kind, code) = openai_words(kind);
+    openai_error(kind, code, message, param)
+}
+
+fn openai_error(kind: &str, code: Option<&str>, message: &str, param: Option<&str>) -> Value {
     json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
 }
 

@@ -327,3 +327,17 @@ fn the_cause_of_a_broken_connection_is_kept() {
     // Small enough to be handed up by value.
     assert!(size_of::<LlmError>() <= 40, "{}", size_of::<LlmError>());
 }
+
+#[test]
+fn an_address_with_nothing_is_not_a_model_that_is_not_there() {
+    let answer = ErrorAnswer::unknown_url(Dialect::OpenAiChat, "nothing");
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(answer.status, 404);
+    assert_eq!(body["error"]["type"], "invalid_request_error");
+    assert_eq!(body["error"]["code"], "unknown_url");
+
+    let answer = ErrorAnswer::unknown_url(Dialect::AnthropicMessages, "nothing");
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(answer.status, 404);
+    assert_eq!(body["error"]["type"], "not_found_error");
+}
