@@ -88,12 +88,35 @@ pub(super) fn error(dialect: Dialect, error: &LlmError, call: &Call) -> Response
     response
 }
 
-/// A request that was not let through to any route.
-pub(super) fn refusal(dialect: Dialect, status: StatusCode, kind: Kind, message: &str) -> Response {
-    let answer = ErrorAnswer::new(dialect, status.as_u16(), kind, message);
+/// A request to this path that was not let through to any route.
+pub(super) fn refusal(
+    path: &str,
+    dialect: Dialect,
+    status: StatusCode,
+    kind: Kind,
+    message: &str,
+) -> Response {
+    refused(
+        path,
+        ErrorAnswer::new(dialect, status.as_u16(), kind, message),
+    )
+}
+
+/// A request to a path that is not there.
+pub(super) fn unknown(path: &str, dialect: Dialect, message: &str) -> Response {
+    refused(path, ErrorAnswer::unknown_url(dialect, message))
+}
+
+/// Of what a caller sent only the path is logged: the rest may hold a key.
+fn refused(path: &str, answer: ErrorAnswer) -> Response {
+    tracing::info!(status = answer.status, path, "refused");
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_REQUEST);
     let mut response = (status, answer.body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, JSON);
-    give_up(response.headers_mut());
+    // A request that did not arrive in time may do so the next time.
+    if status != StatusCode::REQUEST_TIMEOUT {
+        give_up(response.headers_mut());
+    }
     response
 }
 
@@ -190,6 +213,69 @@ impl Stream for Frames {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    /// Where a test's log goes.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_logged_with_its_status_and_path() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::INFO)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let status = StatusCode::UNAUTHORIZED;
+            refusal(
+                "/v1/messages",
+                Dialect::OpenAiChat,
+                status,
+                Kind::Auth,
+                "no",
+            );
+            unknown("/v1/embeddings", Dialect::OpenAiChat, "nothing here");
+        });
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = log.lines().collect();
+        assert_eq!(lines.len(), 2, "{log}");
+        assert!(lines[0].contains("INFO"), "{log}");
+        assert!(
+            lines[0].contains("status=401 path=\"/v1/messages\""),
+            "{log}"
+        );
+        assert!(
+            lines[1].contains("status=404 path=\"/v1/embeddings\""),
+            "{log}"
+        );
+    }
+
+    #[test]
+    fn only_a_request_that_came_too_slowly_may_be_sent_again() {
+        let retry = |status| {
+            let answer = refusal("/", Dialect::OpenAiChat, status, Kind::Timeout, "no");
+            !answer.headers().contains_key(SHOULD_RETRY)
+        };
+        assert!(retry(StatusCode::REQUEST_TIMEOUT));
+        assert!(!retry(StatusCode::PAYLOAD_TOO_LARGE));
+    }
 
     #[test]
     fn a_wait_is_told_in_whole_seconds_and_never_too_short() {

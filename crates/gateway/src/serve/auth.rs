@@ -19,7 +19,8 @@ impl FromRequestParts<Arc<App>> for Admitted {
                 let dialect = answer::dialect_of(&parts.uri, &parts.headers);
                 let status = StatusCode::UNAUTHORIZED;
                 let message = "the gateway's key is missing or wrong: send it as the API key";
-                Err(answer::refusal(dialect, status, Kind::Auth, message))
+                let path = parts.uri.path();
+                Err(answer::refusal(path, dialect, status, Kind::Auth, message))
             }
             _ => Ok(Self),
         }

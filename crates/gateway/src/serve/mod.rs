@@ -13,6 +13,9 @@ mod sandbox;
 mod signal;
 mod upstreams;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::running::{Running, start};
 
 use crate::{
