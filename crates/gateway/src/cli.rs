@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::config::parse_listen;
 use buttress_llm::{Dialect, Provider};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use std::{net::SocketAddr, path::PathBuf};
@@ -60,7 +61,9 @@ be there. --json prints on each line:
 pub enum Command {
     /// Serve callers. The default.
     ///
-    /// Ends with 0 after it was told to stop, and with 1 when it can't start.
+    /// Told to stop, it lets the calls under way finish and ends with 0; with 1 when calls were cut
+    /// off, by the end of `server.shutdown_grace` or because it was told again. With 1, too, when
+    /// it can't start, and with 2 when the command line is wrong.
     Serve(ServeArgs),
     /// Check a configuration, and show what it amounts to.
     ///
@@ -90,7 +93,7 @@ pub struct ServeArgs {
     pub config: Option<PathBuf>,
 
     /// The address to listen on, instead of the one that is configured [default: 127.0.0.1:8080]
-    #[arg(short, long, value_name = "ADDRESS:PORT")]
+    #[arg(short, long, value_name = "ADDRESS:PORT", value_parser = parse_listen)]
     pub listen: Option<SocketAddr>,
 
     /// Serve the sandbox, even if there is a file or a key
@@ -229,6 +232,18 @@ mod tests {
             assert_eq!(args.listen, Some(([127, 0, 0, 1], 0).into()));
             assert_eq!((log.filter.as_str(), log.format), ("info", LogFormat::Text));
         }
+    }
+
+    #[test]
+    fn an_address_is_read_as_in_a_file() {
+        let (command, _) = parse("buttress --listen localhost:8083").unwrap();
+        let Command::Serve(args) = command else {
+            panic!("{command:?}");
+        };
+        assert_eq!(args.listen, Some(([127, 0, 0, 1], 8083).into()));
+        let error = parse("buttress --listen 8081").map(|_| ()).unwrap_err();
+        let example = "8081 is no address; write the address as well: \"127.0.0.1:8081\"";
+        assert!(error.to_string().contains(example), "{error}");
     }
 
     #[test]

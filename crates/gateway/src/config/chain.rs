@@ -44,9 +44,13 @@ pub(super) fn indices(names: &[String], routes: &[&str]) -> Result<Vec<usize>, W
     let mut indices = Vec::with_capacity(names.len());
     for name in names {
         let Some(index) = routes.iter().position(|route| route == name) else {
-            let help = match closest(name, routes.iter().copied()) {
+            // A route whose provider is not known has no proper name either.
+            let proper = |name: &&str| !name.is_empty() && !name.starts_with('/');
+            let known: Vec<_> = routes.iter().copied().filter(proper).collect();
+            let help = match closest(name, known.iter().copied()) {
                 Some(close) => format!("did you mean {}?", quoted(close)),
-                None => format!("there are {}", routes.join(", ")),
+                None if known.is_empty() => "a route is named PROVIDER/MODEL".to_owned(),
+                None => format!("there are {}", known.join(", ")),
             };
             return Err(Wrong::new(
                 format!("there is no route {}", quoted(name)),

@@ -1,7 +1,7 @@
 //! What each field alone does not show: whether they make sense together.
 
 use super::{
-    Chain, Config, Diagnostic, Options, Provider, Route, Severity, notes::Notes, path::named,
+    Chain, Config, Diagnostic, Options, Provider, Route, Severity, env, notes::Notes, path::named,
     provider, settings, units, value::quoted,
 };
 use buttress_llm::Dialect;
@@ -9,7 +9,7 @@ use http::Uri;
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 /// Notes what makes no sense. What is merely doubtful is kept back while there are errors, some
-/// of which would be its cause.
+/// of which would be its cause; a key that is missing is so for no other reason.
 pub(super) fn run(config: &Config, options: &Options<'_>, notes: &mut Notes) {
     names(config, notes);
     for (index, route) in config.routes.iter().enumerate() {
@@ -24,6 +24,15 @@ pub(super) fn run(config: &Config, options: &Options<'_>, notes: &mut Notes) {
     keys(config, options, notes);
     if !notes.has_errors() {
         doubts(config, notes);
+    }
+}
+
+/// What is doubtful where there is no file: the fields are variables then.
+pub(super) fn without_file(config: &Config, notes: &mut Notes) {
+    listen(config, notes);
+    for route in &config.routes {
+        let variable = route.provider.key_env.as_deref().map(env::base_url);
+        address(&route.provider, &variable.unwrap_or_default(), &[], notes);
     }
 }
 
@@ -43,7 +52,10 @@ fn doubts(config: &Config, notes: &mut Notes) {
             let found = Diagnostic::warning(format!("routes[{index}]"), "serves no model");
             note(notes, found.help("name it in [models], or remove it"), &[]);
         }
-        address(route, index, notes);
+        let provider = &route.provider;
+        let path = format!("{}.base_url", named("providers", &provider.name));
+        let instead = format!("routes[{index}].provider");
+        address(provider, &path, &[&instead], notes);
     }
 }
 
@@ -54,6 +66,12 @@ fn note(notes: &mut Notes, found: Diagnostic, instead: &[&str]) {
     notes.push(found.at(place));
 }
 
+/// Whether a name can stand in a header, and comes out of it as it went in.
+pub(super) fn is_sendable(name: &str) -> bool {
+    let visible = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    name.bytes().all(visible) && name.trim() == name
+}
+
 /// Each route has a name of its own, that can be sent in a header.
 fn names(config: &Config, notes: &mut Notes) {
     let mut first: HashMap<&str, usize> = HashMap::new();
@@ -61,8 +79,7 @@ fn names(config: &Config, notes: &mut Notes) {
         let path = format!("routes[{index}].name");
         let table = format!("routes[{index}]");
         let model = format!("routes[{index}].model");
-        let visible = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
-        if !route.name.bytes().all(visible) || route.name.trim() != &*route.name {
+        if !is_sendable(&route.name) {
             let message = format!("{} can't be sent in a header", quoted(&route.name));
             let found = Diagnostic::error(&path, message);
             let found = found.help("name the route in visible ASCII");
@@ -273,27 +290,24 @@ fn one_key(config: &Config, chain: &Chain, notes: &mut Notes) {
     }
 }
 
-fn address(route: &Route, index: usize, notes: &mut Notes) {
-    let provider = &route.provider;
+fn address(provider: &Provider, path: &str, instead: &[&str], notes: &mut Notes) {
     let Some(url) = &provider.base_url else {
         return;
     };
-    let path = format!("{}.base_url", named("providers", &provider.name));
-    let route = format!("routes[{index}].provider");
     if url.scheme_str() == Some("http") && provider.key_env.is_some() && !is_local(url) {
         let found = Diagnostic::warning(
-            &path,
+            path,
             "the key and all prompts go over the network unencrypted",
         );
-        note(notes, found.help("write https://"), &[&route]);
+        note(notes, found.help("write https://"), instead);
     }
     let segment = url.path().trim_end_matches('/');
     if provider.kind.dialect() == Some(Dialect::AnthropicMessages) && segment.ends_with("/v1") {
-        let found = Diagnostic::warning(&path, "requests will go to /v1/v1/messages");
+        let found = Diagnostic::warning(path, "requests will go to /v1/v1/messages");
         note(
             notes,
             found.help("leave out /v1: it is added to each request"),
-            &[&route],
+            instead,
         );
     }
     if provider.kind.dialect() == Some(Dialect::OpenAiChat) && segment.is_empty() {
@@ -303,9 +317,9 @@ fn address(route: &Route, index: usize, notes: &mut Notes) {
             .and_then(|known| known.parse().ok());
         if known.as_ref() != Some(url) {
             let found =
-                Diagnostic::warning(&path, "requests will go to /chat/completions, without /v1");
+                Diagnostic::warning(path, "requests will go to /chat/completions, without /v1");
             let help = "most servers that speak OpenAI's dialect want /v1 at the end";
-            note(notes, found.help(help), &[&route]);
+            note(notes, found.help(help), instead);
         }
     }
 }

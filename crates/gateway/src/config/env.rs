@@ -1,10 +1,10 @@
 //! A configuration without a file: the providers whose keys are in the environment.
 
 use super::{
-    Chain, Config, Diagnostic, Limits, Mode, Options, Provider, Report, Route, Server,
+    Chain, Config, Diagnostic, Limits, Mode, Options, Provider, Report, Route, Server, checks,
     provider::{key, url},
     server::CLIENT_KEY,
-    value::Wrong,
+    value::{Wrong, quoted},
 };
 use buttress_llm as llm;
 use http::HeaderValue;
@@ -105,14 +105,14 @@ fn provider(kind: llm::Provider, options: &Options<'_>) -> Result<Option<Found>,
     let (Some(variable), Some(_)) = (provider.key_env.clone(), &provider.base_url) else {
         return Ok(None);
     };
-    let (Some(prefix), Some(_)) = (variable.strip_suffix("_API_KEY"), env(&variable)) else {
+    if !variable.ends_with("_API_KEY") || env(&variable).is_none() {
         return Ok(None);
-    };
+    }
     provider.key = match key(options.env, &variable) {
         Ok(key) => Some(key),
         Err(wrong) => return Err((variable, wrong)),
     };
-    let base = format!("{prefix}_BASE_URL");
+    let base = base_url(&variable);
     if let Some(set) = env(&base) {
         provider.base_url = Some(url(&set).map_err(|wrong| (base, wrong))?);
     }
@@ -127,8 +127,35 @@ fn provider(kind: llm::Provider, options: &Options<'_>) -> Result<Option<Found>,
                 .extend(value.map(|id| (http::HeaderName::from_static(header), id)));
         }
     }
-    let model = env(&format!("{prefix}_MODEL")).or_else(|| stand_in(kind).map(str::to_owned));
+    let named = beside(&variable, "MODEL");
+    let model = match env(&named) {
+        Some(name) => Some(model(name).map_err(|wrong| (named, wrong))?),
+        None => stand_in(kind).map(str::to_owned),
+    };
     Ok(Some((provider, model)))
+}
+
+/// The name of a model, which is part of its route's.
+fn model(name: String) -> Result<String, Wrong> {
+    let message = match () {
+        () if name.trim().is_empty() => "is empty".to_owned(),
+        () if !checks::is_sendable(&name) => format!("{} can't be sent in a header", quoted(&name)),
+        () => return Ok(name),
+    };
+    Err(Wrong::new(
+        message,
+        "name a model of this provider, or unset it",
+    ))
+}
+
+/// The variable that says where a provider is, beside the one with its key.
+pub(super) fn base_url(key: &str) -> String {
+    beside(key, "BASE_URL")
+}
+
+fn beside(key: &str, what: &str) -> String {
+    let prefix = key.strip_suffix("_API_KEY").unwrap_or(key);
+    format!("{prefix}_{what}")
 }
 
 /// The model that a provider is asked for in another one's stead: a general one of the middle

@@ -40,7 +40,7 @@ impl Config {
 
     fn without_file(self, origin: &str) -> (Self, Report) {
         let mut notes = Notes::default();
-        checks::listen(&self, &mut notes);
+        checks::without_file(&self, &mut notes);
         (self, Report::new(origin, "", notes.into_found()))
     }
 

@@ -48,6 +48,7 @@ mod timeout;
 mod units;
 mod value;
 
+pub(crate) use self::server::parse_listen;
 pub use self::{
     breaker::{Breaker, Forgives, Window},
     chain::Chain,

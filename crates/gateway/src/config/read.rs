@@ -99,7 +99,13 @@ fn asked(
 fn chains(fields: &mut Fields<'_>, routes: &[&str]) -> Vec<Chain> {
     let entries = fields.entries().into_iter();
     let read = entries.filter_map(|(model, value)| {
-        let routes = fields.entry_value(&model, value, |value| indices(&texts(value)?, routes))?;
+        let routes = fields.entry_value(&model, value, |value| {
+            if model.trim().is_empty() {
+                let help = "name the model that callers ask for; \"*\" stands for all of them";
+                return Err(Wrong::new("is no model", help));
+            }
+            indices(&texts(value)?, routes)
+        })?;
         Some(Chain { model, routes })
     });
     read.collect()

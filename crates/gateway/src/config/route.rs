@@ -16,7 +16,8 @@ pub struct Route {
     pub provider: Arc<Provider>,
     /// The model to ask for; `None` is the one that the caller asked for.
     pub model: Option<Arc<str>>,
-    /// The most tokens that are asked for; a request that wants more is clamped.
+    /// The most tokens that are asked for: a request that wants more is clamped, and one that sets
+    /// no limit gets this one.
     pub max_output_tokens: Option<u64>,
     /// The size of the model's context window in tokens.
     pub context_window: Option<u64>,

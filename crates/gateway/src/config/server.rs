@@ -95,15 +95,31 @@ impl Limits {
 }
 
 fn address(value: &DeValue<'_>) -> Result<SocketAddr, Wrong> {
-    let help = "write an address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"";
-    let Some(number) = value.as_integer() else {
-        let text = text(value)?;
-        let wrong = |_| Wrong::new(format!("{} is no address", quoted(&text)), help);
-        return text
-            .replacen("localhost:", "127.0.0.1:", 1)
-            .parse()
-            .map_err(wrong);
+    match value.as_integer() {
+        Some(number) => listen(&number.to_string()),
+        None => listen(&text(value)?),
+    }
+}
+
+/// Reads an address to listen on as the command line has it: no otherwise than a file.
+pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    listen(text).map_err(|wrong| match wrong.help {
+        Some(help) => format!("{}; {help}", wrong.message),
+        None => wrong.message,
+    })
+}
+
+fn listen(text: &str) -> Result<SocketAddr, Wrong> {
+    let wrong = |_| match text.parse::<u64>() {
+        Ok(port) => Wrong::new(
+            format!("{port} is no address"),
+            format!("write the address as well: \"127.0.0.1:{port}\""),
+        ),
+        Err(_) => Wrong::new(
+            format!("{} is no address", quoted(text)),
+            "write an address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
+        ),
     };
-    let help = format!("write the address as well: \"127.0.0.1:{number}\"");
-    Err(Wrong::new(format!("{number} is no address"), help))
+    let text = text.replacen("localhost:", "127.0.0.1:", 1);
+    text.parse().map_err(wrong)
 }

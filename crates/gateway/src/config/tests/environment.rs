@@ -97,6 +97,43 @@ environment: 1 error";
 }
 
 #[test]
+fn a_model_has_to_have_a_name_that_can_be_shown() {
+    for (name, part) in [
+        (" ", "is empty"),
+        ("é", "can't be sent"),
+        (" a", "can't be sent"),
+    ] {
+        let error = from_env(&[("OPENAI_API_KEY", "k"), ("OPENAI_MODEL", name)]).unwrap_err();
+        assert!(error.starts_with("error: OPENAI_MODEL: "), "{error}");
+        assert!(error.contains(part), "{error}");
+    }
+    let config = from_env(&[("OPENAI_API_KEY", "k"), ("OPENAI_MODEL", "")]);
+    let stand_in = &config.unwrap().unwrap().routes[1];
+    assert_eq!(&*stand_in.name, "openai/gpt-4.1");
+}
+
+#[test]
+fn an_address_is_doubted_as_in_a_file() {
+    for (variable, url, part) in [
+        ("OPENAI_BASE_URL", "http://example.com/v1", "unencrypted"),
+        ("ANTHROPIC_BASE_URL", "https://example.com/v1", "/v1/v1"),
+        ("GROQ_BASE_URL", "https://example.com", "without /v1"),
+    ] {
+        let key = variable.replace("BASE_URL", "API_KEY");
+        let env = |name: &str| match name {
+            _ if name == variable => Some(url.to_owned()),
+            _ => (name == key).then(|| "k".to_owned()),
+        };
+        let (_, report) = Config::load(None, &Options::new(&env)).unwrap();
+        let [found] = report.diagnostics() else {
+            panic!("{report}");
+        };
+        assert_eq!(found.path, variable);
+        assert!(found.message.contains(part), "{found:?}");
+    }
+}
+
+#[test]
 fn a_client_key_that_can_t_be_used_lets_nobody_in() {
     for key in ["", "two words"] {
         let error = from_env(&[("OPENAI_API_KEY", "k"), ("BUTTRESS_CLIENT_KEY", key)]);

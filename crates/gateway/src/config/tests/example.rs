@@ -1,11 +1,11 @@
 use super::{
     super::{
-        Accepts, Breaker, Gate, Limits, Options, Retry, Server, Timeout, fields::Fields,
+        Accepts, Breaker, Forgives, Gate, Limits, Options, Retry, Server, Timeout, fields::Fields,
         notes::Notes, read,
     },
     fine, keys,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 use toml::de::DeTable;
 
 const EXAMPLE: &str = include_str!("../../../../../docs/buttress.example.toml");
@@ -75,6 +75,28 @@ fn it_has_every_setting() {
     let missing: Vec<_> = notes.known().iter().filter(|known| !shown(known)).collect();
     assert_eq!(missing, [""; 0]);
     assert!(notes.known().contains("routes[].breaker.probe_lease"));
+}
+
+#[test]
+fn the_plain_counter_of_the_documentation_is_one() {
+    let guide = include_str!("../../../../../docs/configuration.md");
+    let mut blocks = guide.split("```");
+    let block = blocks
+        .find(|block| block.contains("success_forgives = "))
+        .unwrap();
+    let source = block.trim_start_matches("toml");
+    let config = fine(&format!("{source}\n[[routes]]\nprovider = \"ollama\""));
+    let minute = Duration::from_secs(60);
+    let expected = Breaker {
+        consecutive_failures: Some(5),
+        success_forgives: Forgives::One,
+        failure_rate: None,
+        open: minute,
+        open_max: minute,
+        jitter: None,
+        ..Breaker::default()
+    };
+    assert_eq!(config.routes[0].breaker, expected);
 }
 
 /// The fields of a table, as `routes[].retry.base`. The names that a file chooses are `NAME`.
