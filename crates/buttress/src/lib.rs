@@ -60,3 +60,8 @@ pub use {
     buttress_fallback as fallback, buttress_llm as llm, buttress_retry as retry,
     buttress_retry_after as retry_after, buttress_timeout as timeout,
 };
+
+/// What the README shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
