@@ -69,6 +69,10 @@
 //! its turn has come, it passes the turn on. It holds nothing of the inner service while it
 //! waits, see [`Gate`].
 //!
+//! A call joins the line when its future is polled for the first time. One that is polled no more,
+//! and not dropped either, is in the way of those behind it until its own time limit, when it
+//! loses its place.
+//!
 //! # How it reopens
 //!
 //! Not for all at once, who would meet the next limit together. Calls go one after the other, at

@@ -40,11 +40,11 @@ pub(crate) struct Anchor {
 }
 
 /// How a call is received at a gate that is not open.
-pub(crate) enum Entered {
+pub(crate) enum Entered<T = Turn> {
     /// It may go.
     Go(GateWitness),
     /// It waits, for about this long.
-    Wait(Turn, Duration),
+    Wait(T, Duration),
     Rejected(Rejected),
 }
 
@@ -206,15 +206,39 @@ impl Anchor {
         self.block
     }
 
-    /// Receives a call when the gate is not open, or was not a moment ago.
+    /// Receives a call when the gate is not open, or was not a moment ago. If it has to wait it
+    /// has no place yet.
+    pub(crate) fn receive<C: Context>(&self, context: &C, now: Instant) -> Entered<()> {
+        self.take_in(context, now, |_, _| ())
+    }
+
+    /// Receives a call, and gives it a place in the line if it has to wait.
     pub(crate) fn enter<C: Context>(&self, context: &C, now: Instant) -> Entered {
+        self.take_in(context, now, |line, limit| Turn {
+            anchor: self.clone(),
+            number: line.join(limit),
+            limit,
+            deadline: context.deadline(),
+        })
+    }
+
+    fn take_in<T>(
+        &self,
+        context: &impl Context,
+        now: Instant,
+        wait: impl FnOnce(&mut Line, Instant) -> T,
+    ) -> Entered<T> {
         let deadline = context.deadline();
         if deadline.is_some_and(|deadline| deadline <= now) {
             return Entered::Rejected(Rejected::new(Cause::DeadlinePast));
         }
         let patience = context.patience().unwrap_or(Duration::MAX);
         let block = self.block;
+        // Woken after the lock is given back.
+        let _woken;
         let mut inside = block.lock();
+        let inside = &mut *inside;
+        _woken = WakeOnDrop(inside.line.expire(u64::MAX, now));
         let ahead = inside.line.len();
         if ahead == 0
             && let Admit::Go { probe } = inside.state.admit(now, true)
@@ -231,16 +255,21 @@ impl Anchor {
         }
         match expected {
             Some(expected) if expected <= limit => {
-                let turn = Turn {
-                    anchor: self.clone(),
-                    number: inside.line.join(limit),
-                    limit,
-                    deadline,
-                };
+                let turn = wait(&mut inside.line, limit);
                 Entered::Wait(turn, expected.saturating_duration_since(now))
             }
             _ => Entered::Rejected(rejected(inside.state.refusal(), expected, now)),
         }
+    }
+}
+
+/// Wakes whom it holds when it is dropped, which is to be after a lock is given back: waking may
+/// run foreign code.
+struct WakeOnDrop(Vec<Waker>);
+
+impl Drop for WakeOnDrop {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
     }
 }
 
@@ -249,18 +278,22 @@ impl Turn {
     pub(crate) fn poll(&self, waker: &Waker, now: Instant) -> Turned {
         let block = self.anchor.block;
         // Dropped after the lock is.
-        let _replaced;
+        let (_replaced, _woken);
         let mut inside = block.lock();
         let inside = &mut *inside;
-        let Some(ahead) = inside.line.ahead_of(self.number) else {
-            // The turn came already. Not reached: whoever got it polls no more.
-            return Turned::Rejected(Rejected::new(Cause::GateClosed));
-        };
-        let expected = inside.state.expect(now, ahead);
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             return Turned::Rejected(Rejected::new(Cause::DeadlinePast));
         }
-        let mut look_again = self.limit;
+        _woken = WakeOnDrop(inside.line.expire(self.number, now));
+        let Some(ahead) = inside.line.ahead_of(self.number) else {
+            // Nobody polled it until long after its limit, and the place was taken away.
+            let expected = inside.state.expect(now, inside.line.len());
+            return Turned::Rejected(rejected(inside.state.refusal(), expected, now));
+        };
+        let expected = inside.state.expect(now, ahead);
+        // Who stands before may be polled no more.
+        let free_at = inside.line.free_at(ahead);
+        let mut look_again = free_at.map_or(self.limit, |free| free.min(self.limit));
         if ahead == 0 {
             match inside.state.admit(now, inside.line.len() == 1) {
                 Admit::Go { probe } => {

@@ -1,6 +1,6 @@
 use super::{
     GateWitness,
-    block::{Turn, Turned},
+    block::{Anchor, Entered, Turn, Turned},
 };
 use buttress_core::{Context, Event, Rejected};
 use pin_project_lite::pin_project;
@@ -15,10 +15,13 @@ use tower_service::Service;
 type Called<F> = (F, GateWitness);
 
 pin_project! {
-    /// A call that stands in line. Kept in a box, since no healthy call needs it.
+    /// A call that stands in line, from when it is polled for the first time: a place of one that
+    /// is never polled would be in everybody's way. Kept in a box, since no healthy call needs it.
     pub(crate) struct Later<S, Req, C> {
         #[pin]
         sleep: Option<Sleep>,
+        // There until it has joined the line.
+        arriving: Option<Anchor>,
         // Given back when the turn has come.
         turn: Option<Turn>,
         since: Instant,
@@ -32,7 +35,7 @@ pin_project! {
 
 impl<S, Req, C> Later<S, Req, C> {
     pub(crate) const fn new(
-        turn: Turn,
+        anchor: Anchor,
         since: Instant,
         context: C,
         service: S,
@@ -40,7 +43,8 @@ impl<S, Req, C> Later<S, Req, C> {
     ) -> Self {
         Self {
             sleep: None,
-            turn: Some(turn),
+            arriving: Some(anchor),
+            turn: None,
             since,
             context,
             witness: None,
@@ -62,6 +66,21 @@ where
         cx: &mut task::Context<'_>,
     ) -> Poll<Result<Called<S::Future>, S::Error>> {
         let mut this = self.project();
+        if let Some(anchor) = this.arriving.take() {
+            let now = Instant::now();
+            *this.since = now;
+            match anchor.enter(this.context, now) {
+                Entered::Go(witness) => *this.witness = Some(witness),
+                Entered::Wait(turn, wait) => {
+                    this.context.record(Event::Queued { wait });
+                    *this.turn = Some(turn);
+                }
+                Entered::Rejected(rejected) => {
+                    this.context.record(Event::Rejected(rejected.cause));
+                    return Poll::Ready(Err(rejected.into()));
+                }
+            }
+        }
         while let Some(turn) = this.turn.as_ref() {
             let now = Instant::now();
             match turn.poll(cx.waker(), now) {

@@ -1,5 +1,9 @@
-use std::{collections::VecDeque, task::Waker};
+use super::state::later;
+use std::{collections::VecDeque, task::Waker, time::Duration};
 use tokio::time::Instant;
+
+/// How long after its limit a call may hold its place: timers are late by up to a millisecond.
+const GRACE: Duration = Duration::from_millis(10);
 
 /// Calls that wait, first come, first served.
 #[derive(Debug, Default)]
@@ -72,6 +76,31 @@ impl Line {
             _ => None,
         };
         Left { next, _place: left }
+    }
+
+    /// Takes away the first places whose limit has passed, but none from this number on: nobody
+    /// polls their calls any more, or they would have left. Gives whom to wake, who are also the
+    /// one that is first then.
+    #[must_use]
+    pub(crate) fn expire(&mut self, number: u64, now: Instant) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        while let Some(first) = self.waiting.front()
+            && first.number < number
+            && later(first.limit, GRACE) <= now
+        {
+            let left = self.waiting.pop_front();
+            wakers.extend(left.and_then(|place| place.waker));
+            if let Some(next) = self.waiting.front_mut() {
+                wakers.extend(next.waker.take());
+            }
+        }
+        wakers
+    }
+
+    /// When all before this one must have left.
+    pub(crate) fn free_at(&self, at: usize) -> Option<Instant> {
+        let before = self.waiting.iter().take(at).map(|place| place.limit);
+        before.max().map(|limit| later(limit, GRACE))
     }
 
     /// Whom to wake when nobody is let in before this: the first, and all that give up earlier.

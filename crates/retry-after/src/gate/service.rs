@@ -86,15 +86,14 @@ where
         let (judge, pace) = (self.judge.clone(), self.pace.clone());
         let context = self.observe.context(&request);
         let now = Instant::now();
-        match anchor.enter(&context, now) {
+        match anchor.receive(&context, now) {
             Entered::Go(witness) => {
                 let call = self.inner.call(request);
                 GateResponseFuture::calling(call, witness, judge, pace)
             }
-            Entered::Wait(turn, wait) => {
-                context.record(Event::Queued { wait });
+            Entered::Wait((), _) => {
                 self.unready();
-                let later = Later::new(turn, now, context, self.inner.clone(), request);
+                let later = Later::new(anchor.clone(), now, context, self.inner.clone(), request);
                 GateResponseFuture::waiting(later, judge, pace)
             }
             Entered::Rejected(rejected) => {

@@ -566,6 +566,63 @@ async fn nobody_is_sent_away_for_longer_than_a_key_stays_shut() {
     assert_eq!(second.await, Ok(3));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_not_polled_is_in_nobodys_way() {
+    let server = Server::default();
+    let gate = layer();
+    let handle = gate.handle();
+    let mut service = gate.layer(server.service());
+    handle.close_for(secs(5));
+    let unpolled = service.ready().await.unwrap().call(ask(0));
+    assert_eq!(handle.waiting(), 0);
+    let begun = Instant::now();
+    let next = timeout(secs(60), service.clone().oneshot(ask(1))).await;
+    assert_eq!(next, Ok(Ok(1)));
+    assert_eq!(begun.elapsed(), millis(5001));
+    // It comes when it is polled, or is told what is the case then.
+    handle.close_for(secs(60));
+    let closed = Rejected::new(Cause::GateClosed).retry_after(secs(60));
+    assert_eq!(unpolled.await, Err(Error::Rejected(closed)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_are_polled_no_more_lose_their_places_at_their_limit() {
+    let server = Server::default();
+    let gate = layer().max_wait(secs(10));
+    let handle = gate.handle();
+    let service = gate.layer(server.service());
+    handle.close_for(secs(5));
+    let mut stuck: Vec<_> = (0..2)
+        .map(|number| task::spawn(service.clone().oneshot(ask(number))))
+        .collect();
+    for call in &mut stuck {
+        assert_pending!(call.poll());
+    }
+    // One that stands behind them gets through, and lets the one behind it through.
+    sleep(secs(2)).await;
+    let begun = Instant::now();
+    let (third, fourth) = (
+        service.clone().oneshot(ask(2)),
+        service.clone().oneshot(ask(3)),
+    );
+    let both = timeout(secs(60), async { tokio::join!(third, fourth) }).await;
+    assert_eq!(both, Ok((Ok(2), Ok(3))));
+    assert!(begun.elapsed() < secs(9), "{:?}", begun.elapsed());
+    assert_eq!(handle.waiting(), 0);
+    for call in stuck {
+        assert!(matches!(call.await, Err(Error::Rejected(_))));
+    }
+
+    // One that comes after their limit passes them by.
+    handle.close_for(secs(5));
+    let mut stuck = task::spawn(service.clone().oneshot(ask(4)));
+    assert_pending!(stuck.poll());
+    sleep(secs(11)).await;
+    assert_eq!(service.clone().oneshot(ask(5)).await, Ok(5));
+    assert!(stuck.is_woken());
+    assert_eq!(server.numbers(), [2, 3, 5]);
+}
+
 mod http {
     use super::*;
     use crate::RetryAfterLayer;
