@@ -3,7 +3,10 @@ use std::{
     collections::HashMap,
     fmt,
     hash::Hash,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 /// Finds the gate that a request has to pass.
@@ -58,8 +61,8 @@ impl<Req> Gates<Req> for OneGate {
 ///
 /// Clones share their gates. There are at most \[1,024\] of them
 /// ([`GateLayer::max_gates`](super::GateLayer::max_gates)). When there are as many and a new key
-/// comes, an open gate gives way, since an open one holds nothing that is worth keeping. Where all
-/// are closed, reopening or parked, the new key is served without a gate: a flood of keys opens no
+/// comes, an open gate gives way, since an open one holds nothing that is worth keeping: of those
+/// the one whose key was asked for least recently, as counted in new keys. Where all are closed, reopening or parked, the new key is served without a gate: a flood of keys opens no
 /// gate that is closed.
 pub struct KeyedGates<K, F> {
     key: F,
@@ -69,7 +72,15 @@ pub struct KeyedGates<K, F> {
 struct Map<K> {
     settings: Settings,
     max: usize,
-    gates: RwLock<HashMap<K, Anchor>>,
+    gates: RwLock<HashMap<K, Entry>>,
+    /// How many keys were added: the clock by which gates give way.
+    added: AtomicU64,
+}
+
+struct Entry {
+    gate: Anchor,
+    /// When it was added or asked for the last time, see [`Map::touch`].
+    used: AtomicU64,
 }
 
 impl<K, F> KeyedGates<K, F> {
@@ -80,6 +91,7 @@ impl<K, F> KeyedGates<K, F> {
                 settings,
                 max,
                 gates: RwLock::default(),
+                added: AtomicU64::new(0),
             }),
         }
     }
@@ -97,7 +109,9 @@ impl<K: Hash + Eq, F> KeyedGates<K, F> {
             .gates
             .read()
             .unwrap_or_else(PoisonError::into_inner);
-        gates.get(key).map(|gate| GateHandle::new(gate.clone()))
+        gates
+            .get(key)
+            .map(|entry| GateHandle::new(entry.gate.clone()))
     }
 }
 
@@ -115,25 +129,42 @@ impl<K: Clone, F> KeyedGates<K, F> {
 impl<K: Hash + Eq + Clone> Map<K> {
     fn find(&self, key: K) -> Finding {
         let gates = self.gates.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(gate) = gates.get(&key) {
-            return Finding::at(gate);
+        if let Some(entry) = gates.get(&key) {
+            self.touch(entry);
+            return Finding::at(&entry.gate);
         }
         drop(gates);
         let mut gates = self.gates.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(gate) = gates.get(&key) {
-            return Finding::at(gate);
+        if let Some(entry) = gates.get(&key) {
+            self.touch(entry);
+            return Finding::at(&entry.gate);
         }
         if gates.len() >= self.max {
-            let mut open = gates.iter().filter(|(_, gate)| gate.block().is_open());
-            let Some(gives_way) = open.next().map(|(key, _)| key.clone()) else {
+            let open = gates
+                .iter()
+                .filter(|(_, entry)| entry.gate.block().is_open());
+            let oldest = open.min_by_key(|(_, entry)| entry.used.load(Relaxed));
+            let Some(gives_way) = oldest.map(|(key, _)| key.clone()) else {
                 return Finding::Open(GateWitness::idle());
             };
             gates.remove(&gives_way);
         }
         let gate = Anchor::claim(&self.settings);
         let found = Finding::at(&gate);
-        gates.insert(key, gate);
+        let used = AtomicU64::new(2 * (self.added.fetch_add(1, Relaxed) + 1));
+        gates.insert(key, Entry { gate, used });
         found
+    }
+}
+
+impl<K> Map<K> {
+    /// Notes that a key is in use: after the last one was added, and before the next. Most of the
+    /// time that is known, and nothing is written that other cores would have to fetch.
+    fn touch(&self, entry: &Entry) {
+        let now = 2 * self.added.load(Relaxed) + 1;
+        if entry.used.load(Relaxed) != now {
+            entry.used.store(now, Relaxed);
+        }
     }
 }
 
