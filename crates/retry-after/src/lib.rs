@@ -102,6 +102,7 @@
 //! | [`keyed`](GateLayer::keyed) | one gate | a gate for each key of a request |
 //! | [`max_gates`](GateLayer::max_gates) | 1,024 | most gates, see [`KeyedGates`] for which gives way |
 //! | [`pace_hint`](GateLayer::pace_hint) | none | learns the pace from answers |
+//! | [`classify`](GateLayer::classify) | what it was made with | judges whole answers |
 //! | [`observe`](GateLayer::observe) | none | deadline and patience of calls, and reports |
 //!
 //! Where they come from: 60 s is the longest wait that most official SDKs honour, and half of it

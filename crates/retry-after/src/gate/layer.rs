@@ -1,7 +1,8 @@
 use super::{
-    Gate, GateHandle, GateHandles, KeyedGates, OneGate, block::Anchor, settings::Settings,
+    FromRateLimit, Gate, GateHandle, GateHandles, KeyedGates, OneGate, block::Anchor,
+    settings::Settings,
 };
-use buttress_core::{AtOnce, ByError};
+use buttress_core::{AtOnce, ByError, http::HttpStatus};
 use std::time::Duration;
 use tower_layer::Layer;
 
@@ -28,6 +29,41 @@ impl GateLayer<AtOnce<ByError>> {
     #[must_use]
     pub fn by_error() -> Self {
         Self::new(AtOnce::new(ByError::new()))
+    }
+}
+
+impl GateLayer<AtOnce<HttpStatus>, FromRateLimit> {
+    /// A gate for HTTP: judges answers by their head, and learns the pace from what
+    /// [`RetryAfterLayer`](crate::RetryAfterLayer), which belongs inside, read of their headers.
+    ///
+    /// ```
+    /// use buttress_retry_after::{GateLayer, GateState, RetryAfterLayer};
+    /// use http::{Request, Response};
+    /// use std::time::Duration;
+    /// use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), BoxError> {
+    /// let gate = GateLayer::http();
+    /// let handle = gate.handle();
+    /// let client = ServiceBuilder::new()
+    ///     .layer(gate)
+    ///     .layer(RetryAfterLayer::new())
+    ///     .service(service_fn(async |_: Request<()>| {
+    ///         let answer = Response::builder().status(429).header("retry-after", "20");
+    ///         Ok::<_, BoxError>(answer.body(())?)
+    ///     }));
+    /// client.oneshot(Request::new(())).await?;
+    /// assert_eq!(handle.state(), GateState::Closed { wait: Duration::from_secs(20) });
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Where a body may end in a limit, as streams do, judge by
+    /// [`AtEnd`](buttress_core::http::AtEnd) instead.
+    #[must_use]
+    pub fn http() -> Self {
+        GateLayer::new(AtOnce::new(HttpStatus::new())).pace_hint(FromRateLimit::new())
     }
 }
 
@@ -63,9 +99,10 @@ impl<J, P, O> GateLayer<J, P, O> {
 
     /// Sets for how long the gate closes when a limit was hit and no wait was told \[1 s\],
     /// doubled each time that this happens without a success in between, up to `max` \[30 s\].
+    /// A `first` above `max` counts as `max`.
     #[must_use]
     pub fn backoff(self, first: Duration, max: Duration) -> Self {
-        self.set(|settings| (settings.backoff, settings.max_backoff) = (first, max))
+        self.set(|settings| (settings.backoff, settings.max_backoff) = (first.min(max), max))
     }
 
     /// Sets for how long an unusable key is parked when no wait was told \[60 s\].
@@ -102,9 +139,10 @@ impl<J, P, O> GateLayer<J, P, O> {
     }
 
     /// Sets the most gates that there are at a time \[1,024\], before [`keyed`](Self::keyed).
+    /// Zero counts as one.
     #[must_use]
     pub const fn max_gates(mut self, max: usize) -> Self {
-        self.max_gates = max;
+        self.max_gates = if max == 0 { 1 } else { max };
         self
     }
 
@@ -146,6 +184,19 @@ impl<J, P, O, K, F: Clone> GateLayer<J, P, O, KeyedGates<K, F>> {
 }
 
 impl<J, P, O, G> GateLayer<J, P, O, G> {
+    /// Judges whole answers by this classifier: short for a judge that is [`AtOnce`].
+    #[must_use]
+    pub fn classify<C>(self, classify: C) -> GateLayer<AtOnce<C>, P, O, G> {
+        GateLayer {
+            judge: AtOnce::new(classify),
+            pace: self.pace,
+            observe: self.observe,
+            settings: self.settings,
+            max_gates: self.max_gates,
+            gates: self.gates,
+        }
+    }
+
     /// Learns the pace of reopening from what this draws from answers, for instance
     /// [`FromRateLimit`](super::FromRateLimit).
     #[must_use]

@@ -510,6 +510,51 @@ async fn each_key_has_its_own_gate_and_their_number_is_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_key_that_was_not_asked_for_longest_gives_way() {
+    let gate = layer().max_gates(8).keyed(|ask: &Ask| ask.number);
+    let handles = gate.handles();
+    let service = gate.layer(Server::default().service());
+    service.clone().oneshot(ask(0)).await.unwrap();
+    for number in 1..100 {
+        service.clone().oneshot(ask(number)).await.unwrap();
+        service.clone().oneshot(ask(0)).await.unwrap();
+    }
+    let mut keys = handles.keys();
+    keys.sort_unstable();
+    assert_eq!(keys, [0, 93, 94, 95, 96, 97, 98, 99]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_that_make_no_sense_are_bounded() {
+    let gate = layer().max_gates(0).keyed(|ask: &Ask| ask.number);
+    let handles = gate.handles();
+    let service = gate.layer(Server::default().service());
+    service.clone().oneshot(ask(1)).await.unwrap();
+    service.oneshot(ask(2)).await.unwrap();
+    assert_eq!(handles.keys(), [2]);
+
+    let server = Server::default();
+    let gate = layer().backoff(secs(9), secs(2));
+    let handle = gate.handle();
+    server.failing(Error::Failed(LIMITED));
+    let answer = gate.layer(server.service()).oneshot(ask(0)).await;
+    answer.unwrap_err();
+    assert_eq!(handle.state(), GateState::Closed { wait: secs(2) });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classifier_is_judge_enough() {
+    let server = Server::default();
+    let never = classify_fn(|_: Result<&u64, &Error>| Ok(()));
+    let gate = layer().classify(never);
+    let handle = gate.handle();
+    server.failing(limited(secs(9)));
+    let answer = gate.layer(server.service()).oneshot(ask(0)).await;
+    answer.unwrap_err();
+    assert_eq!(handle.state(), GateState::Open);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_handle_overrides() {
     let server = Server::default();
     let gate = layer();
