@@ -11,7 +11,10 @@ use buttress::{
     llm::{Dialect, Kind, LlmError, LlmRequest},
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header::CONNECTION};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
+    header::{CONNECTION, EXPECT},
+};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -30,9 +33,9 @@ const FORWARDED: [HeaderName; 4] = [
 ];
 
 pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Response {
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
     let path = head.uri.path();
-    let body = match read(body, app.config.server.max_body).await {
+    let body = match read(&mut body, app.config.server.max_body).await {
         Ok(body) => body,
         Err(unread) => {
             let (status, kind, message) = unread.tell(app.config.server.max_body);
@@ -41,6 +44,9 @@ pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Respon
             if head.version <= Version::HTTP_11 {
                 const CLOSE: HeaderValue = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, CLOSE);
+                if unread == Unread::TooLarge && !head.headers.contains_key(EXPECT) {
+                    let_end(body);
+                }
             }
             return response;
         }
@@ -109,7 +115,7 @@ impl Unread {
 ///
 /// One that is announced to be too large is not begun with, so that a caller who asks first
 /// (`Expect: 100-continue`) is spared sending it.
-async fn read(body: Body, most: usize) -> Result<Bytes, Unread> {
+async fn read(body: &mut Body, most: usize) -> Result<Bytes, Unread> {
     if body.size_hint().lower() > most as u64 {
         return Err(Unread::TooLarge);
     }
@@ -146,6 +152,15 @@ async fn read(body: Body, most: usize) -> Result<Bytes, Unread> {
     })
 }
 
+/// Gives a caller who sends all before it reads the answer some time to do so. A connection that
+/// is closed before is reset, and the answer is lost.
+fn let_end(mut body: Body) {
+    const MOMENT: Duration = Duration::from_secs(5);
+    tokio::spawn(timeout(MOMENT, async move {
+        while matches!(body.frame().await, Some(Ok(_))) {}
+    }));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,22 +179,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_may_come_slowly_but_not_stop() {
-        let slow = body(&["a", "b", "c"], PATIENCE - Duration::from_secs(1));
-        assert_eq!(read(slow, 3).await.unwrap(), "abc");
+        let mut slow = body(&["a", "b", "c"], PATIENCE - Duration::from_secs(1));
+        assert_eq!(read(&mut slow, 3).await.unwrap(), "abc");
 
         let start = Instant::now();
-        let stopped = body(&["a"], Duration::from_secs(86_400));
-        assert_eq!(read(stopped, 3).await, Err(Unread::TooSlow));
+        let mut stopped = body(&["a"], Duration::from_secs(86_400));
+        assert_eq!(read(&mut stopped, 3).await, Err(Unread::TooSlow));
         assert_eq!(start.elapsed(), PATIENCE);
         assert_eq!(Unread::TooSlow.tell(3).0, StatusCode::REQUEST_TIMEOUT);
     }
 
     #[tokio::test]
     async fn a_body_may_be_as_large_as_is_allowed() {
-        assert_eq!(read(Body::from("abc"), 3).await.unwrap(), "abc");
-        assert_eq!(read(Body::from("abcd"), 3).await, Err(Unread::TooLarge));
-        let unannounced = body(&["ab", "cd"], Duration::ZERO);
-        assert_eq!(read(unannounced, 3).await, Err(Unread::TooLarge));
+        assert_eq!(read(&mut Body::from("abc"), 3).await.unwrap(), "abc");
+        assert_eq!(
+            read(&mut Body::from("abcd"), 3).await,
+            Err(Unread::TooLarge)
+        );
+        let mut unannounced = body(&["ab", "cd"], Duration::ZERO);
+        assert_eq!(read(&mut unannounced, 3).await, Err(Unread::TooLarge));
     }
 
     #[test]

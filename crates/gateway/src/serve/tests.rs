@@ -1,6 +1,6 @@
 //! What only shows on the wire.
 
-use super::start;
+use super::{Running, start};
 use crate::config::{Config, Options};
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::{
@@ -8,15 +8,34 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Whoever asks before sending is not told to go on.
-#[tokio::test]
-async fn a_body_that_is_announced_too_large_is_not_asked_for() {
+/// A gateway, and one byte more than it takes.
+async fn gateway() -> (Running, usize) {
     let options = Options::new(&|_: &str| None);
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let config = Config::sandbox(&options.listen(Some(any))).unwrap();
     let too_large = config.server.max_body + 1;
-    let running = start(config).await.unwrap();
+    (start(config).await.unwrap(), too_large)
+}
 
+/// Whoever sends all before it reads gets to know why it was refused.
+#[tokio::test]
+async fn a_body_that_is_too_large_may_be_sent_to_its_end() {
+    let (running, too_large) = gateway().await;
+    let mut caller = TcpStream::connect(running.address()).await.unwrap();
+    let head =
+        format!("POST /v1/messages HTTP/1.1\r\nhost: test\r\ncontent-length: {too_large}\r\n\r\n");
+    caller.write_all(head.as_bytes()).await.unwrap();
+    caller.write_all(&vec![b'x'; too_large]).await.unwrap();
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert_eq!(running.stop().await.unwrap(), 0);
+}
+
+/// Whoever asks before sending is not told to go on.
+#[tokio::test]
+async fn a_body_that_is_announced_too_large_is_not_asked_for() {
+    let (running, too_large) = gateway().await;
     for path in ["/v1/chat/completions", "/v1/messages"] {
         let mut caller = TcpStream::connect(running.address()).await.unwrap();
         let head = format!(
