@@ -219,8 +219,7 @@ mod tests {
             }));
             let result = Ok::<_, Infallible>(response);
             let _ = AtEnd::new(GrpcStatus).judge(result, Ear(heard.clone()));
-            let heard = heard.lock().unwrap().clone();
-            heard
+            heard.lock().unwrap().clone()
         };
         assert_eq!(judge(Some("0")), [Ok(())]);
         assert_eq!(judge(Some("14")), [Err(Failure::SERVICE)]);
