@@ -53,7 +53,7 @@ impl LlmError {
     ///
     /// An answer that is whole by its protocol passes, even one that was cut at its token limit
     /// or that refuses (see [`Verdict::usable`]): the caller has a right to it.
-    /// [`classify`] tells those apart as well.
+    /// [`classify`](fn@crate::classify) tells those apart as well.
     ///
     /// # Errors
     /// The failure, when it is one.
