@@ -22,6 +22,8 @@ pub struct Gate {
     pub max_backoff: Duration,
     /// How long a key that can't be used is left alone when no wait was told.
     pub park_for: Duration,
+    /// How long a provider's word keeps a key shut at most, before a call tries it.
+    pub max_closed: Duration,
     /// The time between two calls when it begins to open again, unless the provider told one.
     pub spacing: Duration,
     /// How long it has to do well before it lets everybody through again.
@@ -37,6 +39,7 @@ impl Default for Gate {
             backoff: Duration::from_secs(1),
             max_backoff: Duration::from_secs(30),
             park_for: Duration::from_secs(60),
+            max_closed: Duration::from_secs(3600),
             spacing: Duration::from_millis(200),
             well_after: Duration::from_secs(10),
         }
@@ -56,6 +59,8 @@ impl Settings for Gate {
         fields.set("backoff", &mut self.backoff, closed());
         fields.set("max_backoff", &mut self.max_backoff, closed());
         fields.set("park_for", &mut self.park_for, closed());
+        let days = duration(Duration::from_millis(1)..=Duration::from_secs(7 * 86_400));
+        fields.set("max_closed", &mut self.max_closed, days);
         fields.set("spacing", &mut self.spacing, waits());
         fields.set("well_after", &mut self.well_after, waits());
     }

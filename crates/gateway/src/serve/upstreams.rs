@@ -154,6 +154,7 @@ fn route(settings: &config::Route, client: &LlmClient) -> Result<Route, BoxError
                 .max_waiting(gate.max_waiting)
                 .backoff(gate.backoff, gate.max_backoff)
                 .park_for(gate.park_for)
+                .max_closed(gate.max_closed)
                 .spacing(gate.spacing)
                 .well_after(gate.well_after)
         })
@@ -225,7 +226,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// What may stand in a file, from edge to edge, and now and then beyond.
-    const FIELDS: [(&str, &str, &[&str]); 29] = [
+    const FIELDS: [(&str, &str, &[&str]); 30] = [
         (
             "breaker",
             "consecutive_failures",
@@ -268,6 +269,7 @@ mod tests {
         ("gate", "max_waiting", &["0", "1000000"]),
         ("gate", "backoff", &["\"1ms\"", "\"1h\""]),
         ("gate", "max_backoff", &["\"1ms\"", "\"1h\""]),
+        ("gate", "max_closed", &["\"1ms\"", "\"7d\"", "\"24h\""]),
         ("gate", "park_for", &["\"1ms\"", "\"24h\""]),
         ("timeout", "attempt", &["\"1ms\"", "\"1h\"", "\"off\""]),
         ("timeout", "headers", &["\"1ms\"", "\"1h\"", "\"off\""]),
