@@ -1,35 +1,9 @@
 //! Connections that break, before and after the first content.
 
-use crate::{always, one, start, two, well};
+use crate::{always, assert_tried_again, broken, two, well};
 use buttress_testkit::Reply;
-use buttress_tests::{Mode, assert_waits, in_all_modes, in_modes, last_call};
+use buttress_tests::{Mode, in_all_modes, in_modes};
 use std::time::Duration;
-
-/// What a broken connection is called.
-fn broken(mode: Mode) -> &'static str {
-    mode.caller("server_error", "api_error")
-}
-
-/// Nothing was seen, so it is tried again.
-async fn assert_tried_again(mode: Mode, reply: Reply) {
-    let script = mode.scripted().reply(reply.clone());
-    let provider = start(script.then(Reply::text("At last."))).await;
-    let gateway = one(mode, &provider).start().await;
-    let answer = gateway.ask(mode).await;
-    answer.assert_good("At last.", "only");
-    assert_eq!(answer.attempts(), 2);
-    assert_eq!(answer.waited(), Duration::from_millis(40));
-    assert_waits(&provider, [40..=40]);
-
-    let provider = always(mode, reply).await;
-    let gateway = one(mode, &provider).start().await;
-    let answer = gateway.ask(mode).await;
-    answer.assert_given_up(502, broken(mode));
-    assert_eq!(answer.attempts(), 4);
-    assert_eq!(answer.waited(), Duration::from_millis(280));
-    assert_waits(&provider, [40..=40, 80..=80, 160..=160]);
-    answer.assert_at_once_after(last_call(&provider));
-}
 
 /// What was seen stays, and an error says that there is no more.
 async fn assert_broken_off(mode: Mode, reply: Reply) {

@@ -1,6 +1,6 @@
 //! What only HTTP/2 has: streams that are refused or reset, of a connection that stays.
 
-use crate::{always, one, start, well};
+use crate::{always, assert_mended, one, start, well};
 use buttress_testkit::Reply;
 use buttress_tests::{
     Mode, Setup, assert_closed_at_once, assert_waits, in_all_modes, in_modes, last_call,
@@ -52,14 +52,7 @@ async fn refused_for_ever() {
 #[tokio::test]
 async fn reset_before_content() {
     in_all_modes(async |mode| {
-        let script = mode.scripted().reply(Reply::reset());
-        let provider = start(script.then(Reply::text("At last."))).await;
-        let gateway = one(mode, &provider).over_http2().start().await;
-
-        let answer = gateway.ask(mode).await;
-        answer.assert_good("At last.", "only");
-        assert_eq!(answer.attempts(), 2);
-        assert_waits(&provider, [40..=40]);
+        assert_mended(mode, Reply::reset(), Setup::over_http2).await;
     })
     .await;
 }

@@ -16,8 +16,8 @@ mod silence;
 mod streams;
 
 use buttress_testkit::{Builder, Provider, Reply};
-use buttress_tests::{Gateway, Mode, Setup};
-use std::time::Duration;
+use buttress_tests::{Gateway, Mode, Setup, assert_waits, last_call};
+use std::{convert::identity, time::Duration};
 
 /// Something that a provider does every time.
 async fn always(mode: Mode, reply: Reply) -> Provider {
@@ -43,6 +43,44 @@ fn two(mode: Mode, first: &Provider, second: &Provider) -> Setup {
     Setup::new()
         .route("first", mode.provider, first.url())
         .route("second", mode.provider, second.url())
+}
+
+/// What a failing service is called.
+fn broken(mode: Mode) -> &'static str {
+    mode.caller("server_error", "api_error")
+}
+
+/// What an overloaded one is called, and its status.
+fn overloaded(mode: Mode) -> (u16, &'static str) {
+    let (openai, anthropic) = ("service_unavailable_error", "overloaded_error");
+    mode.caller((503, openai), (529, anthropic))
+}
+
+/// What fails once is tried again after the first back-off, by a gateway that is set up so.
+async fn assert_mended(mode: Mode, reply: Reply, set_up: impl FnOnce(Setup) -> Setup) {
+    let script = mode.scripted().reply(reply);
+    let provider = start(script.then(Reply::text("At last."))).await;
+    let gateway = set_up(one(mode, &provider)).start().await;
+
+    let answer = gateway.ask(mode).await;
+    answer.assert_good("At last.", "only");
+    assert_eq!(answer.attempts(), 2);
+    assert_eq!(answer.waited(), Duration::from_millis(40));
+    assert_waits(&provider, [40..=40]);
+}
+
+/// Nothing was seen, so it is tried again, until there were enough attempts.
+async fn assert_tried_again(mode: Mode, reply: Reply) {
+    assert_mended(mode, reply.clone(), identity).await;
+
+    let provider = always(mode, reply).await;
+    let gateway = one(mode, &provider).start().await;
+    let answer = gateway.ask(mode).await;
+    answer.assert_given_up(502, broken(mode));
+    assert_eq!(answer.attempts(), 4);
+    assert_eq!(answer.waited(), Duration::from_millis(280));
+    assert_waits(&provider, [40..=40, 80..=80, 160..=160]);
+    answer.assert_at_once_after(last_call(&provider));
 }
 
 /// The key of the one route is left alone: the next caller hears of it without waiting, and is

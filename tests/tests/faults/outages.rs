@@ -1,36 +1,17 @@
 //! Services that are down, overloaded, or not there.
 
-use crate::{always, one, start, two, well};
+use crate::{always, assert_mended, broken, one, overloaded, start, two, well};
 use buttress_testkit::{Nowhere, Reply};
-use buttress_tests::{Mode, Setup, assert_waits, in_all_modes, last_call};
-use std::time::Duration;
+use buttress_tests::{Setup, assert_waits, in_all_modes, last_call};
+use std::{convert::identity, time::Duration};
 
 /// What is waited for in all before the fourth attempt.
 const ALL_WAITS: Duration = Duration::from_millis(40 + 80 + 160);
 
-/// What a broken service is called.
-fn broken(mode: Mode) -> &'static str {
-    mode.caller("server_error", "api_error")
-}
-
-/// What an overloaded one is called, and its status.
-fn overloaded(mode: Mode) -> (u16, &'static str) {
-    let (openai, anthropic) = ("service_unavailable_error", "overloaded_error");
-    mode.caller((503, openai), (529, anthropic))
-}
-
 #[tokio::test]
 async fn overloaded_once() {
     in_all_modes(async |mode| {
-        let script = mode.scripted().reply(Reply::overloaded());
-        let provider = start(script.then(Reply::text("At last."))).await;
-        let gateway = one(mode, &provider).start().await;
-
-        let answer = gateway.ask(mode).await;
-        answer.assert_good("At last.", "only");
-        assert_eq!(answer.attempts(), 2);
-        assert_eq!(answer.waited(), Duration::from_millis(40));
-        assert_waits(&provider, [40..=40]);
+        assert_mended(mode, Reply::overloaded(), identity).await;
     })
     .await;
 }
@@ -88,14 +69,7 @@ async fn a_500_twice() {
 #[tokio::test]
 async fn an_html_page() {
     in_all_modes(async |mode| {
-        let script = mode.scripted().reply(Reply::bad_gateway());
-        let provider = start(script.then(Reply::text("At last."))).await;
-        let gateway = one(mode, &provider).start().await;
-
-        let answer = gateway.ask(mode).await;
-        answer.assert_good("At last.", "only");
-        assert_eq!(answer.attempts(), 2);
-        assert_waits(&provider, [40..=40]);
+        assert_mended(mode, Reply::bad_gateway(), identity).await;
     })
     .await;
 }

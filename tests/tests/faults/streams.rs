@@ -1,32 +1,14 @@
 //! Failures that come in the shape of an answer.
 
-use crate::{always, one, start, two, well};
+use crate::{always, assert_mended, assert_tried_again, one, overloaded, two, well};
 use buttress_testkit::{Fault, Reply};
 use buttress_tests::{Mode, assert_waits, assert_went_on, in_all_modes, in_modes, last_call};
-use std::time::Duration;
-
-/// What overload is called, and its status.
-fn overloaded(mode: Mode) -> (u16, &'static str) {
-    let (openai, anthropic) = ("service_unavailable_error", "overloaded_error");
-    mode.caller((503, openai), (529, anthropic))
-}
-
-/// What an answer that is none is called.
-fn broken(mode: Mode) -> &'static str {
-    mode.caller("server_error", "api_error")
-}
+use std::{convert::identity, time::Duration};
 
 #[tokio::test]
 async fn an_error_event_first() {
     in_all_modes(async |mode| {
-        let script = mode.scripted().reply(Reply::error_first(Fault::Overloaded));
-        let provider = start(script.then(Reply::text("At last."))).await;
-        let gateway = one(mode, &provider).start().await;
-
-        let answer = gateway.ask(mode).await;
-        answer.assert_good("At last.", "only");
-        assert_eq!(answer.attempts(), 2);
-        assert_waits(&provider, [40..=40]);
+        assert_mended(mode, Reply::error_first(Fault::Overloaded), identity).await;
     })
     .await;
 }
@@ -81,25 +63,6 @@ async fn an_error_event_in_the_middle() {
         assert_eq!((counts.calls, counts.failures), (1, 1));
     })
     .await;
-}
-
-/// Nothing was seen, so it is tried again.
-async fn assert_tried_again(mode: Mode, reply: Reply) {
-    let script = mode.scripted().reply(reply.clone());
-    let provider = start(script.then(Reply::text("At last."))).await;
-    let gateway = one(mode, &provider).start().await;
-    let answer = gateway.ask(mode).await;
-    answer.assert_good("At last.", "only");
-    assert_eq!(answer.attempts(), 2);
-    assert_waits(&provider, [40..=40]);
-
-    let provider = always(mode, reply).await;
-    let gateway = one(mode, &provider).start().await;
-    let answer = gateway.ask(mode).await;
-    answer.assert_given_up(502, broken(mode));
-    assert_eq!(answer.attempts(), 4);
-    assert_waits(&provider, [40..=40, 80..=80, 160..=160]);
-    answer.assert_at_once_after(last_call(&provider));
 }
 
 #[tokio::test]
