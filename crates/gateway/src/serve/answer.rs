@@ -1,10 +1,7 @@
 //! Answers to callers: whole, streamed, or an error in their own dialect.
 
 use super::app::App;
-use axum::{
-    body::Body,
-    response::{IntoResponse, Response},
-};
+use axum::{body::Body, response::Response};
 use buttress::{
     Call,
     llm::{AnswerBody, Dialect, ErrorAnswer, EventStream, Kind, LlmError, LlmResponse},
@@ -75,11 +72,8 @@ pub(super) fn success(app: &App, answer: LlmResponse, call: Call) -> Response {
 /// The call was given up for good.
 pub(super) fn error(dialect: Dialect, error: &LlmError, call: &Call) -> Response {
     log_given_up(error, call);
-    let answer = error.render(dialect);
-    let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut response = failed(error.render(dialect));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, JSON);
     if let Some(wait) = error.verdict().delay {
         put(headers, RETRY_AFTER, whole_seconds(wait).to_string());
     }
@@ -110,13 +104,18 @@ pub(super) fn unknown(path: &str, dialect: Dialect, message: &str) -> Response {
 /// Of what a caller sent only the path is logged: the rest may hold a key.
 fn refused(path: &str, answer: ErrorAnswer) -> Response {
     tracing::info!(status = answer.status, path, "refused");
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_REQUEST);
-    let mut response = (status, answer.body).into_response();
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    let mut response = failed(answer);
     // A request that did not arrive in time may do so the next time.
-    if status != StatusCode::REQUEST_TIMEOUT {
+    if response.status() != StatusCode::REQUEST_TIMEOUT {
         give_up(response.headers_mut());
     }
+    response
+}
+
+fn failed(answer: ErrorAnswer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }
 
