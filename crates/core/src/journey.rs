@@ -101,7 +101,7 @@ struct Taken {
 }
 
 /// A step, with the call's own reference to its route: the route's name is shared by all calls,
-/// and counting references to it from all threads at once would cost more than the rest.
+/// and all threads would count the references to it in one place.
 #[derive(Debug)]
 struct Entry {
     at: Duration,
