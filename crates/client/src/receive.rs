@@ -7,11 +7,11 @@ use crate::{
 };
 use buttress_llm::{
     Answer, AnswerBody, LlmError, LlmRequest, LlmResponse, ProviderError, TransportError,
-    cross_response,
+    cross_response, passed_on,
 };
 use buttress_timeout::Stopwatch;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, StatusCode, header::CONTENT_TYPE, response::Parts};
+use http::{HeaderMap, StatusCode, header::CONTENT_TYPE, response::Parts};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use std::{
@@ -75,25 +75,6 @@ impl Head {
         let answer = LlmResponse::new(to, place.model(request), AnswerBody::Json(body));
         Ok(answer.usage(usage).headers(passed_on(&self.headers)))
     }
-}
-
-/// Of a provider's headers those that its caller may want: its name for the call, its limits, and
-/// what it says of its work. Whose account the call was made with is not the caller's to know.
-pub(crate) fn passed_on(headers: &HeaderMap) -> HeaderMap {
-    let wanted = |name: &HeaderName| {
-        let name = name.as_str();
-        name.ends_with("request-id")
-            || name.starts_with("x-ratelimit-")
-            || name.starts_with("ratelimit")
-            || name.starts_with("anthropic-ratelimit-")
-            || matches!(name, "openai-processing-ms" | "openai-version")
-    };
-    let headers = headers.iter().filter(|(name, _)| wanted(name));
-    let mut passed_on = HeaderMap::new();
-    for (name, value) in headers {
-        passed_on.append(name, value.clone());
-    }
-    passed_on
 }
 
 /// A body that could not be read to its end.
@@ -184,34 +165,3 @@ impl fmt::Display for TooLarge {
 }
 
 impl error::Error for TooLarge {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_caller_learns_of_limits_and_not_of_accounts() {
-        let passed = [
-            "request-id",
-            "x-request-id",
-            "x-ratelimit-remaining-tokens",
-            "ratelimit",
-            "anthropic-ratelimit-requests-reset",
-            "openai-processing-ms",
-            "openai-version",
-        ];
-        let kept = [
-            "anthropic-organization-id",
-            "openai-organization",
-            "openai-project",
-            "set-cookie",
-            "server",
-        ];
-        let all = passed.into_iter().chain(kept);
-        let all = all.map(|name| (HeaderName::from_static(name), "x".parse().unwrap()));
-        let passed_on = passed_on(&all.collect());
-        let names: Vec<_> = passed_on.keys().map(HeaderName::as_str).collect();
-        assert_eq!(names.len(), passed.len(), "{names:?}");
-        assert!(passed.iter().all(|name| names.contains(name)), "{names:?}");
-    }
-}

@@ -2,29 +2,37 @@
 
 use crate::{
     fault::transport_error,
-    receive::{Head, passed_on},
+    receive::Head,
     shared::{Place, Shared},
 };
 use buttress_llm::{
     AnswerBody, Encoded, EventPipe, EventStream, LlmError, LlmRequest, LlmResponse, StreamEvent,
-    TransportError,
+    TransportError, passed_on,
 };
 use buttress_timeout::Stopwatch;
+use bytes::Bytes;
 use futures_core::Stream;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use std::{
     collections::VecDeque,
+    error::Error,
     future::poll_fn,
+    mem,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::time::timeout;
 
-/// How much is held back at most before the first content, in bytes. What comes then without
-/// content is thinking, or a provider that keeps talking about nothing: it is given as it is.
+/// How much memory is held back at most before the first content, in bytes: the frames, and what
+/// each of them is wrapped in, which of small ones is the most. What comes then without content is
+/// thinking, or a provider that keeps talking about nothing: it is given as it is.
 const MAX_HELD: usize = 256 << 10;
+
+/// How much is read at a time without asking for the time. Who always has something to say, even
+/// if it is nothing, would otherwise never be late.
+const READ_AT_ONCE: u32 = 64;
 
 /// Resolves at the commit point, or fails before.
 pub(crate) async fn open(
@@ -42,35 +50,45 @@ pub(crate) async fn open(
         .max_event(shared.max_event)
         .include_usage(request.includes_usage())
         .hide_usage(encoded.hide_usage);
-    let mut upstream = Upstream {
+    let upstream = Upstream {
         pipe,
         body: Some(body),
         watch,
+        read: 0,
     };
+    let stream = EventStream::new(hold(upstream).await?);
+    let body = AnswerBody::Stream(stream);
+    Ok(LlmResponse::new(to, place.model(request), body).headers(passed_on(&head.headers)))
+}
 
+/// Holds back what comes before the first content.
+async fn hold<B: Source>(mut upstream: Upstream<B>) -> Result<Given<B>, LlmError> {
     let mut held = VecDeque::new();
     let mut bytes = 0;
     while let Some(event) = poll_fn(|cx| upstream.poll_event(cx)).await {
         let event = event?;
         let committed = event.content || event.is_last();
-        bytes += event.frame.len();
+        bytes += mem::size_of::<StreamEvent>() + event.frame.len();
         held.push_back(event);
         if committed || bytes > MAX_HELD {
             break;
         }
     }
-    let stream = EventStream::new(Given { held, upstream });
-    let body = AnswerBody::Stream(stream);
-    Ok(LlmResponse::new(to, place.model(request), body).headers(passed_on(&head.headers)))
+    Ok(Given { held, upstream })
 }
+
+/// The body of an answer.
+trait Source: Body<Data = Bytes, Error: Error + Send> + Send + Unpin + 'static {}
+
+impl<B: Body<Data = Bytes, Error: Error + Send> + Send + Unpin + 'static> Source for B {}
 
 /// What was held back, and then what comes.
-struct Given {
+struct Given<B> {
     held: VecDeque<StreamEvent>,
-    upstream: Upstream,
+    upstream: Upstream<B>,
 }
 
-impl Stream for Given {
+impl<B: Source> Stream for Given<B> {
     type Item = Result<StreamEvent, LlmError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -82,16 +100,23 @@ impl Stream for Given {
 }
 
 /// A provider's stream.
-struct Upstream {
+struct Upstream<B> {
     pipe: EventPipe,
     /// Dropped, and with it the connection, as soon as there is nothing more to read.
-    body: Option<Incoming>,
+    body: Option<B>,
     watch: Stopwatch,
+    /// How much was read since the time was asked for: events, and pieces of the body.
+    read: u32,
 }
 
-impl Upstream {
+impl<B: Source> Upstream<B> {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<StreamEvent, LlmError>>> {
         loop {
+            self.read += 1;
+            if self.read > READ_AT_ONCE && self.body.is_some() {
+                let late = ready!(self.poll_late_or_yield(cx));
+                return Poll::Ready(Some(Err(late)));
+            }
             if let Some(event) = self.pipe.next_event() {
                 match &event {
                     Ok(event) if event.progress => self.watch.content(),
@@ -109,9 +134,7 @@ impl Upstream {
                 return Poll::Ready(None);
             };
             let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
-                let elapsed = ready!(self.watch.poll_elapsed(cx));
-                self.body = None;
-                return Poll::Ready(Some(Err(elapsed.into())));
+                return self.poll_late(cx).map(|late| Some(Err(late)));
             };
             match frame {
                 Some(Ok(frame)) => {
@@ -125,6 +148,24 @@ impl Upstream {
         }
     }
 
+    /// The limit that has passed, once one has.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<LlmError> {
+        self.read = 0;
+        let elapsed = ready!(self.watch.poll_elapsed(cx));
+        self.body = None;
+        Poll::Ready(elapsed.into())
+    }
+
+    /// The same where there is more to read. The timers run, and other tasks, when this one lets
+    /// them.
+    fn poll_late_or_yield(&mut self, cx: &mut Context<'_>) -> Poll<LlmError> {
+        let late = self.poll_late(cx);
+        if late.is_pending() {
+            cx.waker().wake_by_ref();
+        }
+        late
+    }
+
     fn close(&mut self, error: Option<TransportError>) {
         self.body = None;
         self.pipe.close(error);
@@ -133,7 +174,7 @@ impl Upstream {
 
 /// Gives a connection whose stream has told its end a moment to end as well, so that it can go
 /// back to the pool. Dropping the body here would close it.
-fn let_end(mut body: Incoming) {
+fn let_end<B: Source>(mut body: B) {
     const MOMENT: Duration = Duration::from_secs(1);
     tokio::spawn(timeout(MOMENT, async move {
         // Nothing is to be expected; what comes all the same is not read for ever.
@@ -143,4 +184,113 @@ fn let_end(mut body: Incoming) {
             }
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use buttress_core::Phase;
+    use buttress_llm::Dialect;
+    use buttress_timeout::Limits;
+    use futures_util::{FutureExt, StreamExt};
+    use hyper::body::Frame;
+    use std::convert::Infallible;
+    use tokio::time::{Instant, advance};
+
+    /// A body that always has one piece more. It ends in the end, so that a test does as well.
+    struct Flood<F> {
+        next: F,
+        left: u32,
+    }
+
+    fn flood<F: FnMut() -> Bytes>(next: F) -> Flood<F> {
+        let left = 1_000_000;
+        Flood { next, left }
+    }
+
+    impl<F: FnMut() -> Bytes + Unpin> Body for Flood<F> {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let Some(left) = self.left.checked_sub(1) else {
+                return Poll::Ready(None);
+            };
+            self.left = left;
+            Poll::Ready(Some(Ok(Frame::data((self.next)()))))
+        }
+    }
+
+    const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
+    const CONTENT: Bytes = Bytes::from_static(
+        b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n",
+    );
+
+    fn upstream<B: Source>(body: B, to: Dialect, limits: Limits) -> Upstream<B> {
+        Upstream {
+            pipe: EventPipe::new(Dialect::OpenAiChat, to),
+            body: Some(body),
+            watch: Stopwatch::start(limits, None),
+            read: 0,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_of_comments_keeps_no_dead_stream_alive() {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let limits = Limits::none().idle(LIMIT);
+        // Comments are given out in the one case, and left out in the other.
+        for to in Dialect::ALL {
+            let mut said = Some(CONTENT);
+            let body = flood(move || said.take().unwrap_or(COMMENT));
+            let mut given = hold(upstream(body, to, limits)).await.unwrap();
+            let start = Instant::now();
+            let error = loop {
+                match given.next().now_or_never() {
+                    Some(Some(Ok(_))) => {}
+                    Some(Some(Err(error))) => break error,
+                    Some(None) => panic!("it has no end"),
+                    None => advance(Duration::from_secs(1)).await,
+                }
+                assert!(start.elapsed() < 2 * LIMIT, "still alive");
+            };
+            let LlmError::Elapsed(elapsed) = error else {
+                panic!("{error}");
+            };
+            assert_eq!((elapsed.phase, elapsed.limit), (Phase::Idle, LIMIT));
+            assert!(given.next().now_or_never().is_some_and(|end| end.is_none()));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_never_pauses_ends_in_time() {
+        const LIMIT: Duration = Duration::from_secs(10);
+        let limits = Limits::none().attempt(LIMIT);
+        let upstream = upstream(flood(|| CONTENT), Dialect::OpenAiChat, limits);
+        let mut given = hold(upstream).await.unwrap();
+        advance(LIMIT).await;
+        let error = loop {
+            if let Err(error) = given.next().await.unwrap() {
+                break error;
+            }
+        };
+        assert!(matches!(error, LlmError::Elapsed(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn tiny_events_are_held_back_within_bounds_as_well() {
+        let tiny = flood(|| Bytes::from_static(b":\n\n"));
+        let upstream = upstream(tiny, Dialect::OpenAiChat, Limits::none());
+        let given = hold(upstream).await.unwrap();
+        let memory = given.held.len() * mem::size_of::<StreamEvent>();
+        assert!(
+            memory <= MAX_HELD + mem::size_of::<StreamEvent>(),
+            "{memory}"
+        );
+        // Enough for a provider that has a lot to say before it begins.
+        assert!(given.held.len() > 500, "{}", given.held.len());
+    }
 }

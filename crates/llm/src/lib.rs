@@ -46,6 +46,7 @@ mod classify;
 mod cross;
 mod dialect;
 mod error;
+mod headers;
 mod kind;
 mod lax;
 mod provider;
@@ -62,6 +63,7 @@ pub use self::{
     cross::{Finish, InvalidAnswer, Stop, cross_response, read_finish, read_usage},
     dialect::{Dialect, InvalidDialect},
     error::{ErrorAnswer, LlmError, ProviderError, Truncated},
+    headers::passed_on,
     kind::Kind,
     provider::{InvalidProvider, Provider},
     request::{ChatBuilder, Encoded, Feature, InvalidRequest, LlmRequest, Target},

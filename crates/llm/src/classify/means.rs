@@ -119,7 +119,10 @@ pub(crate) const CUT_OFF: Verdict =
 pub(crate) const PAGE: Verdict =
     Verdict::new(Kind::ServerError, "a web page came in place of the answer");
 
+/// The request was right and went to the wrong place, which is no fault of its caller's or of the
+/// service's.
 pub(crate) const REDIRECT: Verdict = Verdict::new(
     Kind::NotFound,
-    "the service is elsewhere: redirects are not followed",
-);
+    "a redirect, which is not followed: base_url is likely wrong",
+)
+.blame(Blame::Local);

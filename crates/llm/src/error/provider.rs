@@ -2,10 +2,11 @@ use super::conceal::conceal;
 use crate::{
     Answer, Provider, Verdict,
     classify::{self, Quoted},
+    headers,
 };
 use buttress_core::{AsFailure, Failure};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, Uri, header::LOCATION};
 use std::{error, fmt};
 
 /// What a provider answered, and what it means.
@@ -20,6 +21,7 @@ pub struct ProviderError {
     verdict: Verdict,
     quoted: Quoted,
     request_id: Option<String>,
+    location: Option<String>,
     headers: HeaderMap,
     body: Bytes,
     whole: bool,
@@ -42,7 +44,10 @@ impl ProviderError {
             verdict,
             quoted,
             request_id: request_id(answer.headers),
-            headers: retry_headers(answer.headers),
+            location: redirects(answer.status)
+                .then(|| location(answer.headers))
+                .flatten(),
+            headers: headers::of_retries(answer.headers),
             body: Bytes::copy_from_slice(kept),
             whole: kept.len() == answer.body.len(),
         }
@@ -113,6 +118,13 @@ impl ProviderError {
         self.request_id.as_deref()
     }
 
+    /// Where a redirect points to, if it is one and says so: host and path. What could hold a
+    /// secret, a user's name or a query, is left out.
+    #[must_use]
+    pub fn location(&self) -> Option<&str> {
+        self.location.as_deref()
+    }
+
     /// The headers that speak of limits and of trying again.
     #[must_use]
     pub const fn headers(&self) -> &HeaderMap {
@@ -124,6 +136,11 @@ impl ProviderError {
     #[must_use]
     pub const fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// Whether it points elsewhere. What it says then is not about the request.
+    pub(super) const fn is_redirect(&self) -> bool {
+        redirects(self.status)
     }
 
     /// Whether the body was kept whole.
@@ -149,18 +166,15 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     (found.len() <= 128 && found.chars().all(plain)).then(|| found.to_owned())
 }
 
-fn retry_headers(headers: &HeaderMap) -> HeaderMap {
-    let speaks = |name: &HeaderName| {
-        let name = name.as_str();
-        name.starts_with("retry-after")
-            || name.starts_with("x-ratelimit-")
-            || name.starts_with("anthropic-ratelimit-")
-            || name.starts_with("ratelimit")
-            || name == "x-should-retry"
-    };
-    let kept = headers.iter().filter(|(name, _)| speaks(name));
-    kept.map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+const fn redirects(status: Option<u16>) -> bool {
+    matches!(status, Some(300..400))
+}
+
+fn location(headers: &HeaderMap) -> Option<String> {
+    let to: Uri = headers.get(LOCATION)?.to_str().ok()?.parse().ok()?;
+    let place = format!("{}{}", to.host().unwrap_or_default(), to.path());
+    // It goes into logs: an address, and not a long one.
+    (!place.is_empty() && place.len() <= 256).then_some(place)
 }
 
 impl AsFailure for ProviderError {
@@ -176,6 +190,9 @@ impl fmt::Display for ProviderError {
             None => write!(f, "{} reported inside a stream: ", self.provider)?,
         }
         self.verdict.fmt(f)?;
+        if let Some(location) = &self.location {
+            write!(f, ", it points to {location}")?;
+        }
         match &self.request_id {
             Some(id) => write!(f, ", request {id}"),
             None => Ok(()),

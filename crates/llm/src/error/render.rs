@@ -73,7 +73,7 @@ impl LlmError {
     /// | rate limited, quota used up, the key's gate closed | 429 |
     /// | no answer in time, deadline past | 504 |
     /// | circuit open, key left alone, upstream calls spent | 503 |
-    /// | connection broken, stream cut off, malformed answer | 502 |
+    /// | connection broken, stream cut off, malformed answer, redirect | 502 |
     /// | request not valid, too long, refused | 400 |
     #[must_use]
     pub fn status_for(&self, dialect: Dialect) -> u16 {
@@ -128,7 +128,8 @@ impl LlmError {
     /// The provider's own body, where the caller will understand it and may see it.
     fn own_words(&self, dialect: Dialect) -> Option<Bytes> {
         let error = self.provider_error()?;
-        let may_pass = error.is_whole() && error.verdict().kind != Kind::Auth;
+        let may_pass =
+            error.is_whole() && !error.is_redirect() && error.verdict().kind != Kind::Auth;
         if !may_pass || error.provider().dialect() != Some(dialect) {
             return None;
         }
@@ -162,14 +163,17 @@ impl LlmError {
         }
     }
 
-    /// What is said to the caller: the provider's words, unless they speak of its key.
+    /// What is said to the caller: the provider's words, unless they speak of its key or of
+    /// another place.
     fn message(&self) -> String {
         match self.provider_error() {
-            Some(error) if error.verdict().kind != Kind::Auth => {
+            Some(error) if error.verdict().kind == Kind::Auth || error.is_redirect() => {
+                format!("{}: {}", error.provider(), error.verdict().why)
+            }
+            Some(error) => {
                 let own = || error.verdict().why.to_owned();
                 error.message().unwrap_or_else(own)
             }
-            Some(error) => format!("{}: {}", error.provider(), error.verdict().why),
             None => self.to_string(),
         }
     }
@@ -187,8 +191,10 @@ impl LlmError {
                 Cause::KeyUnusable => Kind::ServerError,
                 _ => Kind::Overloaded,
             },
-            // A certificate that this side does not trust is no fault of the caller's.
+            // A certificate that this side does not trust is no fault of the caller's, nor is an
+            // address that this side has wrong.
             (Self::Transport { .. }, Kind::InvalidRequest) => Kind::ServerError,
+            (Self::Provider(error), _) if error.is_redirect() => Kind::ServerError,
             (_, kind) => kind,
         }
     }
@@ -201,6 +207,8 @@ fn status(dialect: Dialect, status: Option<u16>, verdict: &Verdict) -> u16 {
         Dialect::AnthropicMessages => 529,
     };
     match (verdict.kind, status) {
+        // Not for the caller, who asked in the right place.
+        (_, Some(300..400)) => 502,
         // Each dialect has its own number for it.
         (Kind::Overloaded, Some(503 | 529) | None) => overloaded,
         // Registered statuses; others (498, 520 to 530, …) are one vendor's.

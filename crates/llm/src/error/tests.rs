@@ -341,3 +341,45 @@ fn an_address_with_nothing_is_not_a_model_that_is_not_there() {
     assert_eq!(answer.status, 404);
     assert_eq!(body["error"]["type"], "not_found_error");
 }
+
+#[test]
+fn a_redirect_is_a_wrong_address_of_ours_and_no_missing_model() {
+    let redirect = |status, location: &str, body: &str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("location", location.parse().unwrap());
+        let answer = Answer::new(status, &headers, body.as_bytes());
+        LlmError::check(Provider::OpenAi, Dialect::OpenAiChat, &answer).unwrap_err()
+    };
+    let to = "https://user:pass@api.example.com/v2/chat?token=secret#part";
+    let said = r#"{"error":{"message":"moved to secret","type":"x","code":"y"}}"#;
+    for (status, body) in [(301, ""), (302, "<html>Moved</html>"), (308, said)] {
+        let error = redirect(status, to, body);
+        let shown = error.to_string();
+        assert!(
+            shown.contains("base_url") && shown.contains("api.example.com/v2/chat"),
+            "{shown}"
+        );
+        assert!(
+            !shown.contains("secret") && !shown.contains("pass"),
+            "{shown}"
+        );
+        let failure = error.as_failure();
+        assert_eq!(
+            (failure.class, failure.blame),
+            (Class::Persistent, Blame::Local)
+        );
+        assert_eq!(error.verdict().fallback, Fallback::Yes);
+        for (dialect, kind) in [
+            (Dialect::OpenAiChat, "server_error"),
+            (Dialect::AnthropicMessages, "api_error"),
+        ] {
+            let (status, body) = rendered(&error, dialect);
+            assert_eq!((status, &body["error"]["type"]), (502, &json!(kind)));
+            assert_ne!(body["error"]["code"], "model_not_found");
+            // Where the gateway asks is not the caller's to know.
+            assert!(!body.to_string().contains("example.com"), "{body}");
+            assert!(!body.to_string().contains("secret"), "{body}");
+        }
+    }
+    assert!(redirect(307, "/login", "").to_string().contains("/login"));
+}
