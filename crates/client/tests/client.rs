@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use buttress_client::{HttpVersion, LlmClient, Secret};
-use buttress_core::{AsFailure, Blame, Call, Carry, Class, Failure};
+use buttress_core::{AsFailure, Blame, Call, Carry, Class};
 use buttress_llm::{AnswerBody, Kind, LlmError, LlmRequest, LlmResponse, Provider, TransportError};
 use buttress_testkit::{Fault, Nowhere, Provider as Scripted, Reply};
 use buttress_timeout::Limits;
@@ -290,7 +290,7 @@ async fn a_stream_refused_over_http2_was_not_looked_at() {
         .unwrap();
     for _ in 0..2 {
         let error = ask(&client, false).await.unwrap_err();
-        assert_eq!(error.as_failure(), Failure::UNPROCESSED, "{error:?}");
+        assert!(error.as_failure().is_unprocessed(), "{error:?}");
     }
     assert!(ask(&client, false).await.is_ok());
 }

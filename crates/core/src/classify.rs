@@ -25,13 +25,6 @@ pub trait Classify<T, E> {
     /// # Errors
     /// The failure, when the outcome was one, even when it came as an `Ok` response.
     fn classify(&self, outcome: Result<&T, &E>) -> Result<(), Failure>;
-
-    /// A finer name of a failing outcome than the verdict has, where there is one: a stable word
-    /// for the journey, logs and labels. Asked only of a failure.
-    fn kind(&self, outcome: Result<&T, &E>) -> Option<&'static str> {
-        let _ = outcome;
-        None
-    }
 }
 
 /// Every response is a success; an error knows its own verdict.
@@ -55,10 +48,6 @@ impl<T, E: AsFailure> Classify<T, E> for ByError {
             Ok(_) => Ok(()),
             Err(error) => Err(error.as_failure()),
         }
-    }
-
-    fn kind(&self, outcome: Result<&T, &E>) -> Option<&'static str> {
-        outcome.err().and_then(AsFailure::failure_kind)
     }
 }
 
@@ -86,20 +75,5 @@ where
 impl<F> std::fmt::Debug for ClassifyFn<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ClassifyFn")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Cause, Rejected};
-
-    #[test]
-    fn an_error_gives_its_verdict_and_its_name() {
-        let rejected = Rejected::new(Cause::GateClosed);
-        let outcome = Err::<&(), _>(&rejected);
-        assert_eq!(ByError.classify(outcome), Err(rejected.as_failure()));
-        assert_eq!(ByError.kind(outcome), Some("gate_closed"));
-        assert_eq!(Classify::<(), Rejected>::kind(&ByError, Ok(&())), None);
     }
 }

@@ -13,6 +13,10 @@ pub struct Rejected {
     pub cause: Cause,
     /// When asking again may help, counted from the rejection, where that is known.
     pub retry_after: Option<Duration>,
+    /// The [kind](Failure::kind) of the failure that this goes back to, where that is known: of
+    /// the one that shut the gate. A caller who would only have heard the same again can be told
+    /// so.
+    pub origin: Option<&'static str>,
 }
 
 /// Why a layer refused a call.
@@ -40,6 +44,7 @@ impl Rejected {
         Self {
             cause,
             retry_after: None,
+            origin: None,
         }
     }
 
@@ -47,6 +52,13 @@ impl Rejected {
     #[must_use]
     pub const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// Says which kind of failure it goes back to.
+    #[must_use]
+    pub const fn origin(mut self, kind: &'static str) -> Self {
+        self.origin = Some(kind);
         self
     }
 }
@@ -72,11 +84,9 @@ impl AsFailure for Rejected {
             Some(wait) => RetryAfter::After(wait),
             None => RetryAfter::Unspecified,
         };
-        Failure::new(Class::Rejected, Blame::Local).retry_after(retry_after)
-    }
-
-    fn failure_kind(&self) -> Option<&'static str> {
-        Some(self.cause.as_str())
+        Failure::new(Class::Rejected, Blame::Local)
+            .retry_after(retry_after)
+            .kind(self.cause.as_str())
     }
 }
 
@@ -92,6 +102,9 @@ impl fmt::Display for Rejected {
             Cause::DeadlinePast => "no time left before the deadline",
             Cause::CallsSpent => "no upstream calls left in the request's budget",
         })?;
+        if let Some(origin) = self.origin {
+            write!(f, " ({origin})")?;
+        }
         match self.retry_after {
             Some(wait) => write!(f, ", retry after {:?}", shown(wait)),
             None => Ok(()),
@@ -154,7 +167,7 @@ impl Phase {
 
 impl AsFailure for Elapsed {
     fn as_failure(&self) -> Failure {
-        match self.phase {
+        let failure = match self.phase {
             // No connection, no work: as good as refused.
             Phase::Connect => Failure::SERVICE,
             // The caller's patience ended; which of the attempts was slow is not known here. But
@@ -163,11 +176,8 @@ impl AsFailure for Elapsed {
             Phase::Headers | Phase::FirstContent | Phase::Idle | Phase::Attempt => {
                 Failure::new(Class::Timeout, Blame::Service)
             }
-        }
-    }
-
-    fn failure_kind(&self) -> Option<&'static str> {
-        Some(self.phase.as_str())
+        };
+        failure.kind(self.phase.as_str())
     }
 }
 
@@ -253,7 +263,7 @@ impl<E> Exhausted<E> {
 
     /// The error to show where only one can be shown: the one that leaves most hope, and of
     /// equals the first. A route that is down for the moment says more about what the caller
-    /// should do than a backup whose key is wrong.
+    /// should do than a backup whose key is wrong, or was found to be a moment ago.
     #[must_use]
     pub fn foremost(&self) -> Option<&E> {
         let errors = self.routes.iter().filter_map(|route| match &route.reason {
@@ -281,8 +291,10 @@ impl<E> RouteError<E> {
 }
 
 /// Less is better.
-const fn despair(failure: &Failure) -> u8 {
+fn despair(failure: &Failure) -> u8 {
     match failure.class {
+        // As little as what made the key so.
+        Class::Rejected if failure.kind == Some(Cause::KeyUnusable.as_str()) => 5,
         Class::Transient => 0,
         Class::Timeout => 1,
         Class::Rejected => 2,
@@ -338,6 +350,20 @@ mod tests {
         assert_eq!(elapsed.to_string(), "no answer within 1.201s");
         let elapsed = Elapsed::new(Phase::Headers, Duration::MAX);
         assert!(elapsed.to_string().contains("within 1844674407370"));
+    }
+
+    #[test]
+    fn a_key_that_was_found_to_be_wrong_leaves_as_little_hope_as_a_wrong_key() {
+        let refused = |cause| {
+            let rejected = Rejected::new(cause).origin("auth");
+            RouteReason::Failed(rejected.as_failure(), rejected)
+        };
+        let reasons = [Cause::KeyUnusable, Cause::GateClosed].map(refused);
+        let routes = reasons.map(|reason| RouteError::new("r".into(), reason));
+        let exhausted = Exhausted::new(routes.into());
+        assert_eq!(exhausted.foremost().unwrap().cause, Cause::GateClosed);
+        let parked = Rejected::new(Cause::KeyUnusable).origin("auth");
+        assert!(parked.to_string().ends_with("for now (auth)"), "{parked}");
     }
 
     #[test]

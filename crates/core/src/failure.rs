@@ -20,6 +20,9 @@ pub struct Failure {
     pub blame: Blame,
     /// What the other side asked for.
     pub retry_after: RetryAfter,
+    /// A finer name of what happened, where there is one: a stable word for journeys, logs and
+    /// labels, such as `quota_exhausted`.
+    pub kind: Option<&'static str>,
 }
 
 /// What can be done about a failure.
@@ -78,6 +81,7 @@ impl Failure {
             class,
             blame,
             retry_after: RetryAfter::Unspecified,
+            kind: None,
         }
     }
 
@@ -90,6 +94,7 @@ impl Failure {
         class: Class::Transient,
         blame: Blame::Local,
         retry_after: RetryAfter::After(Duration::ZERO),
+        kind: None,
     };
 
     /// Sets what the other side asked for.
@@ -97,6 +102,23 @@ impl Failure {
     pub const fn retry_after(mut self, retry_after: RetryAfter) -> Self {
         self.retry_after = retry_after;
         self
+    }
+
+    /// Gives it a finer name.
+    #[must_use]
+    pub const fn kind(mut self, kind: &'static str) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// Whether it is [`UNPROCESSED`](Self::UNPROCESSED), by whatever name.
+    #[must_use]
+    pub fn is_unprocessed(&self) -> bool {
+        let unnamed = Self {
+            kind: None,
+            ..*self
+        };
+        unnamed == Self::UNPROCESSED
     }
 
     /// The wait that was asked for, if one was.
@@ -172,21 +194,11 @@ impl fmt::Display for Blame {
 pub trait AsFailure {
     /// The verdict on this error.
     fn as_failure(&self) -> Failure;
-
-    /// A finer name of what happened than the verdict has, where there is one: a stable word for
-    /// logs and labels, such as `quota_exhausted`.
-    fn failure_kind(&self) -> Option<&'static str> {
-        None
-    }
 }
 
 impl<E: AsFailure + ?Sized> AsFailure for &E {
     fn as_failure(&self) -> Failure {
         E::as_failure(self)
-    }
-
-    fn failure_kind(&self) -> Option<&'static str> {
-        E::failure_kind(self)
     }
 }
 
@@ -275,5 +287,15 @@ mod tests {
 
         let boxed: BoxError = Exhausted::<BoxError>::new(Vec::new()).into();
         assert_eq!(boxed.as_failure().class, Class::Rejected);
+    }
+
+    #[test]
+    fn a_name_changes_nothing_in_what_was_never_processed() {
+        assert!(Failure::UNPROCESSED.kind("transient").is_unprocessed());
+        assert!(!Failure::SERVICE.is_unprocessed());
+        assert_eq!(
+            Rejected::new(Cause::GateClosed).as_failure().kind,
+            Some("gate_closed")
+        );
     }
 }

@@ -71,7 +71,7 @@ impl fmt::Display for Step {
         }
         match &self.event {
             Event::Attempt => f.write_str("called"),
-            Event::Failed { failure, kind } => match kind {
+            Event::Failed(failure) => match failure.kind {
                 Some(kind) => write!(f, "failed, {kind}: {failure}"),
                 None => write!(f, "failed: {failure}"),
             },

@@ -75,13 +75,8 @@ pub trait Context {
 pub enum Event {
     /// A call went out to the service.
     Attempt,
-    /// An attempt failed. The kind is the classifier's own finer name for it, where it has one.
-    Failed {
-        /// The verdict.
-        failure: Failure,
-        /// A finer name of what happened, such as `rate_limited`.
-        kind: Option<&'static str>,
-    },
+    /// An attempt failed, with this verdict.
+    Failed(Failure),
     /// The same place is tried again after a wait.
     Retry {
         /// How long, back-off and the wait asked for taken together.

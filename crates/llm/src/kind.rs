@@ -56,7 +56,7 @@ impl Kind {
         Self::Rejected,
     ];
 
-    /// A stable lower-case name, for logs, labels and [`Event::Failed`](buttress_core::Event).
+    /// A stable lower-case name, for logs, labels and [`Failure::kind`](buttress_core::Failure::kind).
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -75,6 +75,12 @@ impl Kind {
             Self::Partial => "partial",
             Self::Rejected => "rejected",
         }
+    }
+
+    /// The kind of this name, see [`as_str`](Self::as_str).
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
 

@@ -333,8 +333,7 @@ mod tests {
 
     #[test]
     fn a_request_that_was_never_looked_at_is_free_to_send_again() {
-        let failure = TransportError::Unprocessed.as_failure();
-        assert_eq!(failure, Failure::UNPROCESSED);
-        assert_eq!(TransportError::Refused.as_failure(), Failure::SERVICE);
+        assert!(TransportError::Unprocessed.as_failure().is_unprocessed());
+        assert!(!TransportError::Refused.as_failure().is_unprocessed());
     }
 }

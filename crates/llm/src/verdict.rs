@@ -28,8 +28,18 @@ pub struct Verdict {
     pub usable: bool,
     /// What it means, for people. Holds nothing of the request or the answer.
     pub why: &'static str,
+    course: Course,
+}
+
+/// How far the call went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    /// It ended, with an answer or without.
+    Ended,
     /// Nobody answered in the time allowed: the work may still be going on there.
-    unanswered: bool,
+    Unanswered,
+    /// This side refused to make it.
+    NotMade,
 }
 
 /// Where else a request may go after a failure.
@@ -85,7 +95,10 @@ impl Verdict {
             never: false,
             usable: false,
             why,
-            unanswered: false,
+            course: match kind {
+                Kind::Rejected => Course::NotMade,
+                _ => Course::Ended,
+            },
         }
     }
 
@@ -127,7 +140,17 @@ impl Verdict {
     /// Says that no answer came in the time allowed, so that the work may still be going on.
     #[must_use]
     pub const fn unanswered(mut self) -> Self {
-        self.unanswered = true;
+        self.course = Course::Unanswered;
+        self
+    }
+
+    /// Says that this side refused to make the call, because one before it had failed so: it
+    /// blames nobody and is not to be sent again here.
+    #[must_use]
+    pub const fn not_made(mut self) -> Self {
+        self.course = Course::NotMade;
+        self.blame = Blame::Local;
+        self.retry_same = false;
         self
     }
 
@@ -175,15 +198,17 @@ impl Verdict {
     /// [`RetryAfter::Never`] where no wait is known.
     #[must_use]
     pub const fn failure(&self) -> Failure {
-        let class = match self.kind {
-            Kind::Rejected => Class::Rejected,
-            _ if self.unanswered && self.retry_same => Class::Timeout,
+        let class = match (self.course, self.kind) {
+            (Course::NotMade, _) => Class::Rejected,
+            (Course::Unanswered, _) if self.retry_same => Class::Timeout,
             _ if self.retry_same => Class::Transient,
-            Kind::Partial => Class::Partial,
-            Kind::ContextLength | Kind::ContentPolicy => Class::BadInput,
+            (_, Kind::Partial) => Class::Partial,
+            (_, Kind::ContextLength | Kind::ContentPolicy) => Class::BadInput,
             // Another place may take it as it is.
-            Kind::InvalidRequest if matches!(self.fallback, Fallback::Yes) => Class::Persistent,
-            Kind::InvalidRequest => Class::BadInput,
+            (_, Kind::InvalidRequest) if matches!(self.fallback, Fallback::Yes) => {
+                Class::Persistent
+            }
+            (_, Kind::InvalidRequest) => Class::BadInput,
             _ => Class::Persistent,
         };
         let retry_after = match self.delay {
@@ -191,7 +216,9 @@ impl Verdict {
             None if self.never => RetryAfter::Never,
             None => RetryAfter::Unspecified,
         };
-        Failure::new(class, self.blame).retry_after(retry_after)
+        Failure::new(class, self.blame)
+            .retry_after(retry_after)
+            .kind(self.kind.as_str())
     }
 }
 
@@ -258,6 +285,11 @@ mod tests {
                 Class::Rejected,
                 Blame::Local,
             ),
+            (
+                Verdict::new(Kind::RateLimited, "").not_made(),
+                Class::Rejected,
+                Blame::Local,
+            ),
         ];
         for (verdict, class, blame) in cases {
             let failure = verdict.delay(Some(wait)).failure();
@@ -267,6 +299,7 @@ mod tests {
                 "{verdict:?}"
             );
             assert_eq!(failure.wait(), Some(wait));
+            assert_eq!(failure.kind, Some(verdict.kind.as_str()));
         }
         assert_eq!(limited.failure().retry_after, RetryAfter::Unspecified);
         assert_eq!(limited.never().failure().retry_after, RetryAfter::Never);

@@ -251,10 +251,7 @@ where
         C: Classify<T, E>,
         P: Retryable<T, E>,
     {
-        self.context.record(Event::Failed {
-            failure: *failure,
-            kind: self.shared.parts.classify.kind(outcome),
-        });
+        self.context.record(Event::Failed(*failure));
         let retryable = self.shared.parts.retryable.retryable(failure, outcome);
         match self.prepare(failure, retryable) {
             Ok(next) => {

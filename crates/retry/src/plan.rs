@@ -78,7 +78,7 @@ impl Settings {
         attempts: &mut Attempts,
         room: Room,
     ) -> Result<Plan, GiveUp> {
-        let unprocessed = *failure == Failure::UNPROCESSED;
+        let unprocessed = failure.is_unprocessed();
         let free = unprocessed && !attempts.unprocessed;
         if failure.retry_after == RetryAfter::Never || !(retryable || free) {
             return Err(GiveUp::NotRetryable);

@@ -132,8 +132,7 @@ where
 }
 
 fn failed(failure: Failure) -> Event {
-    let kind = None;
-    Event::Failed { failure, kind }
+    Event::Failed(failure)
 }
 
 fn retry(secs: u64) -> Event {

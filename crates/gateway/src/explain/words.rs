@@ -5,7 +5,7 @@ use super::{
     transcript::Transcript,
 };
 use crate::config::{self, duration};
-use buttress::{Blame, Class, Failure, fallback::Route};
+use buttress::{Blame, Class, fallback::Route};
 use buttress_llm::{End, Fallback, Kind, Provider, Verdict};
 use serde_json::Value;
 use std::time::Duration;
@@ -113,7 +113,7 @@ fn retry(verdict: &Verdict, passed_on: bool) -> String {
     if !verdict.retry_same {
         return format!("no: {}", why_not(verdict));
     }
-    if verdict.failure() == Failure::UNPROCESSED {
+    if verdict.failure().is_unprocessed() {
         return "yes, once, at once and for free: nobody has looked at the request".to_owned();
     }
     match verdict.delay {

@@ -128,8 +128,9 @@ impl LlmError {
     }
 }
 
-/// Why, in words that never change.
-const fn of_rejected(rejected: &Rejected) -> Verdict {
+/// Why, in words that never change. What a failure before it is the reason for is of its kind:
+/// the caller would only have heard the same again.
+fn of_rejected(rejected: &Rejected) -> Verdict {
     let (why, fallback) = match rejected.cause {
         Cause::CircuitOpen => ("the provider's circuit is open", Fallback::Yes),
         Cause::GateClosed => (
@@ -145,7 +146,9 @@ const fn of_rejected(rejected: &Rejected) -> Verdict {
         Cause::CallsSpent => ("the call has spent its upstream calls", Fallback::No),
         _ => ("the call was refused", Fallback::Yes),
     };
-    Verdict::new(Kind::Rejected, why)
+    let kind = rejected.origin.and_then(Kind::of_name);
+    Verdict::new(kind.unwrap_or(Kind::Rejected), why)
+        .not_made()
         .fallback(fallback)
         .delay(rejected.retry_after)
 }
@@ -168,14 +171,6 @@ impl AsFailure for LlmError {
             Self::Elapsed(elapsed) => elapsed.as_failure(),
             Self::Exhausted(exhausted) => exhausted.as_failure(),
             _ => self.verdict().failure(),
-        }
-    }
-
-    fn failure_kind(&self) -> Option<&'static str> {
-        match self {
-            Self::Rejected(rejected) => rejected.failure_kind(),
-            Self::Elapsed(elapsed) => elapsed.failure_kind(),
-            _ => Some(self.kind().as_str()),
         }
     }
 }

@@ -70,11 +70,16 @@ impl LlmError {
     /// |---|---|
     /// | the provider answered with a registered status of failure | that |
     /// | overloaded | 503, to a caller of Anthropic's 529 |
-    /// | rate limited, quota used up, the key's gate closed | 429 |
+    /// | rate limited, the key's gate closed | 429 |
+    /// | quota used up | 429, to a caller of Anthropic's 402 |
+    /// | key refused | 401 |
     /// | no answer in time, deadline past | 504 |
-    /// | circuit open, key left alone, upstream calls spent | 503 |
+    /// | circuit open, key left alone by hand, upstream calls spent | 503 |
     /// | connection broken, stream cut off, malformed answer, redirect | 502 |
     /// | request not valid, too long, refused | 400 |
+    ///
+    /// A call that was not made because of a failure before it is told of as that failure: while
+    /// a key is left alone that was refused, everybody hears 401.
     #[must_use]
     pub fn status_for(&self, dialect: Dialect) -> u16 {
         match self {
@@ -83,10 +88,10 @@ impl LlmError {
                 Some(error) => error.status_for(dialect),
                 None => 503,
             },
-            Self::Rejected(rejected) => match rejected.cause {
-                Cause::GateClosed | Cause::QueueFull => 429,
-                Cause::DeadlinePast => 504,
-                _ => 503,
+            Self::Rejected(rejected) => match (self.kind(), rejected.cause) {
+                (Kind::Rejected, Cause::GateClosed | Cause::QueueFull) => 429,
+                (Kind::Rejected, Cause::DeadlinePast) => 504,
+                _ => status(dialect, None, &self.verdict()),
             },
             Self::Transport { .. } if self.kind() != Kind::Timeout => match self.kind() {
                 Kind::RateLimited => 429,
@@ -184,7 +189,7 @@ impl LlmError {
             (Self::Exhausted(exhausted), kind) => {
                 exhausted.foremost().map_or(kind, Self::caller_kind)
             }
-            (Self::Rejected(rejected), _) => match rejected.cause {
+            (Self::Rejected(rejected), Kind::Rejected) => match rejected.cause {
                 Cause::GateClosed | Cause::QueueFull => Kind::RateLimited,
                 Cause::DeadlinePast => Kind::Timeout,
                 // Nobody has too much to do: the key has to be seen to.
@@ -202,9 +207,9 @@ impl LlmError {
 
 /// The provider's own status where callers know it, else the one that the kind stands for.
 fn status(dialect: Dialect, status: Option<u16>, verdict: &Verdict) -> u16 {
-    let overloaded = match dialect {
-        Dialect::OpenAiChat => 503,
-        Dialect::AnthropicMessages => 529,
+    let (overloaded, spent) = match dialect {
+        Dialect::OpenAiChat => (503, 429),
+        Dialect::AnthropicMessages => (529, 402),
     };
     match (verdict.kind, status) {
         // Not for the caller, who asked in the right place.
@@ -214,7 +219,8 @@ fn status(dialect: Dialect, status: Option<u16>, verdict: &Verdict) -> u16 {
         // Registered statuses; others (498, 520 to 530, …) are one vendor's.
         (_, Some(status @ (400..=418 | 421..=426 | 428 | 429 | 431 | 451 | 500..=511))) => status,
         (Kind::Overloaded, _) => overloaded,
-        (Kind::RateLimited | Kind::QuotaExhausted, _) => 429,
+        (Kind::RateLimited, _) => 429,
+        (Kind::QuotaExhausted, _) => spent,
         (Kind::ServerError | Kind::Partial, _) => 502,
         (Kind::Transient | Kind::Rejected, _) => 503,
         (Kind::Timeout, _) => 504,

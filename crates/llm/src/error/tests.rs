@@ -210,17 +210,18 @@ fn what_the_caller_has_seen_is_not_asked_for_again() {
     let event = br#"{"error": {"message": "m", "type": "server_error"}}"#;
     let before = LlmError::in_stream(Provider::OpenAi, event, false);
     let after = LlmError::in_stream(Provider::OpenAi, event, true);
-    assert_eq!(before.as_failure(), Failure::SERVICE);
+    let broken = Failure::SERVICE.kind("server_error");
+    assert_eq!(before.as_failure(), broken);
     assert_eq!(after.as_failure().class, Class::Persistent);
     assert!(after.verdict().counts_toward_breaker());
     assert_eq!(
         LlmError::from(Truncated::new(0)).as_failure(),
-        Failure::SERVICE
+        Failure::SERVICE.kind("partial")
     );
     let cut = LlmError::from(Truncated::new(9).transport(TransportError::Reset));
     assert_eq!(
         cut.as_failure(),
-        Failure::new(Class::Partial, Blame::Service)
+        Failure::new(Class::Partial, Blame::Service).kind("partial")
     );
     assert_eq!(cut.status_for(Dialect::OpenAiChat), 502);
 }
@@ -279,6 +280,78 @@ fn layers_errors_stay_what_they_are() {
 }
 
 #[test]
+fn a_refusal_repeats_what_it_goes_back_to() {
+    let wait = Duration::from_secs(60);
+    let refused = |cause, kind: Kind| {
+        let rejected = Rejected::new(cause).retry_after(wait);
+        LlmError::from(rejected.origin(kind.as_str()))
+    };
+    let parked = |kind| refused(Cause::KeyUnusable, kind);
+    let cases = [
+        (
+            parked(Kind::Auth),
+            (401, "invalid_request_error", "invalid_api_key"),
+            (401, "authentication_error"),
+        ),
+        (
+            parked(Kind::QuotaExhausted),
+            (429, "insufficient_quota", "insufficient_quota"),
+            (402, "billing_error"),
+        ),
+        (
+            parked(Kind::RateLimited),
+            (429, "requests", "rate_limit_exceeded"),
+            (429, "rate_limit_error"),
+        ),
+        (
+            refused(Cause::QueueFull, Kind::RateLimited),
+            (429, "requests", "rate_limit_exceeded"),
+            (429, "rate_limit_error"),
+        ),
+    ];
+    for (error, openai, anthropic) in cases {
+        let (status, body) = rendered(&error, Dialect::OpenAiChat);
+        let told = &body["error"];
+        assert_eq!(
+            (status, &told["type"], &told["code"]),
+            (openai.0, &json!(openai.1), &json!(openai.2))
+        );
+        assert_eq!(told["param"], Value::Null);
+        let (status, body) = rendered(&error, Dialect::AnthropicMessages);
+        assert_eq!(
+            (status, &body["error"]["type"]),
+            (anthropic.0, &json!(anthropic.1))
+        );
+        // To the layers it stays a refusal, and the next route may be tried.
+        let verdict = error.verdict();
+        assert_ne!(verdict.kind, Kind::Rejected);
+        assert_eq!(verdict.failure().class, Class::Rejected);
+        assert_eq!(verdict.failure().blame, Blame::Local);
+        assert_eq!(verdict.fallback, Fallback::Yes);
+        assert_eq!(verdict.delay, Some(wait));
+        assert_eq!(error.as_failure().kind, Some(rejected(&error)));
+    }
+    // Nobody said why, or in a word that is none of ours.
+    let by_hand = LlmError::from(Rejected::new(Cause::KeyUnusable));
+    let unknown = LlmError::from(Rejected::new(Cause::KeyUnusable).origin("odd"));
+    for error in [by_hand, unknown] {
+        assert_eq!(error.kind(), Kind::Rejected);
+        let (status, body) = rendered(&error, Dialect::OpenAiChat);
+        assert_eq!(
+            (status, &body["error"]["type"]),
+            (503, &json!("server_error"))
+        );
+    }
+}
+
+fn rejected(error: &LlmError) -> &'static str {
+    match error {
+        LlmError::Rejected(rejected) => rejected.cause.as_str(),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
 fn when_all_routes_fail_the_foremost_speaks() {
     let auth = failing(Provider::OpenAi, 401, SECRET);
     let busy = failing(
@@ -323,7 +396,8 @@ fn the_cause_of_a_broken_connection_is_kept() {
     let source = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
     let error = LlmError::transport(TransportError::Reset, source);
     assert!(error.source().is_some());
-    assert_eq!(error.as_failure(), Failure::SERVICE);
+    let broken = Failure::SERVICE.kind("transient");
+    assert_eq!(error.as_failure(), broken);
     // Small enough to be handed up by value.
     assert!(size_of::<LlmError>() <= 40, "{}", size_of::<LlmError>());
 }

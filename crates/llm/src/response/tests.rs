@@ -79,7 +79,7 @@ fn a_stream_that_fails_is_a_failure_and_one_that_is_dropped_is_not() {
     assert!(poll(&mut stream).unwrap().is_ok());
     assert!(poll(&mut stream).unwrap().is_err());
     assert!(poll(&mut stream).is_none(), "nothing after an error");
-    let failure = Failure::new(Class::Partial, Blame::Service);
+    let failure = Failure::new(Class::Partial, Blame::Service).kind("partial");
     assert_eq!(*heard.lock().unwrap(), [Err(failure)]);
 
     let (mut stream, heard) = judged(vec![event(), truncated()]);
@@ -108,7 +108,8 @@ fn a_whole_answer_and_an_error_settle_at_once() {
     let rejected = Rejected::new(buttress_core::Cause::CircuitOpen);
     let error = Err(LlmError::from(rejected));
     AtStreamEnd.judge(error, ear()).unwrap_err();
-    let rejected = Failure::new(Class::Rejected, Blame::Local);
+    let rejected = buttress_core::AsFailure::as_failure(&rejected);
+    assert_eq!(rejected.class, Class::Rejected);
     assert_eq!(*heard.lock().unwrap(), [Ok(()), Err(rejected)]);
 }
 
