@@ -103,6 +103,24 @@ impl<S: Clone, J, O, B> CircuitBreaker<S, J, O, B> {
     }
 }
 
+impl<S, J, O, B> CircuitBreaker<S, J, O, B> {
+    /// Apart from the path of a healthy call, which stays short for it.
+    #[inline(never)]
+    fn reject<Req>(&self, request: &Req, wait: Option<Duration>) -> Rejected
+    where
+        O: Observe<Req>,
+    {
+        let cause = Cause::CircuitOpen;
+        let context = self.observe.context(request);
+        context.record(Event::Rejected(cause));
+        let rejected = Rejected::new(cause);
+        match wait {
+            Some(wait) => rejected.retry_after(wait),
+            None => rejected,
+        }
+    }
+}
+
 impl<S, J, O> CircuitBreaker<S, J, O, OneForAll> {
     /// Reads and overrides the breaker.
     #[must_use]
@@ -131,6 +149,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, J>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.readiness = Readiness::Unready;
         let breaker = self.breakers.only();
@@ -162,6 +181,7 @@ where
         }
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         // Readiness counts once.
         let readiness = self.readiness;
@@ -185,14 +205,7 @@ where
             }
             Err(wait) => {
                 self.unready();
-                let cause = Cause::CircuitOpen;
-                let context = self.observe.context(&request);
-                context.record(Event::Rejected(cause));
-                let rejected = Rejected::new(cause);
-                ResponseFuture::rejected(match wait {
-                    Some(wait) => rejected.retry_after(wait),
-                    None => rejected,
-                })
+                ResponseFuture::rejected(self.reject(&request, wait))
             }
         }
     }

@@ -63,8 +63,19 @@ impl<C> AtOnce<C> {
 impl<T, E, C: Classify<T, E>> Judge<T, E> for AtOnce<C> {
     type Response<W: Witness> = T;
 
+    #[inline]
     fn judge<W: Witness>(&self, result: Result<T, E>, witness: W) -> Result<T, E> {
-        witness.settled(self.0.classify(result.as_ref()));
-        result
+        // Taken apart and put together again: a whole `Result` that is looked at by reference
+        // has to be put into memory first.
+        match result {
+            Ok(response) => {
+                witness.settled(self.0.classify(Ok(&response)));
+                Ok(response)
+            }
+            Err(error) => {
+                witness.settled(self.0.classify(Err(&error)));
+                Err(error)
+            }
+        }
     }
 }

@@ -71,8 +71,6 @@ where
     kept: Option<R::Kept>,
     /// Made at the first failure: a call that succeeds at once neither counts nor draws.
     attempts: Option<Box<Attempts>>,
-    /// The last attempt was not made, and one of the request's upstream calls was spent on it.
-    call_left: bool,
 }
 
 impl<Req, S, C, O, R, P> ResponseFuture<Req, S, C, O, R, P>
@@ -94,7 +92,6 @@ where
                 context,
                 kept,
                 attempts: None,
-                call_left: false,
             },
         }
     }
@@ -172,7 +169,7 @@ where
                     }
                     // Broken for good: an attempt that failed before it was made.
                     Err(error) => {
-                        session.call_left = true;
+                        session.attempts.get_or_insert_default().call_left = true;
                         Err(error)
                     }
                 },
@@ -284,10 +281,10 @@ where
             None
         } else {
             // A call that was rejected was not made, and what it cost passes on.
-            let paid = self.call_left || failure.class == Class::Rejected;
+            let paid = attempts.call_left || failure.class == Class::Rejected;
             pay(settings.budget.as_ref(), &self.context, paid)?
         };
-        self.call_left = false;
+        attempts.call_left = false;
         attempts.count(plan, failure);
         let kept = self.kept.as_mut().ok_or(GiveUp::NotReplayable)?;
         let request = parts.replay.again(kept, attempts.retries());

@@ -30,6 +30,8 @@ pub(crate) struct Attempts {
     timeouts: u32,
     unprocessed: bool,
     delays: Option<Delays>,
+    /// The last attempt was not made, and one of the request's upstream calls was spent on it.
+    pub(crate) call_left: bool,
 }
 
 /// What the request leaves room for.

@@ -78,11 +78,11 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        // First of all: a reference is counted faster while no other writes are pending.
-        let shared = Arc::clone(&self.shared);
-        let context = shared.parts.observe.context(&request);
-        let (request, kept) = shared.parts.replay.keep(request);
+        let parts = &self.shared.parts;
+        let context = parts.observe.context(&request);
+        let (request, kept) = parts.replay.keep(request);
         let future = self.inner.call(request);
+        let shared = Arc::clone(&self.shared);
         ResponseFuture::new(shared, context, kept, future)
     }
 }
