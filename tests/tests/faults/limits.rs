@@ -177,7 +177,8 @@ async fn the_money_is_spent() {
         assert_eq!((answer.attempts(), answer.waited()), (1, Duration::ZERO));
         assert_eq!(provider.call_count(), 1);
         answer.assert_at_once_after(last_call(&provider));
-        assert_parked(&gateway, mode).await;
+        let spent = mode.caller((429, "insufficient_quota"), (402, "billing_error"));
+        assert_parked(&gateway, mode, spent).await;
         assert_eq!(provider.call_count(), 1);
     })
     .await;

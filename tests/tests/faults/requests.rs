@@ -18,12 +18,13 @@ async fn a_wrong_key() {
         let gateway = one(mode, &provider).start().await;
 
         let answer = gateway.ask(mode).await;
-        answer.assert_given_up(401, mode.caller(invalid(), "authentication_error"));
+        let error = mode.caller(invalid(), "authentication_error");
+        answer.assert_given_up(401, error);
         // The key is the gateway's, and none of the caller's business.
         assert!(!answer.body.contains("sk-"), "{}", answer.body);
         assert_eq!((answer.attempts(), answer.waited()), (1, Duration::ZERO));
         answer.assert_at_once_after(last_call(&provider));
-        assert_parked(&gateway, mode).await;
+        assert_parked(&gateway, mode, (401, error)).await;
         assert_eq!(provider.call_count(), 1);
     })
     .await;
@@ -46,6 +47,24 @@ async fn a_wrong_key_and_a_fallback() {
             assert_eq!(first.call_count(), 1, "the key is parked");
         }
         assert_went_on(&first, &second);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_key_and_a_fallback_that_is_limited() {
+    in_all_modes(async |mode| {
+        let first = always(mode, Reply::invalid_key()).await;
+        let second = always(mode, Reply::rate_limited().retry_after(90)).await;
+        let gateway = two(mode, &first, &second).start().await;
+
+        // What passes by itself is worth more to know, also when nobody is asked any more.
+        for attempts in [2, 0] {
+            let answer = gateway.ask(mode).await;
+            answer.assert_given_up(429, mode.caller("requests", "rate_limit_error"));
+            assert_eq!(answer.attempts(), attempts);
+        }
+        assert_eq!((first.call_count(), second.call_count()), (1, 1));
     })
     .await;
 }

@@ -98,8 +98,16 @@ impl Block {
     }
 
     #[cold]
-    pub(crate) fn settle(&self, epoch: u64, verdict: Verdict, now: Instant) {
-        self.change(now, |inside| inside.state.settle(epoch, verdict, now));
+    pub(crate) fn settle(
+        &self,
+        epoch: u64,
+        verdict: Verdict,
+        kind: Option<&'static str>,
+        now: Instant,
+    ) {
+        self.change(now, |inside| {
+            inside.state.settle(epoch, verdict, kind, now);
+        });
     }
 
     #[cold]
@@ -251,14 +259,17 @@ impl Anchor {
         let limit = deadline.map_or(limit, |deadline| limit.min(deadline));
         let expected = inside.state.expect(now, ahead);
         if ahead >= settings.max_waiting {
-            return Entered::Rejected(rejected(Cause::QueueFull, expected, now));
+            return Entered::Rejected(inside.state.reject(Cause::QueueFull, expected, now));
         }
         match expected {
             Some(expected) if expected <= limit => {
                 let turn = wait(&mut inside.line, limit);
                 Entered::Wait(turn, expected.saturating_duration_since(now))
             }
-            _ => Entered::Rejected(rejected(inside.state.refusal(), expected, now)),
+            _ => {
+                let state = &inside.state;
+                Entered::Rejected(state.reject(state.refusal(), expected, now))
+            }
         }
     }
 }
@@ -288,7 +299,8 @@ impl Turn {
         let Some(ahead) = inside.line.ahead_of(self.number) else {
             // Nobody polled it until long after its limit, and the place was taken away.
             let expected = inside.state.expect(now, inside.line.len());
-            return Turned::Rejected(rejected(inside.state.refusal(), expected, now));
+            let state = &inside.state;
+            return Turned::Rejected(state.reject(state.refusal(), expected, now));
         };
         let expected = inside.state.expect(now, ahead);
         // Who stands before may be polled no more.
@@ -309,7 +321,8 @@ impl Turn {
             .expect(now, 0)
             .is_none_or(|first| first > self.limit);
         if hopeless || self.limit <= now {
-            return Turned::Rejected(rejected(inside.state.refusal(), expected, now));
+            let state = &inside.state;
+            return Turned::Rejected(state.reject(state.refusal(), expected, now));
         }
         _replaced = inside.line.watch(ahead, waker);
         Turned::Until(look_again)
@@ -326,14 +339,6 @@ impl Drop for Turn {
         if let Some(next) = left.and_then(|left| left.next) {
             next.wake();
         }
-    }
-}
-
-fn rejected(cause: Cause, expected: Option<Instant>, now: Instant) -> Rejected {
-    let rejected = Rejected::new(cause);
-    match expected {
-        Some(expected) => rejected.retry_after(expected.saturating_duration_since(now)),
-        None => rejected,
     }
 }
 

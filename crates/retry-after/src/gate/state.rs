@@ -1,5 +1,5 @@
 use super::{pace::Pace, settings::Settings};
-use buttress_core::{Blame, Cause, Class, Failure};
+use buttress_core::{Blame, Cause, Class, Failure, Rejected};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -20,6 +20,8 @@ pub(crate) struct State {
     backoffs: u32,
     /// Whether the gate is closed for less than it was told to be, so that it must be tried.
     doubtful: bool,
+    /// The kind of the failure that shut it, until the key is known to work.
+    origin: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,6 +92,7 @@ impl State {
             pace: Pace::new(settings.spacing),
             backoffs: 0,
             doubtful: false,
+            origin: None,
             settings: settings.clone(),
         }
     }
@@ -174,18 +177,33 @@ impl State {
         }
     }
 
-    /// Takes in what a call of this epoch found out.
-    pub(crate) fn settle(&mut self, epoch: u64, verdict: Verdict, now: Instant) {
+    /// Turns a call away for this cause, which could go at the time expected.
+    pub(crate) fn reject(&self, cause: Cause, expected: Option<Instant>, now: Instant) -> Rejected {
+        let mut rejected = Rejected::new(cause);
+        rejected.retry_after = expected.map(|at| at.saturating_duration_since(now));
+        rejected.origin = self.origin;
+        rejected
+    }
+
+    /// Takes in what a call of this epoch found out. The kind is that of its failure.
+    pub(crate) fn settle(
+        &mut self,
+        epoch: u64,
+        verdict: Verdict,
+        kind: Option<&'static str>,
+        now: Instant,
+    ) {
         if epoch < self.first {
             return;
         }
         if epoch < self.epoch {
-            return self.hear_straggler(verdict, now);
+            return self.hear_straggler(verdict, kind, now);
         }
         match verdict {
             Verdict::Well => match &mut self.mode {
                 Mode::Paced { well, since, .. } => {
                     *well = true;
+                    self.origin = None;
                     self.backoffs = 0;
                     self.pace.grow();
                     if now >= later(*since, self.settings.well_after) {
@@ -195,6 +213,7 @@ impl State {
                 // Probing => Paced
                 Mode::Probing => {
                     self.backoffs = 0;
+                    self.origin = None;
                     self.reopen(now);
                 }
                 Mode::Open | Mode::Closed { .. } | Mode::Parked { .. } => {}
@@ -224,11 +243,13 @@ impl State {
                 };
                 self.become_(Mode::Closed { until });
                 self.doubtful = wait.is_some_and(|wait| wait > self.settings.max_closed);
+                self.origin = kind;
             }
             // (Open | Paced | Probing) => Parked
             Verdict::Spent(wait) => {
                 let told = |wait: Duration| wait.min(self.settings.max_closed);
                 self.park(Some(wait.map_or(self.settings.park, told)), now);
+                self.origin = kind;
             }
         }
     }
@@ -236,12 +257,13 @@ impl State {
     /// The probe of this epoch has its answer, if it is not judged yet.
     pub(crate) fn answered(&mut self, epoch: u64, now: Instant) {
         if epoch == self.epoch && self.mode == Mode::Probing {
+            self.origin = None;
             self.reopen(now);
         }
     }
 
     /// A call from before the last closing tells nothing new, unless it tells of a longer wait.
-    fn hear_straggler(&mut self, verdict: Verdict, now: Instant) {
+    fn hear_straggler(&mut self, verdict: Verdict, kind: Option<&'static str>, now: Instant) {
         let (Verdict::Limited(Some(wait)) | Verdict::Spent(Some(wait))) = verdict else {
             return;
         };
@@ -257,10 +279,12 @@ impl State {
                 self.become_(Mode::Parked {
                     until: Some(wanted),
                 });
+                self.origin = kind;
             }
             Mode::Open | Mode::Paced { .. } => {
                 self.become_(Mode::Closed { until: wanted });
                 self.doubtful = doubtful;
+                self.origin = kind;
             }
             Mode::Parked { until: None } | Mode::Probing => {}
         }
@@ -301,6 +325,7 @@ impl State {
 
     /// Lets calls through again, at the pace at hand while others wait, else all of them.
     pub(crate) fn open(&mut self, now: Instant, alone: bool) {
+        self.origin = None;
         if alone {
             self.mode = Mode::Open;
         } else {
@@ -311,12 +336,14 @@ impl State {
     pub(crate) fn close(&mut self, wait: Duration, now: Instant) {
         let until = later(now, wait);
         self.become_(Mode::Closed { until });
+        self.origin = None;
     }
 
     pub(crate) fn park(&mut self, wait: Option<Duration>, now: Instant) {
         let until = wait.map(|wait| later(now, wait));
         self.pace.restart();
         self.become_(Mode::Parked { until });
+        self.origin = None;
     }
 
     fn reopen(&mut self, now: Instant) {

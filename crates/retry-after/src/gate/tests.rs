@@ -348,6 +348,41 @@ async fn a_spent_key_is_parked_and_tried_by_one_call_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_turned_away_hears_of_the_failure_before() {
+    let server = Server::default();
+    let gate = layer().max_waiting(1);
+    let service = gate.layer(server.service());
+    let turned_away = async || match service.clone().oneshot(ask(1)).await {
+        Err(Error::Rejected(rejected)) => (rejected.cause, rejected.origin),
+        other => panic!("{other:?}"),
+    };
+    server.failing(Error::Failed(SPENT.kind("auth")));
+    service.clone().oneshot(ask(0)).await.unwrap_err();
+    let auth = Some("auth");
+    assert_eq!(turned_away().await, (Cause::KeyUnusable, auth));
+
+    // So do those behind a probe: there is no place left, or it found out the same.
+    sleep(secs(60)).await;
+    let probe = service.clone().oneshot(ask(2));
+    let mut probe = task::spawn(probe);
+    assert_pending!(probe.poll());
+    let mut behind = task::spawn(service.clone().oneshot(ask(3)));
+    assert_pending!(behind.poll());
+    assert_eq!(turned_away().await, (Cause::QueueFull, auth));
+    probe.await.unwrap_err();
+    let Err(Error::Rejected(rejected)) = behind.await else {
+        panic!("not turned away");
+    };
+    assert_eq!(
+        (rejected.cause, rejected.origin),
+        (Cause::KeyUnusable, auth)
+    );
+
+    gate.handle().park(None);
+    assert_eq!(turned_away().await, (Cause::KeyUnusable, None));
+}
+
+#[tokio::test(start_paused = true)]
 async fn failures_of_others_close_nothing() {
     let server = Server::default();
     let gate = layer();

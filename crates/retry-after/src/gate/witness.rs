@@ -74,14 +74,16 @@ impl Pass {
     fn settle(self, outcome: Result<(), Failure>) {
         let verdict = Verdict::of(outcome);
         if verdict != Verdict::Beside || self.is_probe() {
-            self.block.settle(self.epoch(), verdict, Instant::now());
+            let kind = outcome.err().and_then(|failure| failure.kind);
+            self.block
+                .settle(self.epoch(), verdict, kind, Instant::now());
         }
     }
 
     #[cold]
     fn abandon(self) {
         self.block
-            .settle(self.epoch(), Verdict::Beside, Instant::now());
+            .settle(self.epoch(), Verdict::Beside, None, Instant::now());
     }
 
     /// Passes the pace on that an answer told, before the answer is judged: if it meets a limit,

@@ -68,15 +68,15 @@ fn loom_a_limit_closes_whatever_else_is_told() {
         let block = anchor.block();
         let calls = [(); 2].map(|()| epoch(block.pass().unwrap()));
         let wait = Verdict::Limited(Some(Duration::from_secs(9)));
-        let limited = thread::spawn(move || block.settle(calls[0], wait, now));
-        let well = thread::spawn(move || block.settle(calls[1], Verdict::Well, now));
+        let limited = thread::spawn(move || block.settle(calls[0], wait, None, now));
+        let well = thread::spawn(move || block.settle(calls[1], Verdict::Well, None, now));
         let late = block.pass();
         limited.join().unwrap();
         well.join().unwrap();
         assert!(!block.is_open());
         // Whoever still got in belongs to the time before, and has no say.
         if let Some(late) = late {
-            block.settle(epoch(late), Verdict::Well, now);
+            block.settle(epoch(late), Verdict::Well, None, now);
         }
         assert!(matches!(block.read(now).0, GateState::Closed { .. }));
     });
@@ -91,12 +91,16 @@ fn loom_one_call_at_a_time_tries_a_parked_key() {
             let probe = wait(enter(&other, now), now);
             assert!(probe.pass().unwrap().is_probe());
             // It comes to nothing, and the next one gets its chance.
-            other.block().settle(epoch(probe), Verdict::Beside, now);
+            other
+                .block()
+                .settle(epoch(probe), Verdict::Beside, None, now);
         });
         let probe = wait(enter(&anchor, now), now);
         assert!(probe.pass().unwrap().is_probe());
         assert_eq!(anchor.block().read(now).0, GateState::Probing);
-        anchor.block().settle(epoch(probe), Verdict::Beside, now);
+        anchor
+            .block()
+            .settle(epoch(probe), Verdict::Beside, None, now);
         other.join().unwrap();
     });
 }
@@ -112,7 +116,7 @@ fn loom_a_turn_that_is_given_up_passes_on() {
         let entered = enter(&anchor, now);
         let gives_up = thread::spawn(move || drop(first));
         let block = anchor.block();
-        let settles = thread::spawn(move || block.settle(probe, Verdict::Well, now));
+        let settles = thread::spawn(move || block.settle(probe, Verdict::Well, None, now));
         std::mem::forget(wait(entered, now));
         gives_up.join().unwrap();
         settles.join().unwrap();

@@ -294,14 +294,14 @@ proptest! {
                 Step::Settle(which, verdict) => if let Some(call) = nth(&real.out, which) {
                     // The witness would read the clock.
                     let epoch = real.out[&call].pass().unwrap().epoch();
-                    real.anchor.block().settle(epoch, verdict, now);
+                    real.anchor.block().settle(epoch, verdict, None, now);
                     std::mem::forget(real.out.remove(&call));
                     model.settle(call, verdict);
                 },
                 Step::Abandon(which) => if let Some(call) = nth(&real.out, which) {
                     let witness = real.out.remove(&call).unwrap();
                     if witness.pass().unwrap().is_probe() {
-                        real.anchor.block().settle(witness.pass().unwrap().epoch(), Verdict::Beside, now);
+                        real.anchor.block().settle(witness.pass().unwrap().epoch(), Verdict::Beside, None, now);
                         model.settle(call, Verdict::Beside);
                     } else {
                         model.rounds.remove(&call);

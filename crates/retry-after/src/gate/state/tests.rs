@@ -19,7 +19,7 @@ fn limited(secs: u64) -> Verdict {
 fn a_limit_closes_until_the_wait_is_over() {
     let (mut state, now) = state();
     assert_eq!(state.admit(now, true), GO);
-    state.settle(7, limited(20), now);
+    state.settle(7, limited(20), None, now);
     assert_eq!(state.admit(now, true), Admit::At(now + secs(20)));
     let then = now + secs(20);
     assert_eq!(state.admit(then, true), GO);
@@ -34,12 +34,12 @@ fn a_limit_closes_until_the_wait_is_over() {
 fn many_calls_that_hit_one_limit_close_once() {
     let (mut state, now) = state();
     for _ in 0..100 {
-        state.settle(7, Verdict::Limited(None), now);
+        state.settle(7, Verdict::Limited(None), None, now);
     }
     assert_eq!(state.admit(now, true), Admit::At(now + secs(1)));
-    state.settle(7, limited(5), now);
+    state.settle(7, limited(5), None, now);
     assert_eq!(state.admit(now, true), Admit::At(now + secs(5)));
-    state.settle(7, limited(3), now);
+    state.settle(7, limited(3), None, now);
     assert_eq!(state.admit(now, true), Admit::At(now + secs(5)));
 }
 
@@ -48,28 +48,28 @@ fn limits_without_a_wait_double_it_until_a_success() {
     let (mut state, mut now) = state();
     for wait in [1, 2, 4, 8, 16, 30, 30] {
         assert_eq!(state.admit(now, true), GO);
-        state.settle(state.epoch(), Verdict::Limited(None), now);
+        state.settle(state.epoch(), Verdict::Limited(None), None, now);
         now += secs(wait);
         assert_eq!(state.mode(), Mode::Closed { until: now });
     }
     assert_eq!(state.admit(now, true), GO);
-    state.settle(state.epoch(), Verdict::Well, now);
-    state.settle(state.epoch(), Verdict::Limited(None), now);
+    state.settle(state.epoch(), Verdict::Well, None, now);
+    state.settle(state.epoch(), Verdict::Limited(None), None, now);
     assert_eq!(state.admit(now, true), Admit::At(now + secs(1)));
 }
 
 #[test]
 fn the_pace_grows_with_successes_and_halves_at_a_limit() {
     let (mut state, now) = state();
-    state.settle(7, limited(1), now);
+    state.settle(7, limited(1), None, now);
     let mut now = now + secs(1);
     assert_eq!(state.admit(now, true), GO);
     for _ in 0..15 {
-        state.settle(state.epoch(), Verdict::Well, now);
+        state.settle(state.epoch(), Verdict::Well, None, now);
     }
     let grown = state.per_second();
     assert!(grown > 10.0, "{grown}");
-    state.settle(state.epoch(), limited(1), now);
+    state.settle(state.epoch(), limited(1), None, now);
     assert!((state.per_second() - grown / 2.0).abs() < 0.001);
     now += secs(1);
     assert_eq!(state.admit(now, true), GO);
@@ -82,12 +82,12 @@ fn the_pace_grows_with_successes_and_halves_at_a_limit() {
 #[test]
 fn it_is_open_again_when_all_was_well_for_a_while_and_nobody_waits() {
     let (mut state, now) = state();
-    state.settle(7, limited(1), now);
+    state.settle(7, limited(1), None, now);
     let now = now + secs(1);
     assert_eq!(state.admit(now, true), GO);
     assert_eq!(state.admit(now + secs(11), true), GO);
     assert!(matches!(state.mode(), Mode::Paced { well: false, .. }));
-    state.settle(state.epoch(), Verdict::Well, now);
+    state.settle(state.epoch(), Verdict::Well, None, now);
     assert_eq!(state.admit(now + secs(12), false), GO);
     assert!(matches!(state.mode(), Mode::Paced { well: true, .. }));
     assert_eq!(state.admit(now + secs(13), true), GO);
@@ -97,17 +97,17 @@ fn it_is_open_again_when_all_was_well_for_a_while_and_nobody_waits() {
 #[test]
 fn a_straggler_opens_nothing_and_closes_only_when_it_knows_more() {
     let (mut state, now) = state();
-    state.settle(7, limited(20), now);
-    state.settle(7, Verdict::Well, now);
+    state.settle(7, limited(20), None, now);
+    state.settle(7, Verdict::Well, None, now);
     assert_eq!(state.admit(now, true), Admit::At(now + secs(20)));
     let now = now + secs(20);
     assert_eq!(state.admit(now, true), GO);
     let pace = state.per_second();
     for verdict in [Verdict::Well, Verdict::Limited(None), Verdict::Spent(None)] {
-        state.settle(7, verdict, now);
+        state.settle(7, verdict, None, now);
     }
     assert!(matches!(state.mode(), Mode::Paced { well: false, .. }));
-    state.settle(7, limited(9), now);
+    state.settle(7, limited(9), None, now);
     assert_eq!(
         state.mode(),
         Mode::Closed {
@@ -115,7 +115,7 @@ fn a_straggler_opens_nothing_and_closes_only_when_it_knows_more() {
         }
     );
     assert_eq!(state.per_second(), pace);
-    state.settle(6, limited(900), now);
+    state.settle(6, limited(900), None, now);
     assert_eq!(
         state.mode(),
         Mode::Closed {
@@ -127,25 +127,25 @@ fn a_straggler_opens_nothing_and_closes_only_when_it_knows_more() {
 #[test]
 fn a_parked_key_is_tried_by_one_call_at_a_time() {
     let (mut state, now) = state();
-    state.settle(7, Verdict::Spent(None), now);
+    state.settle(7, Verdict::Spent(None), None, now);
     assert_eq!(state.admit(now, true), Admit::At(now + secs(60)));
     let now = now + secs(60);
     assert_eq!(state.admit(now, true), PROBE);
     assert_eq!(state.admit(now, true), Admit::Wait);
     // It came to nothing: the next one tries.
     let first = state.epoch();
-    state.settle(first, Verdict::Beside, now);
+    state.settle(first, Verdict::Beside, None, now);
     assert_eq!(state.admit(now, true), PROBE);
     // Of the first one nothing is to be heard any more.
-    state.settle(first, Verdict::Beside, now);
+    state.settle(first, Verdict::Beside, None, now);
     state.answered(first, now);
     assert_eq!(state.mode(), Mode::Probing);
     // It is still of no use, and says for how long.
-    state.settle(state.epoch(), Verdict::Spent(Some(secs(3000))), now);
+    state.settle(state.epoch(), Verdict::Spent(Some(secs(3000))), None, now);
     assert_eq!(state.admit(now, true), Admit::At(now + secs(3000)));
     let now = now + secs(3000);
     assert_eq!(state.admit(now, true), PROBE);
-    state.settle(state.epoch(), Verdict::Well, now);
+    state.settle(state.epoch(), Verdict::Well, None, now);
     assert_eq!(state.admit(now, true), GO);
     assert!(matches!(state.mode(), Mode::Paced { .. }));
 }
@@ -153,10 +153,10 @@ fn a_parked_key_is_tried_by_one_call_at_a_time() {
 #[test]
 fn a_probe_that_meets_a_limit_shows_that_the_key_works() {
     let (mut state, now) = state();
-    state.settle(7, Verdict::Spent(None), now);
+    state.settle(7, Verdict::Spent(None), None, now);
     let now = now + secs(60);
     assert_eq!(state.admit(now, true), PROBE);
-    state.settle(state.epoch(), limited(5), now);
+    state.settle(state.epoch(), limited(5), None, now);
     assert_eq!(
         state.mode(),
         Mode::Closed {
@@ -169,7 +169,7 @@ fn a_probe_that_meets_a_limit_shows_that_the_key_works() {
 fn what_is_parked_until_further_notice_stays_so() {
     let (mut state, now) = state();
     state.park(None, now);
-    state.settle(7, limited(900), now);
+    state.settle(7, limited(900), None, now);
     assert_eq!(state.admit(now + secs(1_000_000), true), Admit::Wait);
     assert_eq!(state.expect(now, 0), None);
     state.open(now, true);
@@ -199,7 +199,7 @@ fn a_wait_that_no_clock_can_hold_is_a_long_one() {
         ..Settings::DEFAULT
     };
     let (mut state, now) = (State::new(&settings, 7), Instant::now());
-    state.settle(7, Verdict::Limited(Some(Duration::MAX)), now);
+    state.settle(7, Verdict::Limited(Some(Duration::MAX)), None, now);
     let years = secs(10 * 365 * 86_400);
     assert!(matches!(state.admit(now + years, true), Admit::At(_)));
 }
@@ -223,13 +223,13 @@ fn only_failures_of_the_key_say_something_of_it() {
 fn a_very_fast_pace_that_was_told_is_taken_when_the_key_did_well() {
     let (mut state, now) = state();
     state.learn(7, Duration::from_millis(1));
-    state.settle(7, limited(5), now);
+    state.settle(7, limited(5), None, now);
     let then = now + secs(5);
     assert_eq!(state.admit(then, false), GO);
     assert_eq!(state.per_second(), 50.0);
-    state.settle(state.epoch(), Verdict::Well, then + secs(9));
+    state.settle(state.epoch(), Verdict::Well, None, then + secs(9));
     assert!(state.per_second() < 51.0);
-    state.settle(state.epoch(), Verdict::Well, then + secs(10));
+    state.settle(state.epoch(), Verdict::Well, None, then + secs(10));
     assert_eq!(state.per_second(), 1000.0);
 }
 
@@ -239,7 +239,7 @@ const FOR_EVER: u64 = 31_536_000;
 #[test]
 fn a_key_that_was_shut_for_very_long_is_tried_by_one_call() {
     let (mut state, now) = state();
-    state.settle(7, limited(FOR_EVER), now);
+    state.settle(7, limited(FOR_EVER), None, now);
     let hour = now + secs(3600);
     assert_eq!(state.mode(), Mode::Closed { until: hour });
     assert_eq!(state.refusal(), Cause::GateClosed);
@@ -247,16 +247,16 @@ fn a_key_that_was_shut_for_very_long_is_tried_by_one_call() {
     assert_eq!(state.admit(hour, true), Admit::Wait);
     assert_eq!(state.refusal(), Cause::GateClosed);
     // Abandoned, it is tried again.
-    state.settle(state.epoch(), Verdict::Beside, hour);
+    state.settle(state.epoch(), Verdict::Beside, None, hour);
     assert_eq!(state.admit(hour, true), PROBE);
-    state.settle(state.epoch(), limited(FOR_EVER), hour);
+    state.settle(state.epoch(), limited(FOR_EVER), None, hour);
     let later = hour + secs(3600);
     assert_eq!(state.mode(), Mode::Closed { until: later });
     assert_eq!(state.admit(later, true), PROBE);
-    state.settle(state.epoch(), Verdict::Well, later);
+    state.settle(state.epoch(), Verdict::Well, None, later);
     assert_eq!(state.admit(later, true), GO);
     // The next limit is an ordinary one.
-    state.settle(state.epoch(), limited(3600), later);
+    state.settle(state.epoch(), limited(3600), None, later);
     assert_eq!(state.admit(later + secs(3600), true), GO);
 }
 
@@ -264,18 +264,18 @@ fn a_key_that_was_shut_for_very_long_is_tried_by_one_call() {
 fn nothing_that_was_told_shuts_a_key_for_longer_than_set() {
     let hour = |now| now + secs(3600);
     let (mut state, now) = state();
-    state.settle(7, Verdict::Spent(Some(secs(FOR_EVER))), now);
+    state.settle(7, Verdict::Spent(Some(secs(FOR_EVER))), None, now);
     let until = Some(hour(now));
     assert_eq!(state.mode(), Mode::Parked { until });
     // By stragglers neither.
-    state.settle(7, Verdict::Spent(Some(secs(FOR_EVER))), now);
+    state.settle(7, Verdict::Spent(Some(secs(FOR_EVER))), None, now);
     assert_eq!(state.mode(), Mode::Parked { until });
     state.close(secs(1), now);
-    state.settle(7, limited(FOR_EVER), now);
+    state.settle(7, limited(FOR_EVER), None, now);
     assert_eq!(state.mode(), Mode::Closed { until: hour(now) });
     assert_eq!(state.admit(hour(now), true), PROBE);
     state.open(now, true);
-    state.settle(7, limited(FOR_EVER), now);
+    state.settle(7, limited(FOR_EVER), None, now);
     assert_eq!(state.admit(hour(now), true), PROBE);
     // Nor by what answers say of limits.
     state.open(now, true);
@@ -288,4 +288,53 @@ fn nothing_that_was_told_shuts_a_key_for_longer_than_set() {
     let until = now + secs(FOR_EVER);
     assert_eq!(state.mode(), Mode::Closed { until });
     assert_eq!(state.admit(until, true), GO);
+}
+
+#[test]
+fn who_is_turned_away_hears_what_shut_the_gate() {
+    let origin = |state: &State, now| state.reject(state.refusal(), None, now).origin;
+    let (mut state, now) = state();
+    assert_eq!(origin(&state, now), None);
+    state.settle(7, Verdict::Spent(None), Some("auth"), now);
+    assert_eq!(origin(&state, now), Some("auth"));
+    // A probe that came to nothing does not make it forgotten, and a straggler tells no other.
+    let now = now + secs(60);
+    assert_eq!(state.admit(now, true), PROBE);
+    state.settle(state.epoch(), Verdict::Beside, None, now);
+    state.settle(7, limited(9), Some("rate_limited"), now);
+    assert_eq!(origin(&state, now), Some("auth"));
+    // One that finds out something else does.
+    let now = now + secs(9);
+    assert_eq!(state.admit(now, true), PROBE);
+    let spent = Verdict::Spent(None);
+    state.settle(state.epoch(), spent, Some("quota_exhausted"), now);
+    assert_eq!(origin(&state, now), Some("quota_exhausted"));
+    // The key works: what is turned away from now on is so for the pace.
+    let now = now + secs(60);
+    assert_eq!(state.admit(now, true), PROBE);
+    state.answered(state.epoch(), now);
+    assert_eq!(origin(&state, now), None);
+
+    // A limit is the reason until a call gets through.
+    state.settle(state.epoch(), limited(9), Some("rate_limited"), now);
+    let now = now + secs(9);
+    assert_eq!(state.admit(now, true), GO);
+    assert_eq!(origin(&state, now), Some("rate_limited"));
+    state.settle(state.epoch(), Verdict::Well, None, now);
+    assert_eq!(origin(&state, now), None);
+
+    // A handle gives no reason.
+    let shut = |state: &mut State| {
+        state.settle(state.epoch(), limited(9), Some("rate_limited"), now);
+        assert_eq!(origin(state, now), Some("rate_limited"));
+    };
+    shut(&mut state);
+    state.park(None, now);
+    assert_eq!(origin(&state, now), None);
+    shut(&mut state);
+    state.close(secs(9), now);
+    assert_eq!(origin(&state, now), None);
+    shut(&mut state);
+    state.open(now, false);
+    assert_eq!(origin(&state, now), None);
 }
