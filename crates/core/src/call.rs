@@ -170,6 +170,12 @@ impl Context for Call {
             .is_ok()
     }
 
+    fn refund_call(&self) {
+        let calls = &self.shared.calls_left;
+        let more = |left: u32| Some(left.saturating_add(1));
+        let _ = calls.try_update(Relaxed, Relaxed, more);
+    }
+
     fn waited(&self, wait: Duration) {
         let wait = nanos(wait);
         let add = |waited: u64| Some(waited.saturating_add(wait));
@@ -248,6 +254,16 @@ mod tests {
             spent.sum::<usize>()
         });
         assert_eq!(spent, 3);
+    }
+
+    #[test]
+    fn a_call_that_only_one_of_two_grants_is_given_back() {
+        let (wealthy, poor) = (Call::new().max_calls(2), Call::new().max_calls(1));
+        assert!(!(wealthy.clone(), poor).spend_call());
+        assert!(wealthy.spend_call());
+        (Some(wealthy.clone()), ()).refund_call();
+        assert!(wealthy.spend_call());
+        assert!(!wealthy.spend_call());
     }
 
     #[test]

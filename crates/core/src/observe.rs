@@ -58,6 +58,11 @@ pub trait Context {
         true
     }
 
+    /// Gives back a call that was [spent](Self::spend_call) on an attempt which is not made: it
+    /// was still waiting when its future was dropped, or its service did not become ready. The
+    /// request may live on with whoever started it.
+    fn refund_call(&self) {}
+
     /// This much time was spent waiting.
     fn waited(&self, wait: Duration) {
         let _ = wait;
@@ -165,7 +170,19 @@ impl<A: Context, B: Context> Context for (A, B) {
     }
 
     fn spend_call(&self) -> bool {
-        self.0.spend_call() && self.1.spend_call()
+        if !self.0.spend_call() {
+            return false;
+        }
+        let spent = self.1.spend_call();
+        if !spent {
+            self.0.refund_call();
+        }
+        spent
+    }
+
+    fn refund_call(&self) {
+        self.0.refund_call();
+        self.1.refund_call();
     }
 
     fn waited(&self, wait: Duration) {
@@ -212,6 +229,12 @@ impl<C: Context> Context for Option<C> {
 
     fn spend_call(&self) -> bool {
         self.as_ref().is_none_or(C::spend_call)
+    }
+
+    fn refund_call(&self) {
+        if let Some(context) = self {
+            context.refund_call();
+        }
     }
 
     fn waited(&self, wait: Duration) {

@@ -21,7 +21,8 @@ where
     next: usize,
     /// The request, for the routes not looked at yet.
     kept: Option<Req>,
-    /// An upstream call is in hand: the first one, or one that a route did not make.
+    /// An upstream call is in hand: the first one, or one that a route did not make. Given back
+    /// if it is still there in the end.
     paid: bool,
     /// What went wrong so far. Made when something does, so that a healthy call is small.
     setbacks: Option<Box<Setbacks<S::Response, S::Error>>>,
@@ -159,9 +160,26 @@ where
     {
         let setbacks = self.setbacks.take();
         let setbacks = setbacks.unwrap_or_else(|| Setbacks::new(0));
-        let (at, mut response) = setbacks.finish()?;
-        self.sign(at, &mut response);
-        Ok(response)
+        match setbacks.finish() {
+            Ok((at, mut response)) => {
+                self.pass_on(Ok(&response));
+                self.sign(at, &mut response);
+                Ok(response)
+            }
+            Err(error) => {
+                self.pass_on(Err(&error));
+                Err(error)
+            }
+        }
+    }
+
+    /// The caller hears of this last. When it says that nothing was sent, a call that is in hand
+    /// passes on to the caller.
+    fn pass_on(&mut self, outcome: Result<&S::Response, &S::Error>) {
+        let verdict = self.shared.policy.classify(outcome);
+        if verdict.is_err_and(|failure| failure.class == Class::Rejected) {
+            self.paid = false;
+        }
     }
 
     /// When all has to be over.
@@ -275,5 +293,19 @@ where
         let route = &self.shared.routes[at].name;
         let policy = &self.shared.policy;
         policy.answered(response, route, &self.call);
+    }
+}
+
+/// Whoever drops a call between two routes, or hears that the last one was not asked, may have
+/// other uses for what asking it would have cost.
+impl<S, P, D, Req> Drop for Course<S, P, D, Req>
+where
+    S: Service<Req>,
+    P: Policy<Req, S::Response, S::Error, D>,
+{
+    fn drop(&mut self) {
+        if self.paid {
+            self.call.refund_call();
+        }
     }
 }

@@ -50,7 +50,8 @@
 //!   another one behind it. With one `Arc` cloned, that is all that a healthy call costs.
 //! - Each further route spends one upstream call of the request's budget, unless the route
 //!   before it was refused by its own stack ([`Class::Rejected`](buttress_core::Class::Rejected))
-//!   and so never made its call. Without a call left, or after the deadline, no further route is
+//!   and so never made its call. What was spent on a route that is not called after all is given
+//!   back: when its service does not become ready, or the call is dropped before. Without a call left, or after the deadline, no further route is
 //!   entered. The deadline does not interrupt a route that was asked: a deadline layer above the
 //!   fallback does.
 //!

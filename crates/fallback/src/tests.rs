@@ -432,6 +432,36 @@ async fn a_route_that_was_refused_costs_no_call() {
     assert_eq!(steps.last().unwrap(), GiveUp::CallsSpent.as_str());
 }
 
+/// How many upstream calls the request may still cause; they are gone then.
+fn calls_left(call: &Call) -> usize {
+    let spend = || buttress_core::Context::spend_call(call).then_some(());
+    std::iter::from_fn(spend).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_not_made_is_given_back_or_passes_on() {
+    let never = || unasked().readiness(Readiness::Never);
+    let refused = || scripted(|_| Err(Rejected::new(Cause::CircuitOpen).into()));
+    let down = || fails("down", Class::Transient);
+    let ended = async |service: Fallback<_, _>, limit: u64| {
+        let call = Call::new().max_calls(3);
+        let answer = service.oneshot(Ask::new(&call));
+        let answer = tokio::time::timeout(Duration::from_secs(limit), answer).await;
+        (answer.is_ok(), calls_left(&call))
+    };
+    // Dropped while the backup was made ready: one call was made.
+    assert_eq!(ended(fallback([down(), never()]), 1).await, (false, 2));
+    // Never became ready at all, and the caller hears of the first route's failure.
+    let broken = unasked().readiness(Readiness::Broken);
+    assert_eq!(ended(fallback([down(), broken]), 9).await, (true, 2));
+    assert_eq!(ended(fallback([down(), refused()]), 9).await, (true, 2));
+    // The caller hears that nothing was sent, and keeps the first call in mind.
+    assert_eq!(ended(fallback([refused(), refused()]), 9).await, (true, 2));
+    // Both were made.
+    assert_eq!(ended(fallback([down(), down()]), 9).await, (true, 1));
+    assert_eq!(ended(fallback([down(), answers(7)]), 9).await, (true, 1));
+}
+
 #[tokio::test]
 async fn a_route_whose_own_deadline_passed_has_used_its_call() {
     let late = || scripted(|_| Err(Elapsed::new(Phase::Deadline, Duration::ZERO).into()));

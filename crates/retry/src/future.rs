@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -168,10 +169,7 @@ where
                         continue;
                     }
                     // Broken for good: an attempt that failed before it was made.
-                    Err(error) => {
-                        session.attempts.get_or_insert_default().call_left = true;
-                        Err(error)
-                    }
+                    Err(error) => Err(error),
                 },
             };
             match session.classify(result.as_ref()) {
@@ -214,7 +212,7 @@ where
 
     /// Makes the next attempt, when it has waited and its service is ready.
     fn poll_call(
-        &self,
+        &mut self,
         later: &mut Later<S, R::Request>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<S::Future, S::Error>>
@@ -234,6 +232,9 @@ where
         let next = later.next.take().expect("an attempt is begun once");
         if let Some(payment) = next.payment {
             payment.settle();
+        }
+        if let Some(attempts) = &mut self.attempts {
+            attempts.call_in_hand = false;
         }
         Poll::Ready(Ok(service.call(next.request)))
     }
@@ -257,6 +258,10 @@ where
             }
             Err(why) => {
                 self.context.record(Event::GaveUp(why));
+                if failure.class == Class::Rejected {
+                    // The call passes on to whoever hears of the failure.
+                    self.take_call_in_hand();
+                }
                 None
             }
         }
@@ -281,10 +286,11 @@ where
             None
         } else {
             // A call that was rejected was not made, and what it cost passes on.
-            let paid = attempts.call_left || failure.class == Class::Rejected;
-            pay(settings.budget.as_ref(), &self.context, paid)?
+            let paid = attempts.call_in_hand || failure.class == Class::Rejected;
+            let payment = pay(settings.budget.as_ref(), &self.context, paid)?;
+            attempts.call_in_hand = true;
+            payment
         };
-        attempts.call_left = false;
         attempts.count(plan, failure);
         let kept = self.kept.as_mut().ok_or(GiveUp::NotReplayable)?;
         let request = parts.replay.again(kept, attempts.retries());
@@ -295,6 +301,31 @@ where
             wait,
             payment,
         })
+    }
+}
+
+impl<Req, S, C, O, R, P> Session<Req, S, C, O, R, P>
+where
+    O: Observe<Req>,
+    R: Replay<Req>,
+{
+    fn take_call_in_hand(&mut self) -> bool {
+        let attempts = self.attempts.as_deref_mut();
+        attempts.is_some_and(|attempts| mem::take(&mut attempts.call_in_hand))
+    }
+}
+
+/// Whoever drops a call while it waits for its next attempt may have other uses for what that
+/// would have cost: another route, or an attempt of its own.
+impl<Req, S, C, O, R, P> Drop for Session<Req, S, C, O, R, P>
+where
+    O: Observe<Req>,
+    R: Replay<Req>,
+{
+    fn drop(&mut self) {
+        if self.take_call_in_hand() {
+            self.context.refund_call();
+        }
     }
 }
 

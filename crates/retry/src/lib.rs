@@ -61,9 +61,8 @@
 //! - A retry costs one from the [`Budget`] and one of the request's upstream calls
 //!   ([`spend_call`](buttress_core::Context::spend_call)), both paid before the wait: the failed
 //!   answer is gone by the time it is over, so then it would be too late to give up. An attempt
-//!   that is never made, since its service does not become ready, gives the former back and
-//!   passes the latter on to the next retry. Dropped while it waits, a call gives the former
-//!   back; the latter is lost, but with it goes the request that could have used it.
+//!   that is never made gives both back, for instance when the call is dropped while it waits, or
+//!   when the service does not become ready: whoever stands above may have another use for them.
 //! - A call that the service never processed
 //!   ([`Failure::UNPROCESSED`](buttress_core::Failure::UNPROCESSED)) is sent again at once for
 //!   nothing, the first time.

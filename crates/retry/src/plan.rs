@@ -30,8 +30,8 @@ pub(crate) struct Attempts {
     timeouts: u32,
     unprocessed: bool,
     delays: Option<Delays>,
-    /// The last attempt was not made, and one of the request's upstream calls was spent on it.
-    pub(crate) call_left: bool,
+    /// One of the request's upstream calls was spent on an attempt that is not made yet.
+    pub(crate) call_in_hand: bool,
 }
 
 /// What the request leaves room for.

@@ -457,12 +457,18 @@ async fn a_clone_does_not_inherit_readiness() {
     assert!(service.get_ref().ready && !clone.get_ref().ready);
 }
 
-/// Only the original becomes ready.
-struct Unready(bool);
+/// Only the original becomes ready; clones give this error.
+struct Unready(bool, fn() -> BoxError);
+
+impl Unready {
+    fn new() -> Self {
+        Self(false, || "gone".into())
+    }
+}
 
 impl Clone for Unready {
     fn clone(&self) -> Self {
-        Self(true)
+        Self(true, self.1)
     }
 }
 
@@ -472,7 +478,7 @@ impl Service<Request<&'static str>> for Unready {
     type Future = Ready<Answer>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(if self.0 { Err("gone".into()) } else { Ok(()) })
+        Poll::Ready(if self.0 { Err(self.1()) } else { Ok(()) })
     }
 
     fn call(&mut self, _: Request<&'static str>) -> Self::Future {
@@ -483,7 +489,7 @@ impl Service<Request<&'static str>> for Unready {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_will_not_become_ready_is_a_failed_attempt() {
     let (call, layer) = (Call::new(), layer().max_retries(2));
-    let (result, events) = send(layer.layer(Unready(false)), &call).await;
+    let (result, events) = send(layer.layer(Unready::new()), &call).await;
     assert_eq!(result.unwrap_err().to_string(), "gone");
     assert_eq!(call.total_waited(), Duration::from_secs(3));
     assert_eq!(events.last(), Some(&Event::GaveUp(GiveUp::RetriesSpent)));
@@ -491,9 +497,47 @@ async fn a_service_that_will_not_become_ready_is_a_failed_attempt() {
     assert_eq!(layer.settings.budget.unwrap().available(), 10);
     let call = Call::new().max_calls(2);
     let layer = self::layer().max_retries(2);
-    let (_, events) = send(layer.layer(Unready(false)), &call).await;
+    let (_, events) = send(layer.layer(Unready::new()), &call).await;
     assert_eq!(events.last(), Some(&Event::GaveUp(GiveUp::RetriesSpent)));
-    assert!(!buttress_core::Context::spend_call(&call));
+    assert_eq!(calls_left(&call), 1);
+}
+
+/// How many upstream calls the request may still cause; they are gone then.
+fn calls_left(call: &Call) -> usize {
+    let spend = || buttress_core::Context::spend_call(call).then_some(());
+    std::iter::from_fn(spend).count()
+}
+
+/// Who drops the call, a timeout around the retries for instance, may still go elsewhere.
+#[tokio::test(start_paused = true)]
+async fn a_call_dropped_while_it_waits_gives_the_next_attempt_s_call_back() {
+    for (after, made) in [(0, 1), (500, 1), (1000, 2), (2000, 2), (3500, 3)] {
+        let call = Call::new().max_calls(5);
+        let provider = Provider::failing(503, 9);
+        let service = layer().layer(provider.clone());
+        let ended = service.oneshot(request(&call));
+        let ended = tokio::time::timeout(Duration::from_millis(after), ended).await;
+        assert!(ended.is_err());
+        assert_eq!(provider.calls(), made);
+        assert_eq!(calls_left(&call), 5 - made, "dropped after {after} ms");
+    }
+}
+
+/// The layer above hears that the last attempt was refused, and does not pay for its next one.
+#[tokio::test(start_paused = true)]
+async fn the_call_of_a_refused_attempt_is_left_to_who_hears_of_it() {
+    let call = Call::new().max_calls(3);
+    let refused = Rejected::new(Cause::GateClosed);
+    let provider = Provider::new([answer(503, &[]), Err(refused.into())]);
+    let (result, events) = send(layer().layer(provider), &call).await;
+    assert!(result.is_err());
+    assert_eq!(events.last(), Some(&Event::GaveUp(GiveUp::NotRetryable)));
+    assert_eq!(calls_left(&call), 1);
+    // Refused before it was made, it is not given back to who has it in hand already.
+    let call = Call::new().max_calls(3);
+    let refusing = Unready(false, || Rejected::new(Cause::QueueFull).into());
+    assert!(send(layer().layer(refusing), &call).await.0.is_err());
+    assert_eq!(calls_left(&call), 1);
 }
 
 #[tokio::test(start_paused = true)]
