@@ -89,9 +89,27 @@ impl Index {
             .and_then(|index| deserializer.end().map(|()| index));
         match index {
             Ok(index) => Ok(index),
-            Err(error) => Err(fault.unwrap_or_else(|| not_json(&error))),
+            Err(error) => Err(fault
+                .or_else(|| not_an_object(text, &error))
+                .unwrap_or_else(|| not_json(&error))),
         }
     }
+}
+
+/// What the JSON is instead of an object, told by how it begins.
+fn not_an_object(text: &str, error: &serde_json::Error) -> Option<InvalidRequest> {
+    if error.classify() != Category::Data {
+        return None;
+    }
+    let found = match text.trim_start().bytes().next()? {
+        b'[' => "an array",
+        b'"' => "a string",
+        b't' | b'f' => "a truth value",
+        b'n' => "null",
+        b'-' | b'0'..=b'9' => "a number",
+        _ => return None,
+    };
+    Some(InvalidRequest::NotAnObject { found })
 }
 
 pub(crate) fn not_json(error: &serde_json::Error) -> InvalidRequest {

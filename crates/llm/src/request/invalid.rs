@@ -8,10 +8,15 @@ use std::{error, fmt};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidRequest {
-    /// Not a JSON object.
+    /// Not JSON.
     Json {
         /// Where, and what was expected there.
         problem: String,
+    },
+    /// JSON, and not an object.
+    NotAnObject {
+        /// What it is instead.
+        found: &'static str,
     },
     /// Objects and arrays stand more than 128 deep in each other.
     TooDeep,
@@ -86,7 +91,10 @@ impl InvalidRequest {
         match self {
             Self::Missing { field } => Some(field),
             Self::Repeated { field } | Self::Field { field, .. } => Some(field),
-            Self::Json { .. } | Self::TooDeep | Self::CannotCross { .. } => None,
+            Self::Json { .. }
+            | Self::NotAnObject { .. }
+            | Self::TooDeep
+            | Self::CannotCross { .. } => None,
         }
     }
 
@@ -108,6 +116,11 @@ impl fmt::Display for InvalidRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json { problem } => write!(f, "the body must be a JSON object: {problem}"),
+            Self::NotAnObject { found } => write!(
+                f,
+                "the body must be a JSON object and is {found}: \
+                 send {{\"model\": …, \"messages\": […]}}"
+            ),
             Self::TooDeep => f.write_str("the body is nested too deeply: at most 128 levels"),
             Self::Missing { field } => write!(f, "`{field}` is missing: add it"),
             Self::Repeated { field } => write!(f, "`{field}` is there more than once: keep one"),

@@ -62,13 +62,19 @@ fn a_refused_request_is_told_what_to_change() {
     for (body, said) in [
         ("", "the body must be a JSON object: EOF"),
         (
-            "[]",
-            "the body must be a JSON object: something else ends at line 1 column",
+            " []",
+            r#"the body must be a JSON object and is an array: send {"model": …"#,
         ),
         (
             r#""{\"model\": \"m\", \"secret\": 1}""#,
-            "the body must be a JSON object: something else ends at line 1 column",
+            "the body must be a JSON object and is a string: send",
         ),
+        ("null", "the body must be a JSON object and is null: send"),
+        (
+            "true",
+            "the body must be a JSON object and is a truth value: send",
+        ),
+        ("-1", "the body must be a JSON object and is a number: send"),
         (
             r#"{"model": "m", "messages": []} x"#,
             "the body must be a JSON object: trailing",
