@@ -113,6 +113,8 @@ mod tests {
         [[routes]]
         provider = "vllm"
         breaker.enabled = false
+        gate.enabled = false
+        patience = "off"
         timeout.attempt = "off"
     "#;
 
@@ -126,9 +128,9 @@ a.toml: no errors
 listens on 127.0.0.1:8080; no key is asked for
 a request may take 30m and 12 upstream calls
 
-ROUTE            PROVIDER  MODEL         RETRIES  ATTEMPT   BREAKER OPENS AT
-ollama/llama3.3  ollama    llama3.3      3        10m       8 in a row, 55% of 60 calls
-vllm             vllm      as asked for  3        no limit  off
+ROUTE            PROVIDER  MODEL         RETRIES  PATIENCE  ATTEMPT   GATE HOLDS       BREAKER OPENS AT
+ollama/llama3.3  ollama    llama3.3      3        2s        10m       1000 calls, 30s  8 in a row, 55% of 60 calls
+vllm             vllm      as asked for  3        no limit  no limit  off              off
 
 MODEL  SERVED BY
 *      ollama/llama3.3, then vllm

@@ -1,4 +1,4 @@
-use super::{Breaker, Config, Mode, Route, Window, duration, rate};
+use super::{Breaker, Config, Gate, Mode, Route, Window, duration, rate};
 use std::fmt;
 
 /// What a configuration amounts to, for people.
@@ -28,7 +28,9 @@ impl fmt::Display for Config {
             "PROVIDER",
             "MODEL",
             "RETRIES",
+            "PATIENCE",
             "ATTEMPT",
+            "GATE HOLDS",
             "BREAKER OPENS AT",
         ];
         let rows = [head.map(str::to_owned)]
@@ -49,15 +51,24 @@ impl fmt::Display for Config {
     }
 }
 
-fn row(route: &Route) -> [String; 6] {
+fn row(route: &Route) -> [String; 8] {
     [
         route.name.to_string(),
         route.provider.name.to_string(),
         route.model.as_deref().unwrap_or("as asked for").to_owned(),
         route.retry.max_retries.to_string(),
+        or_off(route.patience.map(duration), "no limit"),
         or_off(route.timeout.attempt.map(duration), "no limit"),
+        gate(&route.gate),
         breaker(&route.breaker),
     ]
+}
+
+fn gate(gate: &Gate) -> String {
+    match gate.enabled {
+        true => format!("{} calls, {}", gate.max_waiting, duration(gate.max_wait)),
+        false => "off".to_owned(),
+    }
 }
 
 fn breaker(breaker: &Breaker) -> String {
