@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::config::parse_listen;
+use crate::{config::parse_listen, logging::parse_filter};
 use buttress_llm::{Dialect, Provider};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use std::{net::SocketAddr, path::PathBuf};
@@ -154,7 +154,7 @@ pub struct ExplainArgs {
 pub struct LogArgs {
     /// What to log: error, warn, info, debug, trace, or filters such as info,hyper=debug
     #[arg(long = "log", global = true, value_name = "FILTER")]
-    #[arg(env = "BUTTRESS_LOG", hide_env = true, default_value = "info")]
+    #[arg(env = "BUTTRESS_LOG", hide_env = true, default_value = "info", value_parser = parse_filter)]
     pub filter: String,
 
     /// How to log it
@@ -258,6 +258,30 @@ mod tests {
                 (log.filter.as_str(), log.format),
                 ("debug", LogFormat::Json)
             );
+        }
+    }
+
+    #[test]
+    fn what_to_log_is_a_level_or_a_target_with_one() {
+        for filter in [
+            "warn",
+            "OFF",
+            "info,hyper=debug",
+            "buttress_gateway=trace,warn",
+        ] {
+            let (_, log) = parse(&format!("buttress --log {filter}")).unwrap();
+            assert_eq!(log.filter, filter);
+        }
+        for (filter, says) in [
+            ("nonsense", "nonsense=debug"),
+            ("info,hyper", "hyper=debug"),
+            ("debgu", "did you mean debug?"),
+            ("info=hyper", "`info=hyper`"),
+        ] {
+            let error = parse(&format!("buttress --log {filter}")).map(|_| ());
+            let error = error.unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(says), "{error}");
         }
     }
 
