@@ -35,7 +35,7 @@ impl Serving {
         let mut child = command
             .args(["--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -59,6 +59,14 @@ impl Serving {
         let lines = text.lines().map(str::trim);
         let lines = lines.filter(|line| line.starts_with("curl "));
         lines.map(Proposal::read).collect()
+    }
+
+    /// What it has logged, when it has ended.
+    fn log(&mut self) -> String {
+        let mut log = String::new();
+        let mut stderr = self.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut log).unwrap();
+        log
     }
 
     fn terminate(&self) {
@@ -205,6 +213,50 @@ fn without_anything_it_is_a_sandbox_that_recovers() {
             "{streamed}"
         );
     }
+}
+
+#[test]
+fn a_recovered_call_is_one_line_of_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    for format in ["text", "json"] {
+        let mut command = buttress(directory.path());
+        let mut serving = Serving::start(command.args(["--log-format", format]), "buttress.toml");
+        let mut proposal = serving.proposals()[0].clone().stream(true);
+        proposal.headers.push("x-request-id: my-call".to_owned());
+        let answer = read(proposal.send(serving.address()));
+        assert!(
+            answer.contains("\r\nx-buttress-request-id: my-call\r\n"),
+            "{answer}"
+        );
+        serving.terminate();
+        assert_eq!(serving.end(), Some(0));
+        let log = serving.log();
+        let mut lines = log.lines().filter(|line| line.contains("my-call"));
+        let line = lines.next().expect("a line");
+        assert_eq!(lines.next(), None, "{log}");
+        assert!(line.contains("recovered"), "{line}");
+        assert!(!log.contains("sandbox: no model was asked"), "{log}");
+        if format == "json" {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let fields = &line["fields"];
+            assert_eq!(fields["stream"], "complete");
+            assert_eq!(fields["attempts"], 2);
+            assert!(fields["journey"].as_str().unwrap().contains("rate_limited"));
+        }
+    }
+}
+
+#[test]
+fn a_level_that_is_none_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |command: &mut Command| command.output().unwrap();
+    let mut command = buttress(directory.path());
+    let output = run(command.args(["check", "--log", "nonsense"]));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("is no level"), "{output:?}");
+    let mut command = buttress(directory.path());
+    let output = run(command.arg("check").env("BUTTRESS_LOG", "nonsense"));
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

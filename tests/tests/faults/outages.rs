@@ -162,3 +162,30 @@ async fn back_off_is_spread_out() {
     })
     .await;
 }
+
+/// The base URL is wrong: that is no missing model, no fault of the caller's, and no word on the
+/// health of anything.
+#[tokio::test]
+async fn a_redirect() {
+    in_all_modes(async |mode| {
+        let moved = || {
+            let reply = Reply::raw(301).header("content-type", "text/html");
+            reply.header("location", "https://example.com/v2/chat?token=secret")
+        };
+        let first = always(mode, moved()).await;
+        let gateway = one(mode, &first).start().await;
+        for _ in 0..10 {
+            let answer = gateway.ask(mode).await;
+            answer.assert_given_up(502, mode.caller("server_error", "api_error"));
+            assert!(!answer.body.contains("example.com"), "{}", answer.body);
+        }
+        assert_eq!(first.call_count(), 10, "neither retried nor held back");
+
+        let second = well(mode).await;
+        let gateway = two(mode, &first, &second).start().await;
+        let answer = gateway.ask(mode).await;
+        answer.assert_good("From the backup.", "second");
+        assert_eq!((answer.attempts(), answer.waited()), (2, Duration::ZERO));
+    })
+    .await;
+}

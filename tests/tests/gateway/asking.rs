@@ -17,7 +17,8 @@ async fn what_is_wrong_is_said() {
         ("", "JSON"),
         ("{", "JSON"),
         (r#"{"model": "any", "messages": oops}"#, "column"),
-        ("[]", "object"),
+        ("[]", "must be a JSON object and is an array"),
+        (r#""Hello?""#, "must be a JSON object and is a string"),
         (r#"{"messages": []}"#, "model"),
         (r#"{"model": 7, "max_tokens": 9, "messages": []}"#, "model"),
         (r#"{"model": "any", "max_tokens": 9}"#, "messages"),
@@ -72,11 +73,8 @@ async fn a_path_that_is_not_there() {
         let answer = read(mode, gateway.post(path, &[], "{}").await).await;
         let error = mode.caller("invalid_request_error", "not_found_error");
         answer.assert_given_up(404, error);
-        assert!(
-            answer.body.contains("/v1/chat/completions"),
-            "{}",
-            answer.body
-        );
+        let says = mode.caller("/v1/chat/completions", "count_tokens is not served");
+        assert!(answer.body.contains(says), "{}", answer.body);
     }
 }
 
@@ -92,4 +90,49 @@ async fn a_method_that_is_not_known() {
         answer.assert_given_up(405, "invalid_request_error");
         assert_eq!(answer.header("allow"), Some(allowed));
     }
+}
+
+#[tokio::test]
+async fn a_body_that_is_packed() {
+    let (provider, gateway) = gateway().await;
+    for mode in BOTH {
+        let path = mode.caller.path();
+        let packed = [("content-encoding", "gzip")];
+        let answer = gateway.post(path, &packed, &b"\x1f\x8b\x08"[..]).await;
+        let answer = read(mode, answer).await;
+        answer.assert_given_up(415, "invalid_request_error");
+        assert_eq!(answer.header("accept-encoding"), Some("identity"));
+        let told = &answer.told_error()["error"]["message"];
+        let told = told.as_str().unwrap();
+        assert!(
+            told.contains("content-encoding: gzip") && told.contains("plain JSON"),
+            "{told}"
+        );
+        let plain = [("content-encoding", "identity")];
+        let answer = gateway.post(path, &plain, mode.request().to_string()).await;
+        read(mode, answer).await.assert_good("Hello.", "only");
+    }
+    assert_eq!(provider.call_count(), 2);
+}
+
+#[tokio::test]
+async fn every_answer_has_the_name_of_its_request() {
+    let (_provider, gateway) = gateway().await;
+    for mode in BOTH {
+        let path = mode.caller.path();
+        let name = async |given: &str, body: String| {
+            let headers = [("x-request-id", given)];
+            let headers = if given.is_empty() { &[][..] } else { &headers };
+            let answer = read(mode, gateway.post(path, headers, body).await).await;
+            answer.header("x-buttress-request-id").unwrap().to_owned()
+        };
+        for body in [mode.request().to_string(), "oops".to_owned()] {
+            assert_eq!(name("my-own.7", body.clone()).await, "my-own.7");
+            let made = name("", body.clone()).await;
+            assert_eq!(made.len(), 32, "{made}");
+            assert_ne!(made, name("not a name", body).await);
+        }
+    }
+    let answer = read(OPENAI, gateway.get("/nowhere", &[]).await).await;
+    assert!(answer.header("x-buttress-request-id").is_some());
 }

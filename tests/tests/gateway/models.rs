@@ -4,6 +4,7 @@ use crate::{ANTHROPIC, OPENAI, before, read, well};
 use buttress_testkit::Dialect;
 use buttress_tests::Setup;
 use serde_json::json;
+use std::time::Duration;
 
 #[tokio::test]
 async fn the_models_are_listed_in_both_shapes() {
@@ -53,9 +54,86 @@ async fn it_tells_that_it_lives_and_how_its_routes_are() {
     let ready = async || read(OPENAI, gateway.get("/readyz", &[]).await).await;
     let answer = ready().await;
     assert_eq!(answer.status, 200);
-    let route =
-        |circuit| json!({ "ready": true, "routes": [{ "route": "only", "circuit": circuit }] });
-    assert_eq!(answer.json(), route("closed"));
+    let well = json!({ "route": "only", "circuit": "closed", "gate": "open" });
+    assert_eq!(answer.json(), json!({ "ready": true, "routes": [well] }));
     gateway.breaker(0).isolate();
-    assert_eq!(ready().await.json(), route("isolated"));
+    let isolated = json!({ "route": "only", "circuit": "isolated", "gate": "open" });
+    assert_eq!(ready().await.json()["routes"][0], isolated);
+}
+
+#[tokio::test]
+async fn it_tells_what_keeps_a_route_shut_and_for_how_long() {
+    let provider = well().await;
+    let gateway = before(&provider)
+        .await
+        .route("bare", Dialect::OpenAi, provider.url())
+        .and("breaker.enabled = false")
+        .and("gate.enabled = false")
+        .start()
+        .await;
+    let ready = async || read(OPENAI, gateway.get("/readyz", &[]).await).await.json();
+    let bare = json!({ "route": "bare", "circuit": "off", "gate": "off" });
+    assert_eq!(ready().await["routes"][1], bare);
+
+    let route = async || ready().await["routes"][0].clone();
+    let between = |shown: &serde_json::Value, least: f64, most: f64| {
+        let seconds = shown.as_f64().expect("seconds");
+        assert!(least < seconds && seconds <= most, "{seconds}");
+    };
+    gateway.breaker(0).force_open();
+    let shown = route().await;
+    assert_eq!(shown["circuit"], "open");
+    between(&shown["circuit_seconds"], 20.0, 30.0);
+    gateway.breaker(0).reset();
+    assert_eq!(route().await.get("circuit_seconds"), None);
+
+    let gate = gateway.route(0).gate_handle();
+    gate.close_for(Duration::from_secs(20));
+    let shown = route().await;
+    assert_eq!(shown["gate"], "closed");
+    between(&shown["gate_seconds"], 15.0, 20.0);
+    gate.park(None);
+    let shown = route().await;
+    assert_eq!(
+        (&shown["gate"], shown.get("gate_seconds")),
+        (&json!("parked"), None)
+    );
+    gate.close_for(Duration::from_millis(1));
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let shown = route().await;
+    assert_eq!(shown["gate"], "reopening");
+    between(&shown["gate_per_second"], 0.0, 1000.0);
+}
+
+#[tokio::test]
+async fn one_model_is_shown_if_it_is_served() {
+    let provider = well().await;
+    let gateway = Setup::new()
+        .route("small", Dialect::OpenAi, provider.url())
+        .with("models.smart = ['small']")
+        .with("models.'meta/*' = ['small']")
+        .start()
+        .await;
+    let headers = [("anthropic-version", "2023-06-01")];
+    for (path, model) in [
+        ("/v1/models/smart", "smart"),
+        ("/v1/models/meta/llama-3.3", "meta/llama-3.3"),
+        ("/v1/models/meta%2Fllama-3.3", "meta/llama-3.3"),
+    ] {
+        let answer = read(OPENAI, gateway.get(path, &[]).await).await;
+        let shown = json!({ "id": model, "object": "model", "created": 0, "owned_by": "buttress" });
+        assert_eq!((answer.status, answer.json()), (200, shown));
+        let answer = read(ANTHROPIC, gateway.get(path, &headers).await).await;
+        let shown = answer.json();
+        assert_eq!(
+            (&shown["type"], &shown["id"]),
+            (&json!("model"), &json!(model))
+        );
+    }
+    for (mode, headers) in [(OPENAI, &[][..]), (ANTHROPIC, &headers[..])] {
+        let answer = read(mode, gateway.get("/v1/models/dull", headers).await).await;
+        answer.assert_given_up(404, mode.caller("invalid_request_error", "not_found_error"));
+        assert!(answer.body.contains("dull"), "{}", answer.body);
+    }
+    assert_eq!(provider.call_count(), 0);
 }

@@ -117,3 +117,32 @@ async fn who_asks_nothing_does_not_hold_it_up() {
     assert!(took < SLACK, "{took:?}");
     drop((silent, idle));
 }
+
+/// A load balancer has the time to see that no more calls should come.
+#[tokio::test]
+async fn it_goes_on_taking_calls_while_it_says_that_it_is_not_ready() {
+    const DELAY: Duration = Duration::from_millis(400);
+    let provider = crate::well().await;
+    let setup = before(&provider).await;
+    let gateway = setup.with("server.drain_delay = '400ms'").start().await;
+    let address = gateway.address();
+    let get = async |path: &str| {
+        let request = http::Request::get(path).header("host", address.to_string());
+        let request = request.body(http_body_util::Full::new(bytes::Bytes::new()));
+        buttress_tests::wire::send(address, request.unwrap()).await
+    };
+    assert_eq!(get("/readyz").await.unwrap().status, 200);
+
+    let begun = Instant::now();
+    let stopped = tokio::spawn(gateway.stop());
+    sleep(DELAY / 4).await;
+    // Each over a connection of its own.
+    assert_eq!(get("/readyz").await.unwrap().status, 503);
+    assert_eq!(get("/healthz").await.unwrap().status, 200);
+    assert_eq!(get("/v1/models").await.unwrap().status, 200);
+
+    assert_eq!(stopped.await.unwrap(), 0);
+    let took = begun.elapsed();
+    assert!((DELAY..DELAY + SLACK).contains(&took), "{took:?}");
+    assert!(get("/readyz").await.is_err(), "nobody listens any more");
+}

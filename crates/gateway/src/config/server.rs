@@ -26,7 +26,10 @@ pub struct Server {
     pub max_header: usize,
     /// How long a caller may take to send the headers of a request.
     pub header_timeout: Duration,
-    /// How long calls may go on when the server is told to stop.
+    /// How long callers are still served, with `/readyz` saying no, when the server is told to
+    /// stop, before it accepts no more of them.
+    pub drain_delay: Duration,
+    /// How long calls may go on after that.
     pub shutdown_grace: Duration,
 }
 
@@ -52,6 +55,8 @@ impl Default for Server {
             max_body: 32 << 20,
             max_header: 64 << 10,
             header_timeout: Duration::from_secs(30),
+            // Whoever has a load balancer before it knows; for all others it is a wait for nothing.
+            drain_delay: Duration::ZERO,
             shutdown_grace: Duration::from_secs(30),
         }
     }
@@ -69,7 +74,7 @@ impl Default for Limits {
 impl Server {
     pub(super) fn read(&mut self, fields: &mut Fields<'_>) {
         let times = || duration(Duration::from_millis(100)..=Duration::from_secs(3600));
-        let grace = duration(Duration::ZERO..=Duration::from_secs(3600));
+        let up_to_an_hour = || duration(Duration::ZERO..=Duration::from_secs(3600));
         fields.set("listen", &mut self.listen, address);
         fields.refuse(
             &["client_key", "key", "api_key"],
@@ -82,7 +87,8 @@ impl Server {
         // hyper reads at least 8 KiB at a time.
         fields.set("max_header", &mut self.max_header, size(8 << 10..=1 << 20));
         fields.set("header_timeout", &mut self.header_timeout, times());
-        fields.set("shutdown_grace", &mut self.shutdown_grace, grace);
+        fields.set("drain_delay", &mut self.drain_delay, up_to_an_hour());
+        fields.set("shutdown_grace", &mut self.shutdown_grace, up_to_an_hour());
     }
 }
 

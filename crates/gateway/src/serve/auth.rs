@@ -1,6 +1,6 @@
 //! Callers' keys.
 
-use super::{answer, app::App};
+use super::{app::App, refusal::Asked};
 use axum::{extract::FromRequestParts, response::Response};
 use buttress::{client::Secret, llm::Kind};
 use http::{HeaderMap, StatusCode, header::AUTHORIZATION, request::Parts};
@@ -16,11 +16,9 @@ impl FromRequestParts<Arc<App>> for Admitted {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         match &app.config.server.client_key {
             Some(key) if !is_allowed(&parts.headers, key) => {
-                let dialect = answer::dialect_of(&parts.uri, &parts.headers);
-                let status = StatusCode::UNAUTHORIZED;
                 let message = "the gateway's key is missing or wrong: send it as the API key";
-                let path = parts.uri.path();
-                Err(answer::refusal(path, dialect, status, Kind::Auth, message))
+                let asked = Asked::of(&parts.uri, &parts.headers);
+                Err(asked.refuse(StatusCode::UNAUTHORIZED, Kind::Auth, message))
             }
             _ => Ok(Self),
         }

@@ -1,6 +1,6 @@
 //! One call: read, sent through the stack of its model, answered.
 
-use super::{answer, app::App};
+use super::{answer, app::App, log::CallLog, refusal::Asked};
 use axum::{
     body::{Body, HttpBody},
     extract::Request,
@@ -8,16 +8,16 @@ use axum::{
 };
 use buttress::{
     Call, Carry,
-    llm::{Dialect, Kind, LlmError, LlmRequest},
+    llm::{Dialect, Kind, LlmRequest},
 };
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
-    header::{CONNECTION, EXPECT},
+    header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, EXPECT},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tower::ServiceExt;
 
 /// How long a caller may send nothing more of a request's body.
@@ -33,18 +33,29 @@ const FORWARDED: [HeaderName; 4] = [
 ];
 
 pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Response {
+    let began = Instant::now();
     let (head, mut body) = request.into_parts();
-    let path = head.uri.path();
-    let body = match read(&mut body, app.config.server.max_body).await {
+    let asked = Asked::of(&head.uri, &head.headers).speaking(dialect);
+    let most = app.config.server.max_body;
+    let readable = plain(&head.headers);
+    let read = match readable {
+        Ok(()) => read(&mut body, most).await,
+        Err(unread) => Err(unread),
+    };
+    let body = match read {
         Ok(body) => body,
         Err(unread) => {
-            let (status, kind, message) = unread.tell(app.config.server.max_body);
-            let mut response = answer::refusal(path, dialect, status, kind, &message);
+            let (status, kind, message) = unread.tell(most);
+            let mut response = asked.refuse(status, kind, &message);
+            if matches!(unread, Unread::Encoded(_)) {
+                const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+                response.headers_mut().insert(ACCEPT_ENCODING, IDENTITY);
+            }
             // What may still come of the body is no request. HTTP/2 ends the stream by itself.
             if head.version <= Version::HTTP_11 {
                 const CLOSE: HeaderValue = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, CLOSE);
-                if unread == Unread::TooLarge && !head.headers.contains_key(EXPECT) {
+                if unread.may_go_on() && !head.headers.contains_key(EXPECT) {
                     let_end(body);
                 }
             }
@@ -54,21 +65,33 @@ pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Respon
     let mut request = match LlmRequest::parse(dialect, body) {
         Ok(request) => request.headers(forwarded(&head.headers)),
         Err(error) => {
-            let call = Call::new();
-            return answer::error(dialect, &LlmError::from(error), &call);
+            let message = format!("invalid request: {error}");
+            return asked.refuse(StatusCode::BAD_REQUEST, Kind::InvalidRequest, &message);
         }
     };
     let Some(stack) = app.stack(request.model()) else {
         let message = format!("no route serves the model {:?}", request.model());
-        let status = StatusCode::NOT_FOUND;
-        return answer::refusal(path, dialect, status, Kind::NotFound, &message);
+        let asked = asked.for_model(request.model());
+        return asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, &message);
     };
     let call = Call::new().max_calls(app.config.limits.max_calls);
     request.set_call(call.clone());
+    let log = CallLog::new(asked.id().clone(), began, request.model(), call);
     match stack.oneshot(request).await {
-        Ok(response) => answer::success(app, response, call),
-        Err(error) => answer::error(dialect, &error, &call),
+        Ok(response) => answer::success(app, response, log),
+        Err(error) => answer::error(dialect, &error, log),
     }
+}
+
+/// A body is read as it comes: one that is compressed is for its caller to unpack.
+fn plain(headers: &HeaderMap) -> Result<(), Unread> {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    let packed = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    packed.map_or(Ok(()), |packed| {
+        let known = ["gzip", "deflate", "br", "zstd", "compress"];
+        let known = known.into_iter().find(|name| packed == name);
+        Err(Unread::Encoded(known))
+    })
 }
 
 fn forwarded(headers: &HeaderMap) -> HeaderMap {
@@ -84,6 +107,8 @@ fn forwarded(headers: &HeaderMap) -> HeaderMap {
 /// Why a body could not be read.
 #[derive(Debug, PartialEq, Eq)]
 enum Unread {
+    /// It is packed, like this if that is a known way.
+    Encoded(Option<&'static str>),
     TooLarge,
     TooSlow,
     Broken,
@@ -92,6 +117,15 @@ enum Unread {
 impl Unread {
     fn tell(&self, most: usize) -> (StatusCode, Kind, String) {
         match self {
+            Self::Encoded(how) => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Kind::InvalidRequest,
+                format!(
+                    "the request's body is encoded (`content-encoding: {}`): send it as plain \
+                     JSON, without this header",
+                    how.unwrap_or("…")
+                ),
+            ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 Kind::InvalidRequest,
@@ -108,6 +142,11 @@ impl Unread {
                 "the request's body ended too early".to_owned(),
             ),
         }
+    }
+
+    /// Whether its caller may still be sending.
+    const fn may_go_on(&self) -> bool {
+        matches!(self, Self::Encoded(_) | Self::TooLarge)
     }
 }
 
@@ -198,6 +237,25 @@ mod tests {
         );
         let mut unannounced = body(&["ab", "cd"], Duration::ZERO);
         assert_eq!(read(&mut unannounced, 3).await, Err(Unread::TooLarge));
+    }
+
+    #[test]
+    fn only_what_is_not_packed_is_read() {
+        let encoded = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_ENCODING, value.parse().unwrap());
+            }
+            plain(&headers)
+        };
+        assert_eq!(encoded(&[]), Ok(()));
+        assert_eq!(encoded(&["Identity"]), Ok(()));
+        assert_eq!(encoded(&["gzip"]), Err(Unread::Encoded(Some("gzip"))));
+        let secret = encoded(&["identity", "something"]);
+        assert_eq!(secret, Err(Unread::Encoded(None)));
+        let (status, _, message) = Unread::Encoded(Some("br")).tell(1);
+        assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        assert!(message.contains("content-encoding: br"), "{message}");
     }
 
     #[test]

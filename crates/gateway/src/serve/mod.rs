@@ -6,7 +6,11 @@ mod app;
 mod auth;
 mod call;
 mod listener;
+mod log;
 mod models;
+mod ready;
+mod refusal;
+mod request_id;
 mod router;
 mod running;
 mod sandbox;
@@ -78,7 +82,7 @@ async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let _ = write!(anstream::stdout(), "{}", running.greeting());
 
     stop.told().await;
-    tracing::info!("stopping");
+    tracing::info!(drain_delay = ?running.drain_delay(), "stopping");
     let cut_off = tokio::select! {
         cut_off = running.stop() => cut_off?,
         () = stop.told() => {

@@ -1,37 +1,61 @@
-//! `GET /v1/models`.
+//! `GET /v1/models`, and of one of them.
 
-use super::app::App;
+use super::{app::App, refusal::Asked};
 use axum::{
     Json,
-    extract::State,
+    extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use http::HeaderMap;
-use serde_json::json;
+use buttress::llm::Kind;
+use http::{HeaderMap, StatusCode, Uri};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The models that are served, in the form that the caller's SDK reads.
 pub(super) async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let models = app.config.models();
-    let list = if headers.contains_key("anthropic-version") {
-        // Since when a model exists is not known here; the field has to be a date.
-        let model = |id: &&str| {
-            json!({
-                "type": "model",
-                "id": id,
-                "display_name": id,
-                "created_at": "1970-01-01T00:00:00Z",
-            })
-        };
+    let shown: Value = models.iter().map(|model| show(model, &headers)).collect();
+    let list = if is_anthropic(&headers) {
         json!({
-            "data": models.iter().map(model).collect::<Vec<_>>(),
+            "data": shown,
             "has_more": false,
             "first_id": models.first(),
             "last_id": models.last(),
         })
     } else {
-        let model = |id: &&str| json!({ "id": id, "object": "model", "created": 0, "owned_by": "buttress" });
-        json!({ "object": "list", "data": models.iter().map(model).collect::<Vec<_>>() })
+        json!({ "object": "list", "data": shown })
     };
     Json(list).into_response()
+}
+
+/// One model, if a call for it would be served: whether it is listed or fits a pattern.
+pub(super) async fn one(
+    State(app): State<Arc<App>>,
+    Path(model): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    if app.config.chain_index(&model).is_some() {
+        return Json(show(&model, &headers)).into_response();
+    }
+    let message = format!("no route serves the model {model:?}");
+    let asked = Asked::of(&uri, &headers).for_model(&model);
+    asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, &message)
+}
+
+fn show(model: &str, headers: &HeaderMap) -> Value {
+    match is_anthropic(headers) {
+        // Since when a model exists is not known here; the field has to be a date.
+        true => json!({
+            "type": "model",
+            "id": model,
+            "display_name": model,
+            "created_at": "1970-01-01T00:00:00Z",
+        }),
+        false => json!({ "id": model, "object": "model", "created": 0, "owned_by": "buttress" }),
+    }
+}
+
+fn is_anthropic(headers: &HeaderMap) -> bool {
+    headers.contains_key("anthropic-version")
 }

@@ -1,34 +1,38 @@
 //! What callers can ask for.
 
-use super::{answer, app::App, auth::Admitted, call, models};
+use super::{app::App, auth::Admitted, call, models, ready, refusal::Asked};
 use axum::{
     Router,
     extract::{Request, State},
     middleware::from_extractor_with_state,
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{get, post},
 };
 use buttress::llm::{Dialect, Kind};
 use http::{Method, StatusCode};
-use serde_json::json;
 use std::sync::Arc;
 
 const COMPLETIONS: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
 const MODELS: &str = "/v1/models";
+const MODEL: &str = "/v1/models/{*model}";
+/// Not served: only the provider can count as the provider counts.
+const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
 
 pub(super) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new()
         .route(COMPLETIONS, post(openai))
         .route(MESSAGES, post(anthropic))
-        .route(MODELS, get(models::list));
+        .route(MODELS, get(models::list))
+        // A model's name may have slashes in it.
+        .route(MODEL, get(models::one));
     // A layer costs every call a few allocations, so it is there only if it has something to do.
     if app.config.server.client_key.is_some() {
         router = router.route_layer(from_extractor_with_state::<Admitted, _>(Arc::clone(&app)));
     }
     router
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(ready::show))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .with_state(app)
@@ -42,40 +46,32 @@ async fn anthropic(State(app): State<Arc<App>>, request: Request) -> Response {
     call::run(&app, Dialect::AnthropicMessages, request).await
 }
 
-/// Whether new calls are taken, and how the routes are.
-async fn ready(State(app): State<Arc<App>>) -> Response {
-    let draining = app.is_draining();
-    let routes = app.upstreams.routes().iter().map(|route| {
-        let circuit = route.breaker_handle().state();
-        json!({ "route": &**route.name(), "circuit": circuit.as_str() })
-    });
-    let routes: Vec<_> = routes.collect();
-    let status = if draining {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else {
-        StatusCode::OK
-    };
-    let body = json!({ "ready": !draining, "routes": routes });
-    (status, axum::Json(body)).into_response()
-}
-
 async fn unknown(request: Request) -> Response {
-    let message = "there is nothing here: POST /v1/chat/completions or /v1/messages, \
-                   GET /v1/models, /healthz or /readyz";
-    let dialect = answer::dialect_of(request.uri(), request.headers());
-    answer::unknown(request.uri().path(), dialect, message)
+    let asked = Asked::of(request.uri(), request.headers());
+    asked.unknown_url(match asked.path() {
+        COUNT_TOKENS => {
+            "tokens are not counted here: count_tokens is not served, ask the provider for it"
+        }
+        _ => {
+            "there is nothing here: POST /v1/chat/completions or /v1/messages, \
+             GET /v1/models, /healthz or /readyz"
+        }
+    })
 }
 
 async fn wrong_method(request: Request) -> Response {
-    let path = request.uri().path();
+    let asked = Asked::of(request.uri(), request.headers());
+    let path = asked.path();
     let right = match path {
         COMPLETIONS | MESSAGES => Method::POST,
         _ => Method::GET,
     };
     let message = format!("{} is not for {path}: it takes {right}", request.method());
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let dialect = answer::dialect_of(request.uri(), request.headers());
-    answer::refusal(path, dialect, status, Kind::InvalidRequest, &message)
+    asked.refuse(
+        StatusCode::METHOD_NOT_ALLOWED,
+        Kind::InvalidRequest,
+        &message,
+    )
 }
 
 #[cfg(test)]
@@ -105,6 +101,16 @@ mod tests {
         let error = error(answer).await;
         assert_eq!(error["type"], "invalid_request_error");
         assert_eq!(error["code"], "unknown_url");
+    }
+
+    #[tokio::test]
+    async fn counting_tokens_is_said_not_to_be_served() {
+        let answer = unknown(request(Method::POST, COUNT_TOKENS)).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        let error = error(answer).await;
+        assert_eq!(error["type"], "not_found_error");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("count_tokens is not served"), "{message}");
     }
 
     #[tokio::test]

@@ -8,11 +8,12 @@ use super::{
 };
 use crate::config::{Config, Mode};
 use buttress::Route;
-use std::{error::Error, fmt, net::SocketAddr, sync::Arc};
+use std::{error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::oneshot,
     task::{JoinError, JoinHandle},
+    time::sleep,
 };
 
 /// A gateway that serves callers until it is told to stop.
@@ -48,7 +49,10 @@ pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
     let (stop, stopped) = oneshot::channel();
     let served = async move {
         let stopped = async {
-            let _ = stopped.await;
+            // Who dropped it is not interested in how it stops.
+            if stopped.await.is_ok() {
+                sleep(server.drain_delay).await;
+            }
         };
         listener::serve(listener, router, &server, stopped).await
     };
@@ -86,8 +90,14 @@ impl Running {
         }
     }
 
-    /// Accepts no more callers and lets those finish that are being served, for as long as the
-    /// configuration gives them. Returns how many connections were cut off then.
+    /// How long it still takes calls when it is told to stop.
+    pub(super) fn drain_delay(&self) -> Duration {
+        self.app.config.server.drain_delay
+    }
+
+    /// Says that it is not ready any more, accepts no more callers after the delay that is
+    /// configured, and lets those finish that are being served, for as long as the configuration
+    /// gives them. Returns how many connections were cut off then.
     ///
     /// # Errors
     /// It had ended already, by a panic.

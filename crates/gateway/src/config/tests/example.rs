@@ -30,6 +30,7 @@ fn it_shows_the_defaults() {
     assert_eq!(server.max_body, default.max_body);
     assert_eq!(server.max_header, default.max_header);
     assert_eq!(server.header_timeout, default.header_timeout);
+    assert_eq!(server.drain_delay, default.drain_delay);
     assert_eq!(server.shutdown_grace, default.shutdown_grace);
     assert_eq!(config.limits, Limits::default());
 

@@ -1,0 +1,360 @@
+//! One line in the log for each call, when it has ended.
+
+use super::request_id::RequestId;
+use buttress::{
+    Call, Journey,
+    llm::{Kind, LlmError},
+};
+use http::StatusCode;
+use std::{fmt::Write, sync::Arc, time::Duration};
+use tokio::time::Instant;
+use tracing::Level;
+
+/// What is known of a call, for its line in the log. It tells the line once; a call that is
+/// dropped before is one whose caller has left.
+///
+/// Nothing of a prompt, an answer or a key gets here.
+#[derive(Debug)]
+pub(super) struct CallLog {
+    id: RequestId,
+    began: Instant,
+    model: Box<str>,
+    call: Call,
+    route: Option<Arc<str>>,
+    /// Whether the head of a stream is on its way, and its line is told when it ends.
+    streams: bool,
+    told: bool,
+}
+
+/// How a call ended.
+struct End<'a> {
+    status: Option<u16>,
+    error: Option<&'a LlmError>,
+    /// How the stream ended, if it came to one.
+    stream: Option<&'static str>,
+}
+
+impl CallLog {
+    /// A call for this model, which was asked for at that time.
+    pub(super) fn new(id: RequestId, began: Instant, model: &str, call: Call) -> Self {
+        Self {
+            id,
+            began,
+            model: shortened(model).into(),
+            call,
+            route: None,
+            streams: false,
+            told: false,
+        }
+    }
+
+    pub(super) const fn id(&self) -> &RequestId {
+        &self.id
+    }
+
+    pub(super) const fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// This route gives the answer.
+    pub(super) fn route(&mut self, route: Option<Arc<str>>) {
+        self.route = route;
+    }
+
+    /// The answer is a stream, whose end is still to come.
+    pub(super) const fn streams(&mut self) {
+        self.streams = true;
+    }
+
+    /// The whole answer is there, or the end of the stream.
+    pub(super) fn answered(&mut self) {
+        let end = End {
+            status: Some(StatusCode::OK.as_u16()),
+            error: None,
+            stream: self.streams.then_some("complete"),
+        };
+        // A call that had to be recovered is worth a line; one that went well at once is not.
+        match self.call.attempts() > 1 {
+            true => self.tell(Level::INFO, "recovered", &end),
+            false => self.tell(Level::DEBUG, "answered", &end),
+        }
+    }
+
+    /// The call is answered with this status because of this error.
+    pub(super) fn given_up(&mut self, status: u16, error: &LlmError) {
+        let end = End {
+            status: Some(status),
+            error: Some(error),
+            stream: None,
+        };
+        self.tell(level(error), "given up", &end);
+    }
+
+    /// The stream broke, and its caller was told so in it.
+    pub(super) fn broke_off(&mut self, error: &LlmError) {
+        let end = End {
+            status: Some(StatusCode::OK.as_u16()),
+            error: Some(error),
+            stream: Some("broken"),
+        };
+        self.tell(level(error), "broke off", &end);
+    }
+
+    fn tell(&mut self, level: Level, words: &str, end: &End<'_>) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        // The level of an event is part of what is compiled in.
+        macro_rules! line {
+            ($level:expr) => {
+                tracing::event!(
+                    $level,
+                    request_id = self.id.as_str(),
+                    model = &*self.model,
+                    route = self.route.as_deref(),
+                    status = end.status,
+                    stream = end.stream,
+                    kind = end.error.map(|error| error.kind().as_str()),
+                    error = end.error.map(tracing::field::display),
+                    attempts = self.call.attempts(),
+                    waited_ms = millis(self.call.total_waited()),
+                    duration_ms = millis(self.began.elapsed()),
+                    journey = one_line(&self.call.journey()),
+                    "{words}"
+                )
+            };
+        }
+        match level {
+            Level::WARN => line!(Level::WARN),
+            Level::INFO => line!(Level::INFO),
+            _ => line!(Level::DEBUG),
+        }
+    }
+}
+
+impl Drop for CallLog {
+    fn drop(&mut self) {
+        let end = End {
+            status: self.streams.then(|| StatusCode::OK.as_u16()),
+            error: None,
+            stream: self.streams.then_some("left"),
+        };
+        self.tell(Level::INFO, "the caller left", &end);
+    }
+}
+
+/// Of what a caller wrote this much is logged, at most.
+pub(super) fn shortened(text: &str) -> &str {
+    const MOST: usize = 128;
+    text.get(..text.floor_char_boundary(MOST)).unwrap_or(text)
+}
+
+fn level(error: &LlmError) -> Level {
+    match error.kind() {
+        // The caller's own affair.
+        Kind::InvalidRequest | Kind::ContextLength | Kind::ContentPolicy => Level::INFO,
+        _ => Level::WARN,
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A journey on one line: its steps, with a semicolon between them.
+fn one_line(journey: &Journey) -> String {
+    let mut line = String::new();
+    for step in journey.steps() {
+        let gap = if line.is_empty() { "" } else { "; " };
+        let step = step.to_string();
+        let _ = write!(line, "{gap}{}", step.trim_start());
+    }
+    match journey.dropped() {
+        0 => {}
+        dropped => {
+            let _ = write!(line, "; and {dropped} more");
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use buttress::llm::TransportError;
+    use buttress::{Context as _, core::Event};
+    use http::HeaderMap;
+    use serde_json::{Value, json};
+    use std::{
+        io,
+        sync::{Mutex, MutexGuard},
+    };
+
+    /// Where a test's log goes.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Written {
+        fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+            self.0.lock().unwrap()
+        }
+    }
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.bytes().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged meanwhile, as text and as JSON.
+    fn logged(log: impl Fn()) -> (String, Vec<Value>) {
+        let text = Written::default();
+        let writer = text.clone();
+        let fmt = tracing_subscriber::fmt().with_max_level(Level::DEBUG);
+        let subscriber = fmt.with_ansi(false).with_writer(move || writer.clone());
+        tracing::subscriber::with_default(subscriber.finish(), &log);
+
+        let json = Written::default();
+        let writer = json.clone();
+        let fmt = tracing_subscriber::fmt().with_max_level(Level::DEBUG);
+        let subscriber = fmt.json().with_writer(move || writer.clone());
+        tracing::subscriber::with_default(subscriber.finish(), &log);
+
+        let string = |written: &Written| String::from_utf8(written.bytes().clone()).unwrap();
+        let lines = string(&json);
+        let lines = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap());
+        (string(&text), lines.collect())
+    }
+
+    fn begun(model: &str) -> CallLog {
+        let id = HeaderMap::from_iter([(
+            http::HeaderName::from_static("x-request-id"),
+            "req-1".parse().unwrap(),
+        )]);
+        let call = Call::new();
+        CallLog::new(RequestId::of(&id), Instant::now(), model, call)
+    }
+
+    /// Two attempts, with a wait in between.
+    fn tried(log: &CallLog) {
+        let wait = Duration::from_millis(40);
+        let route = log.call.for_route("a".into(), None);
+        route.record(Event::Entered);
+        route.record(Event::Attempt);
+        route.record(Event::Retry { wait });
+        route.waited(wait);
+        route.record(Event::Attempt);
+    }
+
+    #[test]
+    fn a_call_is_one_line_with_all_of_it() {
+        let (text, json) = logged(|| {
+            let mut log = begun("gpt\n\u{1b}[31m");
+            tried(&log);
+            log.route(Some("a".into()));
+            log.answered();
+        });
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+        assert!(
+            text.contains("INFO") && text.contains("recovered"),
+            "{text}"
+        );
+        assert!(text.contains("request_id=\"req-1\""), "{text}");
+        assert_eq!(json.len(), 1);
+        let fields = &json[0]["fields"];
+        let expected = [
+            ("message", json!("recovered")),
+            ("request_id", json!("req-1")),
+            ("route", json!("a")),
+            ("status", json!(200)),
+            ("attempts", json!(2)),
+            ("waited_ms", json!(40)),
+            ("stream", Value::Null),
+            ("kind", Value::Null),
+            ("error", Value::Null),
+        ];
+        for (field, value) in expected {
+            assert_eq!(fields[field], value, "{field}");
+        }
+        assert!(fields["duration_ms"].is_u64());
+        let journey = fields["journey"].as_str().unwrap();
+        let steps: Vec<_> = journey.split("; ").collect();
+        assert_eq!(steps.len(), 4, "{journey}");
+        assert!(
+            steps[2].ends_with("a: trying again after 40ms"),
+            "{journey}"
+        );
+        assert!(!journey.starts_with(' '), "{journey:?}");
+    }
+
+    #[test]
+    fn what_went_well_at_once_is_for_those_who_look_closer() {
+        let (_, json) = logged(|| {
+            let mut log = begun("m");
+            log.call.record(Event::Attempt);
+            log.answered();
+        });
+        assert_eq!(json[0]["level"], "DEBUG");
+        assert_eq!(json[0]["fields"]["message"], "answered");
+    }
+
+    #[test]
+    fn a_failure_is_told_by_its_kind() {
+        let error = LlmError::from(TransportError::Refused);
+        let (text, json) = logged(|| begun("m").given_up(502, &error));
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let fields = &json[0]["fields"];
+        assert_eq!(json[0]["level"], "WARN");
+        assert_eq!(fields["message"], "given up");
+        assert_eq!(
+            (&fields["status"], &fields["kind"]),
+            (&json!(502), &json!("transient"))
+        );
+        assert_eq!(fields["error"], "connection refused");
+    }
+
+    #[test]
+    fn a_stream_is_told_when_it_ends_and_how() {
+        let error = LlmError::from(TransportError::Reset);
+        let (_, json) = logged(|| {
+            let stream = || {
+                let mut log = begun("m");
+                log.streams();
+                log
+            };
+            stream().answered();
+            stream().broke_off(&error);
+            drop(stream());
+            // Before its head was there.
+            drop(begun("m"));
+        });
+        let told = json.iter().map(|line| {
+            let field = |name: &str| line["fields"][name].clone();
+            (field("message"), field("stream"), field("status"))
+        });
+        let told: Vec<_> = told.collect();
+        let expected = [
+            (json!("answered"), json!("complete"), json!(200)),
+            (json!("broke off"), json!("broken"), json!(200)),
+            (json!("the caller left"), json!("left"), json!(200)),
+            (json!("the caller left"), Value::Null, Value::Null),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn of_a_long_name_the_beginning_is_logged() {
+        assert_eq!(shortened("gpt"), "gpt");
+        let long = "é".repeat(100);
+        assert_eq!(shortened(&long), "é".repeat(64));
+        assert_eq!(shortened(&format!("a{long}")).len(), 127);
+    }
+}

@@ -1,0 +1,84 @@
+//! `GET /readyz`.
+
+use super::app::App;
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use buttress::{
+    circuit_breaker::{Handle, State as Circuit},
+    retry_after::{GateHandle, GateState},
+};
+use http::StatusCode;
+use serde_json::{Map, Value, json};
+use std::{sync::Arc, time::Duration};
+
+/// Whether new calls are taken, and how the routes are.
+pub(super) async fn show(State(app): State<Arc<App>>) -> Response {
+    let draining = app.is_draining();
+    let routes = app.upstreams.routes().iter().zip(&app.config.routes);
+    let routes = routes.map(|(route, settings)| {
+        let mut shown = Map::new();
+        shown.insert("route".to_owned(), json!(&**route.name()));
+        match settings.breaker.enabled {
+            true => circuit(&mut shown, &route.breaker_handle()),
+            false => put(&mut shown, "circuit", "off"),
+        }
+        match settings.gate.enabled {
+            true => gate(&mut shown, &route.gate_handle()),
+            false => put(&mut shown, "gate", "off"),
+        }
+        Value::Object(shown)
+    });
+    let body = json!({ "ready": !draining, "routes": routes.collect::<Value>() });
+    let status = if draining {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    };
+    (status, Json(body)).into_response()
+}
+
+/// The circuit, and while it is open the seconds until a probe may go out.
+fn circuit(shown: &mut Map<String, Value>, handle: &Handle) {
+    let state = handle.state();
+    put(shown, "circuit", state.as_str());
+    if state == Circuit::Open
+        && let Some(wait) = handle.time_until_probe()
+    {
+        put(shown, "circuit_seconds", seconds(wait));
+    }
+}
+
+/// The gate, while it is shut the seconds until it opens, and how many wait for that.
+fn gate(shown: &mut Map<String, Value>, handle: &GateHandle) {
+    let (state, wait) = match handle.state() {
+        GateState::Open => ("open", None),
+        GateState::Closed { wait } => ("closed", Some(wait)),
+        GateState::Reopening { per_second } => {
+            put(shown, "gate_per_second", per_second);
+            ("reopening", None)
+        }
+        GateState::Parked { wait } => ("parked", wait),
+        GateState::Probing => ("probing", None),
+        _ => ("unknown", None),
+    };
+    put(shown, "gate", state);
+    if let Some(wait) = wait {
+        put(shown, "gate_seconds", seconds(wait));
+    }
+    match handle.waiting() {
+        0 => {}
+        waiting => put(shown, "gate_waiting", waiting),
+    }
+}
+
+fn put(shown: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
+    shown.insert(name.to_owned(), value.into());
+}
+
+/// To a thousandth, so that it can be read.
+fn seconds(wait: Duration) -> f64 {
+    (wait.as_secs_f64() * 1e3).round() / 1e3
+}

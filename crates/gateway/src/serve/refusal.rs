@@ -1,0 +1,160 @@
+//! Requests that are not let through to any route.
+
+use super::{
+    answer::{self, failed},
+    log::shortened,
+    request_id::RequestId,
+};
+use axum::response::Response;
+use buttress::llm::{Dialect, ErrorAnswer, Kind};
+use http::{HeaderMap, StatusCode, Uri};
+
+/// Whom to answer, and how: what the head of a request tells.
+pub(super) struct Asked<'a> {
+    path: &'a str,
+    model: Option<&'a str>,
+    dialect: Dialect,
+    id: RequestId,
+}
+
+impl<'a> Asked<'a> {
+    /// By the head of a request. The dialect is the one of its path or its headers.
+    pub(super) fn of(uri: &'a Uri, headers: &HeaderMap) -> Self {
+        let anthropic =
+            uri.path().starts_with("/v1/messages") || headers.contains_key("anthropic-version");
+        Self {
+            path: uri.path(),
+            model: None,
+            dialect: if anthropic {
+                Dialect::AnthropicMessages
+            } else {
+                Dialect::OpenAiChat
+            },
+            id: RequestId::of(headers),
+        }
+    }
+
+    /// Sets the dialect, where it is known.
+    pub(super) const fn speaking(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Sets the model that is asked for.
+    pub(super) const fn for_model(mut self, model: &'a str) -> Self {
+        self.model = Some(model);
+        self
+    }
+
+    pub(super) const fn path(&self) -> &'a str {
+        self.path
+    }
+
+    pub(super) const fn id(&self) -> &RequestId {
+        &self.id
+    }
+
+    /// Refuses the request.
+    pub(super) fn refuse(&self, status: StatusCode, kind: Kind, message: &str) -> Response {
+        let answer = ErrorAnswer::new(self.dialect, status.as_u16(), kind, message);
+        self.refused(answer, kind)
+    }
+
+    /// Refuses a request to a path that is not there.
+    pub(super) fn unknown_url(&self, message: &str) -> Response {
+        self.refused(
+            ErrorAnswer::unknown_url(self.dialect, message),
+            Kind::NotFound,
+        )
+    }
+
+    /// Of what a caller sent only the path and the model are logged: the rest may hold a key.
+    fn refused(&self, answer: ErrorAnswer, kind: Kind) -> Response {
+        tracing::info!(
+            request_id = self.id.as_str(),
+            path = shortened(self.path),
+            model = self.model.map(shortened),
+            status = answer.status,
+            kind = kind.as_str(),
+            "refused"
+        );
+        let mut response = failed(answer);
+        self.id.tell(response.headers_mut());
+        // A request that did not arrive in time may do so the next time: nothing was begun, and
+        // the SDKs send it again when nobody tells them not to.
+        if response.status() != StatusCode::REQUEST_TIMEOUT {
+            answer::give_up(response.headers_mut());
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    /// Where a test's log goes.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_logged_with_its_status_and_path() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::INFO)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        let headers = HeaderMap::from_iter([(
+            http::HeaderName::from_static("x-request-id"),
+            "req-1".parse().unwrap(),
+        )]);
+        tracing::subscriber::with_default(subscriber, || {
+            let uri = Uri::from_static("/v1/messages?beta=secret");
+            let asked = Asked::of(&uri, &headers).for_model("m");
+            asked.refuse(StatusCode::UNAUTHORIZED, Kind::Auth, "no");
+            let uri = Uri::from_static("/v1/embeddings");
+            Asked::of(&uri, &headers).unknown_url("nothing here");
+        });
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = log.lines().collect();
+        assert_eq!(lines.len(), 2, "{log}");
+        assert!(lines.iter().all(|line| line.contains("INFO")), "{log}");
+        assert!(!log.contains("secret"), "{log}");
+        let first =
+            "request_id=\"req-1\" path=\"/v1/messages\" model=\"m\" status=401 kind=\"auth\"";
+        assert!(lines[0].contains(first), "{log}");
+        assert!(
+            lines[1].contains("path=\"/v1/embeddings\" status=404"),
+            "{log}"
+        );
+    }
+
+    #[test]
+    fn only_a_request_that_came_too_slowly_may_be_sent_again() {
+        let uri = Uri::from_static("/");
+        let retry = |status| {
+            let answer = Asked::of(&uri, &HeaderMap::new()).refuse(status, Kind::Timeout, "no");
+            assert!(answer.headers().contains_key("x-buttress-request-id"));
+            !answer.headers().contains_key("x-should-retry")
+        };
+        assert!(retry(StatusCode::REQUEST_TIMEOUT));
+        assert!(!retry(StatusCode::PAYLOAD_TOO_LARGE));
+    }
+}
