@@ -36,9 +36,9 @@ async fn retry_layer() {
 
 #[tokio::test(start_paused = true)]
 async fn gate_layer() {
-    check(GateLayer::by_error()).await;
-    check(GateLayer::by_error().observe(Carried::new())).await;
-    check(GateLayer::by_error().keyed(|_: &_| "a key")).await;
+    check(GateLayer::standard()).await;
+    check(GateLayer::standard().observe(Carried::new())).await;
+    check(GateLayer::standard().keyed(|_: &_| "a key")).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +131,7 @@ async fn the_whole_stack() {
     let route = || {
         ServiceBuilder::new()
             .layer(retry())
-            .layer(GateLayer::by_error().observe(Carried::new()))
+            .layer(GateLayer::standard().observe(Carried::new()))
             .layer(breaker().observe(Carried::new()))
             .layer(TimeoutLayer::new(Limits::whole()).observe(Carried::new()))
     };

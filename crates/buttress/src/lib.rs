@@ -44,7 +44,7 @@ mod switch;
 pub use self::{
     pace::LlmPace,
     policy::{Declares, LlmPolicy, Prices},
-    route::{LlmGateLayer, Route, RouteService},
+    route::{Route, RouteService},
     stack::{Stack, StackFuture, StackService},
     switch::Switch,
 };

@@ -40,7 +40,7 @@ impl Route {
             name: name.into(),
             client,
             retry: retry(RetryLayer::standard()),
-            gate: gate(JUDGE, PACE),
+            gate: gate(GateLayer::standard(), JUDGE, PACE),
             breaker: breaker(CircuitBreakerLayer::standard(), JUDGE),
             patience: fallback::Route::DEFAULT_PATIENCE,
             declares: Declares::default(),
@@ -55,17 +55,18 @@ impl Route {
         self
     }
 
-    /// Sets how calls wait while its key is limited. The gate is the layer's own.
+    /// Sets how calls wait while its key is limited. The gate is the layer's own, so routes with
+    /// one key that are given clones of one layer share it.
     #[must_use]
-    pub fn gate(mut self, set: impl FnOnce(LlmGateLayer) -> LlmGateLayer) -> Self {
-        self.gate = set(self.gate);
+    pub fn gate(mut self, layer: GateLayer) -> Self {
+        self.gate = gate(layer, JUDGE, PACE);
         self
     }
 
     /// Lets calls through whatever the limits of its key.
     #[must_use]
     pub fn without_gate(mut self) -> Self {
-        self.gate = gate(DEAF, DEAF_PACE);
+        self.gate = gate(GateLayer::standard(), DEAF, DEAF_PACE);
         self
     }
 
@@ -133,8 +134,7 @@ impl Route {
     }
 }
 
-/// The gate of a route, see [`Route::gate`].
-pub type LlmGateLayer = GateLayer<Switch<AtStreamEnd>, Switch<LlmPace>, Carried>;
+type LlmGateLayer = GateLayer<Switch<AtStreamEnd>, Switch<LlmPace>, Carried>;
 
 const PACE: Switch<LlmPace> = Switch::on(LlmPace::new());
 const DEAF_PACE: Switch<LlmPace> = Switch::off(LlmPace::new());
@@ -145,10 +145,8 @@ fn retry(layer: RetryLayer) -> RetryLayer<ByError, Carried> {
     layer.classify(ByError::new()).observe(Carried::new())
 }
 
-fn gate(judge: Switch<AtStreamEnd>, pace: Switch<LlmPace>) -> LlmGateLayer {
-    GateLayer::new(judge)
-        .pace_hint(pace)
-        .observe(Carried::new())
+fn gate(layer: GateLayer, judge: Switch<AtStreamEnd>, pace: Switch<LlmPace>) -> LlmGateLayer {
+    layer.judge(judge).pace_hint(pace).observe(Carried::new())
 }
 
 fn breaker(

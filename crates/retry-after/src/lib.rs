@@ -12,7 +12,9 @@
 //!
 //! ```
 //! use buttress_core::{Carried, http::{AtEnd, HttpStatus}};
-//! use buttress_retry_after::{FromRateLimit, GateLayer, GateState, RetryAfterLayer};
+//! use buttress_retry_after::{
+//!     FromRateLimit, GateLayer, GateSettings, GateState, RetryAfterLayer,
+//! };
 //! use http::{Request, Response};
 //! use http_body_util::Full;
 //! use std::time::Duration;
@@ -20,8 +22,9 @@
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() -> Result<(), BoxError> {
-//! let gate = GateLayer::new(AtEnd::new(HttpStatus::new()))
-//!     .max_wait(Duration::from_secs(10))
+//! let settings = GateSettings::standard().max_wait(Duration::from_secs(10));
+//! let gate = GateLayer::new(settings)?
+//!     .judge(AtEnd::new(HttpStatus::new()))
 //!     .pace_hint(FromRateLimit::new())
 //!     .observe(Carried::new());
 //! let handle = gate.handle();
@@ -52,7 +55,7 @@
 //! | persistent, blames the key (invalid, or its quota spent) | parks the key, for the wait if there is one |
 //! | anything else | does not care |
 //!
-//! A wait of more than [`max_closed`](GateLayer::max_closed) is not believed to its end: then one
+//! A wait of more than [`max_closed`](GateSettings::max_closed) is not believed to its end: then one
 //! call tries the key, and the gate goes on by what it finds out.
 //!
 //! Many calls that hit the same limit close it once. What a call says that was let in before the
@@ -90,19 +93,22 @@
 //!
 //! # Settings of the gate
 //!
+//! [`GateSettings`], which are looked at when a layer is made of them, and what the layer itself is
+//! told:
+//!
 //! | setting | default | |
 //! |---|---|---|
-//! | [`max_wait`](GateLayer::max_wait) | 30 s | longest time in line |
-//! | [`max_waiting`](GateLayer::max_waiting) | 1,000 | most calls in line, for each gate |
-//! | [`backoff`](GateLayer::backoff) | 1 s, up to 30 s | closed when no wait was told |
-//! | [`park_for`](GateLayer::park_for) | 60 s | parked when no wait was told |
-//! | [`max_closed`](GateLayer::max_closed) | 1 h | shut on the word of the service before a call tries the key |
-//! | [`spacing`](GateLayer::spacing) | 200 ms | between two calls at first after reopening |
-//! | [`well_after`](GateLayer::well_after) | 10 s | of health until it is open |
+//! | [`max_wait`](GateSettings::max_wait) | 30 s | longest time in line |
+//! | [`max_waiting`](GateSettings::max_waiting) | 1,000 | most calls in line, for each gate |
+//! | [`backoff`](GateSettings::backoff) | 1 s, up to 30 s | closed when no wait was told |
+//! | [`park_for`](GateSettings::park_for) | 60 s | parked when no wait was told |
+//! | [`max_closed`](GateSettings::max_closed) | 1 h | shut on the word of the service before a call tries the key |
+//! | [`spacing`](GateSettings::spacing) | 200 ms | between two calls at first after reopening |
+//! | [`well_after`](GateSettings::well_after) | 10 s | of health until it is open |
 //! | [`keyed`](GateLayer::keyed) | one gate | a gate for each key of a request |
-//! | [`max_gates`](GateLayer::max_gates) | 1,024 | most gates, see [`KeyedGates`] for which gives way |
+//! | [`max_keys`](GateSettings::max_keys) | 1,024 | most gates, see [`KeyedGates`] for which gives way |
 //! | [`pace_hint`](GateLayer::pace_hint) | none | learns the pace from answers |
-//! | [`classify`](GateLayer::classify) | what it was made with | judges whole answers |
+//! | [`classify`](GateLayer::classify), [`judge`](GateLayer::judge) | by the error | judges answers |
 //! | [`observe`](GateLayer::observe) | none | deadline and patience of calls, and reports |
 //!
 //! Where they come from: 60 s is the longest wait that most official SDKs honour, and half of it
@@ -126,7 +132,8 @@ pub use self::{
     duration::{go_duration, proto_duration, wait_in_text},
     gate::{
         Found, FromRateLimit, Gate, GateHandle, GateHandles, GateLayer, GateResponseFuture,
-        GateState, GateWitness, Gates, Hint, KeyedGates, OneGate, PaceHint,
+        GateSettings, GateState, GateWitness, Gates, Hint, InvalidGateSettings, KeyedGates,
+        OneGate, PaceHint,
     },
     layer::{ResponseFuture, RetryAfterLayer, RetryAfterService},
     limit::{Dimension, Limit},

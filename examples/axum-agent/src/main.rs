@@ -49,7 +49,11 @@ fn by_hand(claude: LlmClient, gpt: LlmClient, backoff: Backoff) -> Llm {
                     .observe(Carried::new()),
             )
             // Below retry, so that each attempt asks them anew. Both hear of a stream at its end.
-            .layer(GateLayer::new(AtStreamEnd::new()).observe(Carried::new()))
+            .layer(
+                GateLayer::standard()
+                    .judge(AtStreamEnd::new())
+                    .observe(Carried::new()),
+            )
             .layer(
                 CircuitBreakerLayer::standard()
                     .judge(AtStreamEnd::new())

@@ -9,9 +9,9 @@ mod error;
 
 use self::error::Error;
 use buttress::circuit_breaker::{CircuitBreakerLayer, Settings};
-use buttress::core::{AtOnce, http::AtEnd, http::HttpStatus};
+use buttress::core::{http::AtEnd, http::HttpStatus};
 use buttress::retry::{Backoff, Buffered, RetryLayer};
-use buttress::retry_after::{FromRateLimit, GateLayer, RetryAfterLayer};
+use buttress::retry_after::{GateLayer, RetryAfterLayer};
 use buttress::timeout::DeadlineLayer;
 use buttress::{AttemptLayer, Call, Carried, Carry, Cause};
 use buttress_testkit::{Provider, Received, Reply, Script};
@@ -51,11 +51,7 @@ fn client(
         )
         // Below retry, so that each attempt asks it anew. A 429 closes it for all callers, not
         // just for the one who got it.
-        .layer(
-            GateLayer::new(AtOnce::new(HttpStatus::new()))
-                .pace_hint(FromRateLimit::new())
-                .observe(Carried::new()),
-        )
+        .layer(GateLayer::http().observe(Carried::new()))
         // An answer that breaks off is a failure too: judged at the end of its body.
         .layer(
             breaker

@@ -10,7 +10,7 @@ mod errors;
 
 use self::errors::{foreign, status};
 use buttress::circuit_breaker::{CircuitBreakerLayer, Settings};
-use buttress::core::{AtOnce, grpc::GrpcStatus, http::AtEnd};
+use buttress::core::{grpc::GrpcStatus, http::AtEnd};
 use buttress::retry::grpc::{PreviousAttempts, TrailersLayer};
 use buttress::retry::{Backoff, Buffered, ReplayBody, RetryLayer};
 use buttress::retry_after::{GateLayer, RetryAfterLayer};
@@ -49,7 +49,11 @@ fn recovering(channel: Channel) -> Result<Recovering, BoxError> {
                 .observe(Carried::new()),
         )
         // RESOURCE_EXHAUSTED closes it, for all callers.
-        .layer(GateLayer::new(AtOnce::new(GrpcStatus::new())).observe(Carried::new()))
+        .layer(
+            GateLayer::standard()
+                .classify(GrpcStatus::new())
+                .observe(Carried::new()),
+        )
         // A call that has begun well may still fail, which its trailers tell.
         .layer(
             breaker

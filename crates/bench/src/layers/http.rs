@@ -7,7 +7,7 @@ use super::{
 use crate::table::{Answer::Given, Subject};
 use ::http::{Method, Request, Response, header};
 use buttress_circuit_breaker::CircuitBreakerLayer;
-use buttress_core::{AtOnce, http::HttpStatus};
+use buttress_core::http::HttpStatus;
 use buttress_fallback::{ByVerdict, FallbackLayer, Http, Policy};
 use buttress_retry::RetryLayer;
 use buttress_retry_after::{GateLayer, RetryAfterLayer};
@@ -55,7 +55,7 @@ where
     ServiceBuilder::new()
         .layer(FallbackLayer::new(Bare::<Error>::new()).policy(policy))
         .layer(RetryLayer::standard())
-        .layer(GateLayer::new(AtOnce::new(status)))
+        .layer(GateLayer::standard().classify(status))
         .layer(CircuitBreakerLayer::standard().classify(status))
         .layer(RetryAfterLayer::new())
         .service(Bare::<Error>::new())

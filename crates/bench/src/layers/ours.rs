@@ -28,7 +28,7 @@ pub(super) fn subjects() -> Vec<Subject> {
         healthy("breaker, closed", breaker.layer(bare)),
         healthy("breaker, closed, time window", timed.layer(bare)),
         rejecting("breaker, open", open.layer(bare)),
-        healthy("gate, open", GateLayer::by_error().layer(bare)),
+        healthy("gate, open", GateLayer::standard().layer(bare)),
         healthy("fallback", FallbackLayer::new(bare).layer(bare)),
         healthy(
             "fallback(retry(gate(breaker)))",
@@ -49,7 +49,7 @@ where
 {
     ServiceBuilder::new()
         .layer(RetryLayer::standard().classify(ByError::new()))
-        .layer(GateLayer::by_error())
+        .layer(GateLayer::standard())
         .layer(CircuitBreakerLayer::standard())
         .service(Bare::new())
 }

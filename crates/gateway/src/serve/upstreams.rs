@@ -6,6 +6,7 @@ use buttress::{
     circuit_breaker::{CircuitBreakerLayer, Settings},
     client::LlmClient,
     retry::{Backoff, Budget, Jitter, RetryLayer},
+    retry_after::{GateLayer, GateSettings},
     timeout::Limits,
 };
 use http::HeaderValue;
@@ -146,18 +147,8 @@ fn route(settings: &config::Route, client: &LlmClient) -> Result<Route, BoxError
         .declares(declares)
         .patience(settings.patience.unwrap_or(std::time::Duration::MAX))
         .retry(retry(&settings.retry)?);
-    let gate = &settings.gate;
-    let route = if gate.enabled {
-        route.gate(|layer| {
-            layer
-                .max_wait(gate.max_wait)
-                .max_waiting(gate.max_waiting)
-                .backoff(gate.backoff, gate.max_backoff)
-                .park_for(gate.park_for)
-                .max_closed(gate.max_closed)
-                .spacing(gate.spacing)
-                .well_after(gate.well_after)
-        })
+    let route = if settings.gate.enabled {
+        route.gate(gate(&settings.gate)?)
     } else {
         route.without_gate()
     };
@@ -193,6 +184,18 @@ fn retry(settings: &config::Retry) -> Result<RetryLayer, BoxError> {
     })
 }
 
+fn gate(settings: &config::Gate) -> Result<GateLayer, BoxError> {
+    let gate = GateSettings::standard()
+        .max_wait(settings.max_wait)
+        .max_waiting(settings.max_waiting)
+        .backoff(settings.backoff, settings.max_backoff)
+        .park_for(settings.park_for)
+        .max_closed(settings.max_closed)
+        .spacing(settings.spacing)
+        .well_after(settings.well_after);
+    Ok(GateLayer::new(gate)?)
+}
+
 fn breaker(settings: &config::Breaker) -> Result<CircuitBreakerLayer, BoxError> {
     let breaker = Settings::standard();
     let breaker = match (settings.consecutive_failures, settings.success_forgives) {
@@ -226,7 +229,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// What may stand in a file, from edge to edge, and now and then beyond.
-    const FIELDS: [(&str, &str, &[&str]); 30] = [
+    const FIELDS: [(&str, &str, &[&str]); 32] = [
         (
             "breaker",
             "consecutive_failures",
@@ -270,7 +273,9 @@ mod tests {
         ("gate", "backoff", &["\"1ms\"", "\"1h\""]),
         ("gate", "max_backoff", &["\"1ms\"", "\"1h\""]),
         ("gate", "max_closed", &["\"1ms\"", "\"7d\"", "\"24h\""]),
-        ("gate", "park_for", &["\"1ms\"", "\"24h\""]),
+        ("gate", "park_for", &["\"1ms\"", "\"1h\"", "\"24h\""]),
+        ("gate", "spacing", &["\"0s\"", "\"1h\""]),
+        ("gate", "well_after", &["\"0s\"", "\"1h\""]),
         ("timeout", "attempt", &["\"1ms\"", "\"1h\"", "\"off\""]),
         ("timeout", "headers", &["\"1ms\"", "\"1h\"", "\"off\""]),
     ];

@@ -8,8 +8,8 @@ use std::time::Duration;
 pub struct Hint {
     /// The time from one call to the next that the limit allows in the long run. It is the pace
     /// at which the gate reopens, and the fastest while it does. Zero says nothing. One that is
-    /// shorter than a tenth of [`spacing`](super::GateLayer::spacing) is at first taken for that
-    /// tenth, and one longer than [`max_closed`](super::GateLayer::max_closed) for that.
+    /// shorter than a tenth of [`spacing`](super::GateSettings::spacing) is at first taken for that
+    /// tenth, and one longer than [`max_closed`](super::GateSettings::max_closed) for that.
     pub every: Option<Duration>,
     /// Nothing is left: the next call should not go before this much time has passed.
     pub hold: Option<Duration>,

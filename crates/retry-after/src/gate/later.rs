@@ -1,6 +1,6 @@
 use super::{
     GateWitness,
-    block::{Anchor, Entered, Turn, Turned},
+    entry::{Anchor, Entered, Turn, Turned},
 };
 use buttress_core::{Context, Event, Rejected};
 use pin_project_lite::pin_project;

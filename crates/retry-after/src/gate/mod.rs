@@ -1,14 +1,17 @@
 //! The gate: what a limited key's calls wait behind.
 
 mod block;
+mod entry;
 mod future;
+mod gate_state;
+mod gates;
 mod handle;
 mod hint;
+mod keyed;
 mod later;
 mod layer;
 mod line;
 mod pace;
-mod select;
 mod service;
 mod settings;
 mod state;
@@ -16,11 +19,14 @@ mod witness;
 
 pub use self::{
     future::GateResponseFuture,
-    handle::{GateHandle, GateHandles, GateState},
+    gate_state::GateState,
+    gates::{Found, Gates, OneGate},
+    handle::GateHandle,
     hint::{FromRateLimit, Hint, PaceHint},
+    keyed::{GateHandles, KeyedGates},
     layer::GateLayer,
-    select::{Found, Gates, KeyedGates, OneGate},
     service::Gate,
+    settings::{GateSettings, InvalidGateSettings},
     witness::GateWitness,
 };
 

@@ -1,8 +1,8 @@
 use super::{
     GateResponseFuture, GateWitness, Gates, OneGate, PaceHint,
-    block::{Anchor, Entered},
+    entry::{Anchor, Entered},
+    gates::Finding,
     later::Later,
-    select::Finding,
 };
 use buttress_core::{Context as _, Event, Judge, Observe, Rejected};
 use std::task::{Context, Poll};

@@ -1,4 +1,4 @@
-use super::{pace::Pace, settings::Settings};
+use super::{GateSettings, pace::Pace};
 use buttress_core::{Blame, Cause, Class, Failure, Rejected};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// same limit close the gate once, and a straggler that succeeds does not open it.
 #[derive(Debug)]
 pub(crate) struct State {
-    settings: Settings,
+    settings: GateSettings,
     mode: Mode,
     epoch: u64,
     /// The first epoch of the present owner of the block.
@@ -84,7 +84,7 @@ impl Verdict {
 }
 
 impl State {
-    pub(crate) fn new(settings: &Settings, epoch: u64) -> Self {
+    pub(crate) fn new(settings: &GateSettings, epoch: u64) -> Self {
         Self {
             mode: Mode::Open,
             epoch,
@@ -105,7 +105,7 @@ impl State {
         self.epoch
     }
 
-    pub(crate) const fn settings(&self) -> &Settings {
+    pub(crate) const fn settings(&self) -> &GateSettings {
         &self.settings
     }
 

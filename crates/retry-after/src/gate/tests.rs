@@ -56,13 +56,22 @@ fn asked_by(call: &Call) -> Ask {
     }
 }
 
-fn layer() -> GateLayer<AtOnce<impl Classify<u64, Error> + Copy + Send + 'static>, (), Carried> {
+type TestLayer<C> = GateLayer<AtOnce<C>, (), Carried>;
+
+fn layer() -> TestLayer<impl Classify<u64, Error> + Copy + Send + 'static> {
+    layer_with(GateSettings::standard())
+}
+
+fn layer_with(
+    settings: GateSettings,
+) -> TestLayer<impl Classify<u64, Error> + Copy + Send + 'static> {
     let classify = classify_fn(|outcome: Result<&u64, &Error>| match outcome {
         Ok(_) => Ok(()),
         Err(Error::Failed(failure)) => Err(*failure),
         Err(Error::Rejected(_)) => Err(Failure::new(Class::Rejected, Blame::Local)),
     });
-    GateLayer::new(AtOnce::new(classify)).observe(Carried::new())
+    let gate = GateLayer::new(settings).unwrap();
+    gate.classify(classify).observe(Carried::new())
 }
 
 const LIMITED: Failure = Failure::new(Class::Transient, Blame::Key);
@@ -204,7 +213,7 @@ async fn who_waits_is_turned_away_when_it_becomes_hopeless() {
 
 #[tokio::test(start_paused = true)]
 async fn the_line_is_bounded() {
-    let gate = layer().max_waiting(3);
+    let gate = layer_with(GateSettings::standard().max_waiting(3));
     let handle = gate.handle();
     let service = gate.layer(Server::default().service());
     handle.close_for(secs(5));
@@ -227,7 +236,7 @@ async fn the_line_is_bounded() {
 #[tokio::test(start_paused = true)]
 async fn a_thousand_callers_go_one_after_the_other_and_in_order() {
     let server = Server::default();
-    let gate = layer().max_wait(secs(60));
+    let gate = layer_with(GateSettings::standard().max_wait(secs(60)));
     let handle = gate.handle();
     let service = gate.layer(server.service());
     handle.close_for(secs(10));
@@ -350,7 +359,7 @@ async fn a_spent_key_is_parked_and_tried_by_one_call_at_a_time() {
 #[tokio::test(start_paused = true)]
 async fn who_is_turned_away_hears_of_the_failure_before() {
     let server = Server::default();
-    let gate = layer().max_waiting(1);
+    let gate = layer_with(GateSettings::standard().max_waiting(1));
     let service = gate.layer(server.service());
     let turned_away = async || match service.clone().oneshot(ask(1)).await {
         Err(Error::Rejected(rejected)) => (rejected.cause, rejected.origin),
@@ -482,7 +491,7 @@ async fn the_line_holds_nothing_of_the_inner_service() {
 async fn an_open_gate_calls_the_instance_that_was_made_ready() {
     let (inner, mut server) = mock::pair::<Ask, u64>();
     let classify = classify_fn(|_: Result<&u64, &tower::BoxError>| Ok(()));
-    let gate = GateLayer::new(AtOnce::new(classify));
+    let gate = GateLayer::standard().classify(classify);
     let mut service = gate.layer(inner);
     server.allow(0);
     let mut ready = task::spawn(async { service.ready().await.map(|_| ()) });
@@ -517,7 +526,7 @@ async fn an_open_gate_calls_the_instance_that_was_made_ready() {
 #[tokio::test(start_paused = true)]
 async fn each_key_has_its_own_gate_and_their_number_is_bounded() {
     let server = Server::default();
-    let gate = layer().max_gates(2).keyed(|ask: &Ask| ask.number);
+    let gate = layer_with(GateSettings::standard().max_keys(2)).keyed(|ask: &Ask| ask.number);
     let handles = gate.handles();
     let service = gate.layer(server.service());
     assert!(handles.is_empty());
@@ -530,7 +539,7 @@ async fn each_key_has_its_own_gate_and_their_number_is_bounded() {
 
     // The open gate gives way, the closed one stays.
     assert_eq!(service.clone().oneshot(ask(3)).await, Ok(3));
-    let mut keys = handles.keys();
+    let mut keys: Vec<_> = handles.all().into_iter().map(|(key, _)| key).collect();
     keys.sort_unstable();
     assert_eq!(keys, [1, 3]);
     // None gives way: the fourth is served without a gate.
@@ -546,7 +555,7 @@ async fn each_key_has_its_own_gate_and_their_number_is_bounded() {
 
 #[tokio::test(start_paused = true)]
 async fn the_key_that_was_not_asked_for_longest_gives_way() {
-    let gate = layer().max_gates(8).keyed(|ask: &Ask| ask.number);
+    let gate = layer_with(GateSettings::standard().max_keys(8)).keyed(|ask: &Ask| ask.number);
     let handles = gate.handles();
     let service = gate.layer(Server::default().service());
     service.clone().oneshot(ask(0)).await.unwrap();
@@ -554,27 +563,37 @@ async fn the_key_that_was_not_asked_for_longest_gives_way() {
         service.clone().oneshot(ask(number)).await.unwrap();
         service.clone().oneshot(ask(0)).await.unwrap();
     }
-    let mut keys = handles.keys();
+    let mut keys: Vec<_> = handles.all().into_iter().map(|(key, _)| key).collect();
     keys.sort_unstable();
     assert_eq!(keys, [0, 93, 94, 95, 96, 97, 98, 99]);
 }
 
+#[test]
+fn settings_are_looked_at_when_a_layer_is_made_of_them() {
+    let settings = GateSettings::standard().max_keys(0);
+    let refused = GateLayer::new(settings).unwrap_err();
+    let (setting, allowed) = ("max_keys", "1 to 65,536");
+    assert_eq!(
+        refused,
+        InvalidGateSettings::OutOfRange { setting, allowed }
+    );
+}
+
 #[tokio::test(start_paused = true)]
-async fn numbers_that_make_no_sense_are_bounded() {
-    let gate = layer().max_gates(0).keyed(|ask: &Ask| ask.number);
+async fn a_key_can_be_parked_before_its_first_call() {
+    let gate = layer_with(GateSettings::standard().max_keys(2)).keyed(|ask: &Ask| ask.number);
     let handles = gate.handles();
     let service = gate.layer(Server::default().service());
-    service.clone().oneshot(ask(1)).await.unwrap();
-    service.oneshot(ask(2)).await.unwrap();
-    assert_eq!(handles.keys(), [2]);
-
-    let server = Server::default();
-    let gate = layer().backoff(secs(9), secs(2));
-    let handle = gate.handle();
-    server.failing(Error::Failed(LIMITED));
-    let answer = gate.layer(server.service()).oneshot(ask(0)).await;
-    answer.unwrap_err();
-    assert_eq!(handle.state(), GateState::Closed { wait: secs(2) });
+    for key in [1, 2] {
+        handles.get_or_add(key).unwrap().park(None);
+        let answer = service.clone().oneshot(ask(key)).await;
+        let parked = Rejected::new(Cause::KeyUnusable);
+        assert_eq!(answer, Err(Error::Rejected(parked)));
+    }
+    assert!(handles.get_or_add(3).is_none(), "there is no room");
+    handles.get_or_add(1).unwrap().open();
+    assert!(handles.get_or_add(3).is_some());
+    assert!(handles.get(&1).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -622,7 +641,7 @@ async fn the_handle_overrides() {
 #[tokio::test(start_paused = true)]
 async fn nobody_is_sent_away_for_longer_than_a_key_stays_shut() {
     let server = Server::default();
-    let gate = layer().max_closed(secs(60));
+    let gate = layer_with(GateSettings::standard().max_closed(secs(60)));
     let handle = gate.handle();
     let service = gate.layer(server.service());
     server.failing(limited(secs(31_536_000)));
@@ -668,7 +687,7 @@ async fn a_call_that_is_not_polled_is_in_nobodys_way() {
 #[tokio::test(start_paused = true)]
 async fn calls_that_are_polled_no_more_lose_their_places_at_their_limit() {
     let server = Server::default();
-    let gate = layer().max_wait(secs(10));
+    let gate = layer_with(GateSettings::standard().max_wait(secs(10)));
     let handle = gate.handle();
     let service = gate.layer(server.service());
     handle.close_for(secs(5));
@@ -756,7 +775,9 @@ mod http {
     #[tokio::test(start_paused = true)]
     async fn the_pace_is_learned_from_headers() {
         let next = Arc::new(Mutex::new(Vec::new()));
-        let gate = GateLayer::new(AtEnd::new(HttpStatus::new())).pace_hint(FromRateLimit::new());
+        let gate = GateLayer::standard()
+            .judge(AtEnd::new(HttpStatus::new()))
+            .pace_hint(FromRateLimit::new());
         let handle = gate.handle();
         let service = gate.layer(serve(&next));
         let call = async |answer| {
@@ -792,7 +813,7 @@ mod http {
     #[tokio::test(start_paused = true)]
     async fn a_stream_counts_at_its_end_but_a_probe_is_known_by_its_head() {
         let next = Arc::new(Mutex::new(Vec::new()));
-        let gate = GateLayer::new(AtEnd::new(HttpStatus::new()));
+        let gate = GateLayer::standard().judge(AtEnd::new(HttpStatus::new()));
         let handle = gate.handle();
         let service = gate.layer(serve(&next));
         let endless = || Endless.boxed_unsync();

@@ -8,7 +8,7 @@ fn secs(secs: u64) -> Duration {
 }
 
 fn state() -> (State, Instant) {
-    (State::new(&Settings::DEFAULT, 7), Instant::now())
+    (State::new(&GateSettings::standard(), 7), Instant::now())
 }
 
 fn limited(secs: u64) -> Verdict {
@@ -194,9 +194,9 @@ fn a_used_up_limit_holds_the_next_call() {
 #[test]
 fn a_wait_that_no_clock_can_hold_is_a_long_one() {
     let max_closed = Duration::MAX;
-    let settings = Settings {
+    let settings = GateSettings {
         max_closed,
-        ..Settings::DEFAULT
+        ..GateSettings::standard()
     };
     let (mut state, now) = (State::new(&settings, 7), Instant::now());
     state.settle(7, Verdict::Limited(Some(Duration::MAX)), None, now);

@@ -5,6 +5,7 @@
 //! that is lost shows as a call that the model has let in and the gate has not.
 
 use super::*;
+use crate::gate::state::Verdict;
 use proptest::prelude::*;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,12 +15,12 @@ use std::{
 
 const MOST: usize = 5;
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> GateSettings {
+    GateSettings {
         max_wait: Duration::from_secs(10),
         max_waiting: MOST,
         spacing: Duration::ZERO,
-        ..Settings::DEFAULT
+        ..GateSettings::standard()
     }
 }
 
@@ -211,7 +212,7 @@ impl Real {
     fn arrive(&mut self, patience: u64) {
         let call = self.fates.len();
         let patience = Patience(patience);
-        let entered = match self.anchor.block().pass() {
+        let entered = match self.anchor.pass() {
             Some(witness) => Entered::Go(witness),
             None => self.anchor.enter(&patience, self.now),
         };

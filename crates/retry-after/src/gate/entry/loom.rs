@@ -1,14 +1,15 @@
 //! The gate under every interleaving: run with `RUSTFLAGS="--cfg loom"`.
 
 use super::*;
+use crate::gate::{GateState, state::Verdict};
 use ::loom::{sync::Notify, thread};
 use std::task::Wake;
 
 /// Without pacing and without reading a clock: loom knows no time.
 fn gate() -> (Anchor, Instant) {
-    let settings = Settings {
+    let settings = GateSettings {
         spacing: Duration::ZERO,
-        ..Settings::DEFAULT
+        ..GateSettings::standard()
     };
     (Anchor::leak(&settings), Instant::now())
 }
@@ -21,7 +22,7 @@ fn epoch(witness: GateWitness) -> u64 {
 }
 
 fn enter(anchor: &Anchor, now: Instant) -> Entered {
-    match anchor.block().pass() {
+    match anchor.pass() {
         Some(witness) => Entered::Go(witness),
         None => anchor.enter(&(), now),
     }
@@ -66,11 +67,11 @@ fn loom_a_limit_closes_whatever_else_is_told() {
     ::loom::model(|| {
         let (anchor, now) = gate();
         let block = anchor.block();
-        let calls = [(); 2].map(|()| epoch(block.pass().unwrap()));
+        let calls = [(); 2].map(|()| epoch(anchor.pass().unwrap()));
         let wait = Verdict::Limited(Some(Duration::from_secs(9)));
         let limited = thread::spawn(move || block.settle(calls[0], wait, None, now));
         let well = thread::spawn(move || block.settle(calls[1], Verdict::Well, None, now));
-        let late = block.pass();
+        let late = anchor.pass();
         limited.join().unwrap();
         well.join().unwrap();
         assert!(!block.is_open());
