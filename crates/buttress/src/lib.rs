@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+mod ahead;
 mod pace;
 mod policy;
 mod route;
@@ -42,6 +43,7 @@ mod stack;
 mod switch;
 
 pub use self::{
+    ahead::{EncodeAhead, EncodeAheadFuture},
     pace::LlmPace,
     policy::{Declares, LlmPolicy, Prices},
     route::{Route, RouteService},

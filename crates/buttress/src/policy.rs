@@ -1,6 +1,6 @@
 use buttress_core::{AsFailure, Call, Carried, Failure};
 use buttress_fallback::{Failed, Policy};
-use buttress_llm::{Fallback, Kind, LlmError, LlmRequest, LlmResponse, Usage};
+use buttress_llm::{Dialect, Fallback, Kind, LlmError, LlmRequest, LlmResponse, Usage};
 use std::sync::Arc;
 
 /// What a route says of itself: what it can take, and what it costs.
@@ -10,6 +10,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Declares {
+    /// What it speaks. A [`Route`](crate::Route) sets it by itself.
+    pub dialect: Option<Dialect>,
     /// The size of the model's context window, in tokens.
     pub context_window: Option<u64>,
     /// Requests with tools.
@@ -29,6 +31,7 @@ pub struct Declares {
 impl Default for Declares {
     fn default() -> Self {
         Self {
+            dialect: None,
             context_window: None,
             tools: true,
             images: true,
@@ -78,7 +81,8 @@ impl Prices {
 ///   may fit.
 /// - After a failure the verdict decides. A context that was too long goes only to a route whose
 ///   window is known to be larger; what was refused for its content or as malformed only to a
-///   route that says that it takes such requests.
+///   route that says that it takes such requests. What can't be carried over to another dialect
+///   goes to a route that speaks a different one.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct LlmPolicy;
@@ -133,6 +137,13 @@ impl Policy<LlmRequest, LlmResponse, LlmError, Declares> for LlmPolicy {
         let Err(error) = failed.outcome else {
             return failed.by_verdict(false);
         };
+        if let LlmError::Invalid(invalid) = error
+            && invalid.elsewhere()
+            && declares.dialect.is_some()
+            && declares.dialect == failed.declares.dialect
+        {
+            return Err("speaks the same dialect, to which it can't be carried over");
+        }
         let verdict = error.verdict();
         match verdict.fallback {
             Fallback::Yes => Ok(()),

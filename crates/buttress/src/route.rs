@@ -1,4 +1,4 @@
-use crate::{Declares, LlmPace, Switch};
+use crate::{Declares, EncodeAhead, LlmPace, Switch};
 use buttress_circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Handle};
 use buttress_client::LlmClient;
 use buttress_core::{ByError, Carried};
@@ -9,8 +9,9 @@ use buttress_retry_after::{Gate, GateHandle, GateLayer};
 use std::{sync::Arc, time::Duration};
 use tower::ServiceBuilder;
 
-/// What a route's calls go through: retry, gate, circuit breaker, client.
-pub type RouteService = Retry<LlmGate, ByError, Carried>;
+/// What a route's calls go through: retry, gate, circuit breaker, client. What can't be written
+/// for the client does not begin.
+pub type RouteService = EncodeAhead<Retry<LlmGate, ByError, Carried>>;
 
 type LlmGate = Gate<Breaker, Switch<AtStreamEnd>, Switch<LlmPace>, Carried>;
 
@@ -120,14 +121,16 @@ impl Route {
     /// What its calls go through, without a fallback behind it.
     #[must_use]
     pub fn service(&self) -> RouteService {
-        ServiceBuilder::new()
+        let service = ServiceBuilder::new()
             .layer(&self.retry)
             .layer(&self.gate)
             .layer(&self.breaker)
-            .service(self.client.clone())
+            .service(self.client.clone());
+        EncodeAhead::new(service, self.client.clone())
     }
 
-    pub(crate) fn into_fallback(self) -> fallback::Route<RouteService, Declares> {
+    pub(crate) fn into_fallback(mut self) -> fallback::Route<RouteService, Declares> {
+        self.declares.dialect = Some(self.client.dialect());
         fallback::Route::new(Arc::clone(&self.name), self.service())
             .patience(self.patience)
             .declares(self.declares)

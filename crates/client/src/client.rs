@@ -2,7 +2,7 @@ use crate::{
     ClientBuilder, exchange,
     shared::{Asked, Place, Shared},
 };
-use buttress_llm::{LlmError, LlmRequest, LlmResponse, Provider, Target};
+use buttress_llm::{Dialect, LlmError, LlmRequest, LlmResponse, Provider, Target};
 use buttress_timeout::Limits;
 use std::{
     fmt,
@@ -78,6 +78,20 @@ impl LlmClient {
     #[must_use]
     pub fn provider(&self) -> Provider {
         self.asked.shared.provider
+    }
+
+    /// What is spoken there.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.asked.place.target.dialect()
+    }
+
+    /// [Writes](LlmRequest::encode_ahead) a request for this client ahead of its call.
+    ///
+    /// # Errors
+    /// The request can't be carried over to the dialect that is spoken there.
+    pub fn encode_ahead(&self, request: &mut LlmRequest) -> Result<(), LlmError> {
+        Ok(request.encode_ahead(&self.asked.place.target)?)
     }
 
     fn at(&self, change: impl FnOnce(&mut Place)) -> Self {

@@ -2,8 +2,8 @@
 //! where that can help.
 
 use crate::{always, assert_parked, one, two, well};
-use buttress_testkit::Reply;
-use buttress_tests::{Mode, assert_went_on, in_all_modes, last_call};
+use buttress_testkit::{Dialect, Reply};
+use buttress_tests::{Answer, Gateway, Mode, Setup, assert_went_on, in_all_modes, last_call};
 use std::time::Duration;
 
 /// What a request that can't work is called.
@@ -193,4 +193,64 @@ async fn a_model_that_is_not_there() {
         assert_went_on(&first, &second);
     })
     .await;
+}
+
+/// What can't be carried over is known before anything waits, and goes to whoever speaks the
+/// caller's own dialect.
+#[tokio::test]
+async fn what_can_not_be_carried_over() {
+    for (caller, provider) in [
+        (Dialect::Anthropic, Dialect::OpenAi),
+        (Dialect::OpenAi, Dialect::Anthropic),
+    ] {
+        let stream = false;
+        let crossing = Mode {
+            caller,
+            provider,
+            stream,
+        };
+        let own = Mode {
+            caller,
+            provider: caller,
+            stream,
+        };
+        let mut request = crossing.request();
+        request["messages"][0]["role"] = "robot".into();
+        let (other, same) = (well(crossing).await, well(own).await);
+        let ask = async |gateway: &Gateway| {
+            let body = request.to_string();
+            let open = gateway.post(caller.path(), &[], body).await.unwrap();
+            Answer::read(crossing, open).await
+        };
+
+        // The first gate is shut for longer than a test takes.
+        let gateway = one(crossing, &other).start().await;
+        gateway
+            .route(0)
+            .gate_handle()
+            .close_for(Duration::from_secs(20));
+        let answer = ask(&gateway).await;
+        answer.assert_given_up(400, invalid());
+        let told = answer.told_error()["error"]["message"].to_string();
+        assert!(told.contains("`messages[0].role`"), "{told}");
+        assert!(told.contains("can't be carried over from"), "{told}");
+        assert_eq!((answer.attempts(), answer.waited()), (0, Duration::ZERO));
+
+        // The one call that there is was not made, so it is left for the route that can.
+        let gateway = Setup::new()
+            .with("limits.max_calls = 1")
+            .route("first", provider, other.url())
+            .route("second", provider, other.url())
+            .route("third", caller, same.url())
+            .start()
+            .await;
+        gateway
+            .route(0)
+            .gate_handle()
+            .close_for(Duration::from_secs(20));
+        let answer = ask(&gateway).await;
+        answer.assert_good("From the backup.", "third");
+        assert_eq!((answer.attempts(), answer.waited()), (1, Duration::ZERO));
+        assert_eq!((other.call_count(), same.call_count()), (0, 1));
+    }
 }

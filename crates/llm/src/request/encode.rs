@@ -1,6 +1,13 @@
 use super::{Encoded, InvalidRequest, LlmRequest, Target, splice::Splice};
 use crate::{Dialect, cross::Prompt, stream::json};
-use std::str;
+use std::{str, sync::Arc};
+
+/// A request that has been written for a place.
+#[derive(Debug)]
+pub(super) struct Ahead {
+    target: Target,
+    encoded: Encoded,
+}
 
 impl LlmRequest {
     /// Writes the request for this place.
@@ -21,6 +28,38 @@ impl LlmRequest {
         if self.dialect == target.dialect {
             return Ok(self.amend(target));
         }
+        if let Some(ahead) = &self.ahead
+            && ahead.target == *target
+        {
+            return Ok(ahead.encoded.clone());
+        }
+        self.carry_over(target).map_err(|why| match why {
+            InvalidRequest::CannotCross { .. } => why,
+            why => InvalidRequest::CannotRead {
+                why: Box::new(why),
+                from: self.dialect,
+                to: target.dialect,
+            },
+        })
+    }
+
+    /// Writes the request for this place ahead of time, if that is work that may fail: so whoever
+    /// has to wait before it is sent does not wait in vain. To [encode](Self::encode) it for the
+    /// same place then costs nothing.
+    ///
+    /// # Errors
+    /// Those of [`encode`](Self::encode).
+    pub fn encode_ahead(&mut self, target: &Target) -> Result<(), InvalidRequest> {
+        if self.dialect != target.dialect {
+            let encoded = self.encode(target)?;
+            let target = target.clone();
+            self.ahead = Some(Arc::new(Ahead { target, encoded }));
+        }
+        Ok(())
+    }
+
+    /// Writes it in the other dialect.
+    fn carry_over(&self, target: &Target) -> Result<Encoded, InvalidRequest> {
         let text = str::from_utf8(&self.body).expect("checked when it was parsed");
         let mut prompt = Prompt::decode(self.dialect, target.dialect, text)?;
         if let Some(model) = &target.model {

@@ -46,6 +46,17 @@ pub enum InvalidRequest {
         /// The dialect of the place it should go to.
         to: Dialect,
     },
+    /// What has to be understood to be carried over to another dialect can't be. Where the
+    /// request's own is spoken it goes through as it is, and what is wrong with it is for the
+    /// provider to say.
+    CannotRead {
+        /// What is wrong.
+        why: Box<Self>,
+        /// The dialect of the request.
+        from: Dialect,
+        /// The dialect of the place it should go to.
+        to: Dialect,
+    },
 }
 
 /// Something that a request asks for and that not every dialect can express.
@@ -91,6 +102,7 @@ impl InvalidRequest {
         match self {
             Self::Missing { field } => Some(field),
             Self::Repeated { field } | Self::Field { field, .. } => Some(field),
+            Self::CannotRead { why, .. } => why.field(),
             Self::Json { .. }
             | Self::NotAnObject { .. }
             | Self::TooDeep
@@ -101,7 +113,7 @@ impl InvalidRequest {
     /// Whether the request may do as it is in another place, one that speaks its dialect.
     #[must_use]
     pub const fn elsewhere(&self) -> bool {
-        matches!(self, Self::CannotCross { .. })
+        matches!(self, Self::CannotCross { .. } | Self::CannotRead { .. })
     }
 
     pub(crate) fn of_field(field: impl Into<String>, problem: impl Into<String>) -> Self {
@@ -136,6 +148,9 @@ impl fmt::Display for InvalidRequest {
                     Feature::UnknownContent => "content of this kind",
                 };
                 write!(f, "{what} can't be carried over from {from} to {to}")
+            }
+            Self::CannotRead { why, from, to } => {
+                write!(f, "{why}, or it can't be carried over from {from} to {to}")
             }
         }
     }

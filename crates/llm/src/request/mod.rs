@@ -10,12 +10,12 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use self::index::Index;
 pub use self::{
     builder::ChatBuilder,
     invalid::{Feature, InvalidRequest},
     target::{Encoded, Target},
 };
+use self::{encode::Ahead, index::Index};
 pub(crate) use self::{
     fields::{Fields, Str},
     index::{Field, not_json, typed},
@@ -54,6 +54,7 @@ pub struct LlmRequest {
     index: Arc<Index>,
     call: Option<Call>,
     headers: HeaderMap,
+    ahead: Option<Arc<Ahead>>,
 }
 
 impl LlmRequest {
@@ -76,6 +77,7 @@ impl LlmRequest {
             index,
             call: None,
             headers: HeaderMap::new(),
+            ahead: None,
         })
     }
 

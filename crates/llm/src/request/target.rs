@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// assert_eq!(encoded.notes, ["clamped max_tokens"]);
 /// # Ok::<_, buttress_llm::InvalidRequest>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub(crate) dialect: Dialect,
     pub(crate) model: Option<Arc<str>>,
