@@ -1,5 +1,5 @@
-use crate::Ticket;
-use buttress_core::{Judge, Rejected};
+use crate::{Ticket, breaker::Refused};
+use buttress_core::{Cause, Judge, Rejected};
 use pin_project_lite::pin_project;
 use std::{
     fmt, mem,
@@ -25,7 +25,7 @@ pin_project! {
             judge: J,
         },
         Rejected {
-            rejected: Rejected,
+            wait: Refused,
         },
     }
 }
@@ -42,9 +42,10 @@ impl<F, J> ResponseFuture<F, J> {
         }
     }
 
-    pub(crate) const fn rejected(rejected: Rejected) -> Self {
+    #[inline]
+    pub(crate) const fn rejected(wait: Refused) -> Self {
         Self {
-            state: State::Rejected { rejected },
+            state: State::Rejected { wait },
         }
     }
 }
@@ -70,7 +71,12 @@ where
                 ticket.answered();
                 Poll::Ready(judge.judge(result, ticket))
             }
-            StateProj::Rejected { rejected } => Poll::Ready(Err((*rejected).into())),
+            // Made here, where it is handed on: a wide value that is moved is slow to reject with.
+            StateProj::Rejected { wait } => {
+                let rejected = Rejected::new(Cause::CircuitOpen);
+                let rejected = wait.map_or(rejected, |wait| rejected.retry_after(wait));
+                Poll::Ready(Err(rejected.into()))
+            }
         }
     }
 }

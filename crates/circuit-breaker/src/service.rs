@@ -106,18 +106,12 @@ impl<S: Clone, J, O, B> CircuitBreaker<S, J, O, B> {
 impl<S, J, O, B> CircuitBreaker<S, J, O, B> {
     /// Apart from the path of a healthy call, which stays short for it.
     #[inline(never)]
-    fn reject<Req>(&self, request: &Req, wait: Option<Duration>) -> Rejected
+    fn record_rejection<Req>(&self, request: &Req)
     where
         O: Observe<Req>,
     {
-        let cause = Cause::CircuitOpen;
         let context = self.observe.context(request);
-        context.record(Event::Rejected(cause));
-        let rejected = Rejected::new(cause);
-        match wait {
-            Some(wait) => rejected.retry_after(wait),
-            None => rejected,
-        }
+        context.record(Event::Rejected(Cause::CircuitOpen));
     }
 }
 
@@ -205,7 +199,8 @@ where
             }
             Err(wait) => {
                 self.unready();
-                ResponseFuture::rejected(self.reject(&request, wait))
+                self.record_rejection(&request);
+                ResponseFuture::rejected(wait)
             }
         }
     }

@@ -1,4 +1,4 @@
-use crate::{AsFailure, Blame, Class, Failure, RetryAfter};
+use crate::{AsFailure, Blame, Class, Failure, Name, RetryAfter};
 use std::{error, fmt, sync::Arc, time::Duration};
 
 /// A layer of this stack refused to make the call. Nothing was sent.
@@ -16,7 +16,7 @@ pub struct Rejected {
     /// The [kind](Failure::kind) of the failure that this goes back to, where that is known: of
     /// the one that shut the gate. A caller who would only have heard the same again can be told
     /// so.
-    pub origin: Option<&'static str>,
+    pub origin: Option<Name>,
 }
 
 /// Why a layer refused a call.
@@ -43,8 +43,8 @@ impl Rejected {
     pub const fn new(cause: Cause) -> Self {
         Self {
             cause,
-            retry_after: None,
             origin: None,
+            retry_after: None,
         }
     }
 
@@ -57,7 +57,7 @@ impl Rejected {
 
     /// Says which kind of failure it goes back to.
     #[must_use]
-    pub const fn origin(mut self, kind: &'static str) -> Self {
+    pub const fn origin(mut self, kind: Name) -> Self {
         self.origin = Some(kind);
         self
     }
@@ -67,13 +67,19 @@ impl Cause {
     /// A stable lower-case name, for logs and labels.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
+        self.name().as_str()
+    }
+
+    /// The same, as it stands in a [`Failure`].
+    #[must_use]
+    pub const fn name(self) -> Name {
         match self {
-            Self::CircuitOpen => "circuit_open",
-            Self::GateClosed => "gate_closed",
-            Self::KeyUnusable => "key_unusable",
-            Self::QueueFull => "queue_full",
-            Self::DeadlinePast => "deadline_past",
-            Self::CallsSpent => "calls_spent",
+            Self::CircuitOpen => Name::new(&"circuit_open"),
+            Self::GateClosed => Name::new(&"gate_closed"),
+            Self::KeyUnusable => Name::new(&"key_unusable"),
+            Self::QueueFull => Name::new(&"queue_full"),
+            Self::DeadlinePast => Name::new(&"deadline_past"),
+            Self::CallsSpent => Name::new(&"calls_spent"),
         }
     }
 }
@@ -86,7 +92,7 @@ impl AsFailure for Rejected {
         };
         Failure::new(Class::Rejected, Blame::Local)
             .retry_after(retry_after)
-            .kind(self.cause.as_str())
+            .kind(self.cause.name())
     }
 }
 
@@ -154,13 +160,19 @@ impl Phase {
     /// A stable lower-case name, for logs and labels.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
+        self.name().as_str()
+    }
+
+    /// The same, as it stands in a [`Failure`].
+    #[must_use]
+    pub const fn name(self) -> Name {
         match self {
-            Self::Connect => "connect",
-            Self::Headers => "headers",
-            Self::FirstContent => "first_content",
-            Self::Idle => "idle",
-            Self::Attempt => "attempt",
-            Self::Deadline => "deadline",
+            Self::Connect => Name::new(&"connect"),
+            Self::Headers => Name::new(&"headers"),
+            Self::FirstContent => Name::new(&"first_content"),
+            Self::Idle => Name::new(&"idle"),
+            Self::Attempt => Name::new(&"attempt"),
+            Self::Deadline => Name::new(&"deadline"),
         }
     }
 }
@@ -177,7 +189,7 @@ impl AsFailure for Elapsed {
                 Failure::new(Class::Timeout, Blame::Service)
             }
         };
-        failure.kind(self.phase.as_str())
+        failure.kind(self.phase.name())
     }
 }
 
@@ -294,7 +306,7 @@ impl<E> RouteError<E> {
 fn despair(failure: &Failure) -> u8 {
     match failure.class {
         // As little as what made the key so.
-        Class::Rejected if failure.kind == Some(Cause::KeyUnusable.as_str()) => 5,
+        Class::Rejected if failure.kind == Some(Cause::KeyUnusable.name()) => 5,
         Class::Transient => 0,
         Class::Timeout => 1,
         Class::Rejected => 2,
@@ -355,14 +367,14 @@ mod tests {
     #[test]
     fn a_key_that_was_found_to_be_wrong_leaves_as_little_hope_as_a_wrong_key() {
         let refused = |cause| {
-            let rejected = Rejected::new(cause).origin("auth");
+            let rejected = Rejected::new(cause).origin(Name::new(&"auth"));
             RouteReason::Failed(rejected.as_failure(), rejected)
         };
         let reasons = [Cause::KeyUnusable, Cause::GateClosed].map(refused);
         let routes = reasons.map(|reason| RouteError::new("r".into(), reason));
         let exhausted = Exhausted::new(routes.into());
         assert_eq!(exhausted.foremost().unwrap().cause, Cause::GateClosed);
-        let parked = Rejected::new(Cause::KeyUnusable).origin("auth");
+        let parked = Rejected::new(Cause::KeyUnusable).origin(Name::new(&"auth"));
         assert!(parked.to_string().ends_with("for now (auth)"), "{parked}");
     }
 

@@ -22,7 +22,47 @@ pub struct Failure {
     pub retry_after: RetryAfter,
     /// A finer name of what happened, where there is one: a stable word for journeys, logs and
     /// labels, such as `quota_exhausted`.
-    pub kind: Option<&'static str>,
+    pub kind: Option<Name>,
+}
+
+/// A word for something that went wrong, which never changes: for journeys, logs and labels.
+///
+/// As wide as one pointer, since it goes wherever a verdict goes. On its way up through the layers
+/// a wider one takes longer to hand on than all else that is done there.
+///
+/// ```
+/// use buttress_core::Name;
+///
+/// const SPENT: Name = Name::new(&"quota_exhausted");
+/// assert_eq!(SPENT.as_str(), "quota_exhausted");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Name(&'static &'static str);
+
+impl Name {
+    /// This word.
+    #[must_use]
+    pub const fn new(word: &'static &'static str) -> Self {
+        Self(word)
+    }
+
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
 }
 
 /// What can be done about a failure.
@@ -106,7 +146,7 @@ impl Failure {
 
     /// Gives it a finer name.
     #[must_use]
-    pub const fn kind(mut self, kind: &'static str) -> Self {
+    pub const fn kind(mut self, kind: Name) -> Self {
         self.kind = Some(kind);
         self
     }
@@ -291,11 +331,15 @@ mod tests {
 
     #[test]
     fn a_name_changes_nothing_in_what_was_never_processed() {
-        assert!(Failure::UNPROCESSED.kind("transient").is_unprocessed());
+        assert!(
+            Failure::UNPROCESSED
+                .kind(Name::new(&"transient"))
+                .is_unprocessed()
+        );
         assert!(!Failure::SERVICE.is_unprocessed());
         assert_eq!(
             Rejected::new(Cause::GateClosed).as_failure().kind,
-            Some("gate_closed")
+            Some(Name::new(&"gate_closed"))
         );
     }
 }

@@ -34,7 +34,7 @@ pub use self::{
     call::{Call, Carried, Carry},
     classify::{ByError, Classify, ClassifyFn, classify_fn},
     error::{Cause, Elapsed, Exhausted, Phase, Rejected, RouteError, RouteReason},
-    failure::{AsFailure, Blame, Class, Failure, RetryAfter},
+    failure::{AsFailure, Blame, Class, Failure, Name, RetryAfter},
     journey::{Journey, Step},
     judge::{AtOnce, Judge, Witness},
     observe::{Context, Event, GiveUp, Observe},

@@ -1,3 +1,4 @@
+use buttress_core::Name;
 use std::fmt;
 
 /// What happened, in the terms of the people who run LLM calls.
@@ -56,24 +57,30 @@ impl Kind {
         Self::Rejected,
     ];
 
-    /// A stable lower-case name, for logs, labels and [`Failure::kind`](buttress_core::Failure::kind).
+    /// A stable lower-case name, for logs and labels.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
+        self.name().as_str()
+    }
+
+    /// The same, as it stands in a [`Failure`](buttress_core::Failure).
+    #[must_use]
+    pub const fn name(self) -> Name {
         match self {
-            Self::RateLimited => "rate_limited",
-            Self::Overloaded => "overloaded",
-            Self::ServerError => "server_error",
-            Self::Transient => "transient",
-            Self::Timeout => "timeout",
-            Self::QuotaExhausted => "quota_exhausted",
-            Self::Auth => "auth",
-            Self::Permission => "permission",
-            Self::NotFound => "not_found",
-            Self::InvalidRequest => "invalid_request",
-            Self::ContextLength => "context_length",
-            Self::ContentPolicy => "content_policy",
-            Self::Partial => "partial",
-            Self::Rejected => "rejected",
+            Self::RateLimited => Name::new(&"rate_limited"),
+            Self::Overloaded => Name::new(&"overloaded"),
+            Self::ServerError => Name::new(&"server_error"),
+            Self::Transient => Name::new(&"transient"),
+            Self::Timeout => Name::new(&"timeout"),
+            Self::QuotaExhausted => Name::new(&"quota_exhausted"),
+            Self::Auth => Name::new(&"auth"),
+            Self::Permission => Name::new(&"permission"),
+            Self::NotFound => Name::new(&"not_found"),
+            Self::InvalidRequest => Name::new(&"invalid_request"),
+            Self::ContextLength => Name::new(&"context_length"),
+            Self::ContentPolicy => Name::new(&"content_policy"),
+            Self::Partial => Name::new(&"partial"),
+            Self::Rejected => Name::new(&"rejected"),
         }
     }
 

@@ -218,7 +218,7 @@ impl Verdict {
         };
         Failure::new(class, self.blame)
             .retry_after(retry_after)
-            .kind(self.kind.as_str())
+            .kind(self.kind.name())
     }
 }
 
@@ -299,7 +299,7 @@ mod tests {
                 "{verdict:?}"
             );
             assert_eq!(failure.wait(), Some(wait));
-            assert_eq!(failure.kind, Some(verdict.kind.as_str()));
+            assert_eq!(failure.kind, Some(verdict.kind.name()));
         }
         assert_eq!(limited.failure().retry_after, RetryAfter::Unspecified);
         assert_eq!(limited.never().failure().retry_after, RetryAfter::Never);

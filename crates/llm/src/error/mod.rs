@@ -146,7 +146,9 @@ fn of_rejected(rejected: &Rejected) -> Verdict {
         Cause::CallsSpent => ("the call has spent its upstream calls", Fallback::No),
         _ => ("the call was refused", Fallback::Yes),
     };
-    let kind = rejected.origin.and_then(Kind::of_name);
+    let kind = rejected
+        .origin
+        .and_then(|origin| Kind::of_name(origin.as_str()));
     Verdict::new(kind.unwrap_or(Kind::Rejected), why)
         .not_made()
         .fallback(fallback)

@@ -1,6 +1,6 @@
 use super::*;
 use crate::Dialect;
-use buttress_core::{Class, RetryAfter, RouteError, RouteReason};
+use buttress_core::{Class, Name, RetryAfter, RouteError, RouteReason};
 use http::HeaderMap;
 use serde_json::{Value, json};
 use std::{error::Error as _, fs, path::Path, time::Duration};
@@ -210,18 +210,18 @@ fn what_the_caller_has_seen_is_not_asked_for_again() {
     let event = br#"{"error": {"message": "m", "type": "server_error"}}"#;
     let before = LlmError::in_stream(Provider::OpenAi, event, false);
     let after = LlmError::in_stream(Provider::OpenAi, event, true);
-    let broken = Failure::SERVICE.kind("server_error");
+    let broken = Failure::SERVICE.kind(Kind::ServerError.name());
     assert_eq!(before.as_failure(), broken);
     assert_eq!(after.as_failure().class, Class::Persistent);
     assert!(after.verdict().counts_toward_breaker());
     assert_eq!(
         LlmError::from(Truncated::new(0)).as_failure(),
-        Failure::SERVICE.kind("partial")
+        Failure::SERVICE.kind(Kind::Partial.name())
     );
     let cut = LlmError::from(Truncated::new(9).transport(TransportError::Reset));
     assert_eq!(
         cut.as_failure(),
-        Failure::new(Class::Partial, Blame::Service).kind("partial")
+        Failure::new(Class::Partial, Blame::Service).kind(Kind::Partial.name())
     );
     assert_eq!(cut.status_for(Dialect::OpenAiChat), 502);
 }
@@ -284,7 +284,7 @@ fn a_refusal_repeats_what_it_goes_back_to() {
     let wait = Duration::from_secs(60);
     let refused = |cause, kind: Kind| {
         let rejected = Rejected::new(cause).retry_after(wait);
-        LlmError::from(rejected.origin(kind.as_str()))
+        LlmError::from(rejected.origin(kind.name()))
     };
     let parked = |kind| refused(Cause::KeyUnusable, kind);
     let cases = [
@@ -329,11 +329,14 @@ fn a_refusal_repeats_what_it_goes_back_to() {
         assert_eq!(verdict.failure().blame, Blame::Local);
         assert_eq!(verdict.fallback, Fallback::Yes);
         assert_eq!(verdict.delay, Some(wait));
-        assert_eq!(error.as_failure().kind, Some(rejected(&error)));
+        assert_eq!(
+            error.as_failure().kind.map(Name::as_str),
+            Some(rejected(&error))
+        );
     }
     // Nobody said why, or in a word that is none of ours.
     let by_hand = LlmError::from(Rejected::new(Cause::KeyUnusable));
-    let unknown = LlmError::from(Rejected::new(Cause::KeyUnusable).origin("odd"));
+    let unknown = LlmError::from(Rejected::new(Cause::KeyUnusable).origin(Name::new(&"odd")));
     for error in [by_hand, unknown] {
         assert_eq!(error.kind(), Kind::Rejected);
         let (status, body) = rendered(&error, Dialect::OpenAiChat);
@@ -396,7 +399,7 @@ fn the_cause_of_a_broken_connection_is_kept() {
     let source = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
     let error = LlmError::transport(TransportError::Reset, source);
     assert!(error.source().is_some());
-    let broken = Failure::SERVICE.kind("transient");
+    let broken = Failure::SERVICE.kind(Kind::Transient.name());
     assert_eq!(error.as_failure(), broken);
     // Small enough to be handed up by value.
     assert!(size_of::<LlmError>() <= 40, "{}", size_of::<LlmError>());

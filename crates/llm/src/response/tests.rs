@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Dialect, LlmError, Text, TransportError, Truncated};
+use crate::{Dialect, Kind, LlmError, Text, TransportError, Truncated};
 use buttress_core::{Blame, Class, Failure, Judge, Rejected, Witness};
 use bytes::Bytes;
 use futures_core::Stream;
@@ -79,7 +79,7 @@ fn a_stream_that_fails_is_a_failure_and_one_that_is_dropped_is_not() {
     assert!(poll(&mut stream).unwrap().is_ok());
     assert!(poll(&mut stream).unwrap().is_err());
     assert!(poll(&mut stream).is_none(), "nothing after an error");
-    let failure = Failure::new(Class::Partial, Blame::Service).kind("partial");
+    let failure = Failure::new(Class::Partial, Blame::Service).kind(Kind::Partial.name());
     assert_eq!(*heard.lock().unwrap(), [Err(failure)]);
 
     let (mut stream, heard) = judged(vec![event(), truncated()]);

@@ -4,7 +4,10 @@ use super::{
     state::{Mode, State, Verdict},
 };
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
-use buttress_core::recycle::{FreeList, Recycle};
+use buttress_core::{
+    Name,
+    recycle::{FreeList, Recycle},
+};
 use std::{sync::PoisonError, task::Waker, time::Duration};
 use tokio::time::Instant;
 
@@ -55,13 +58,7 @@ impl Block {
     }
 
     #[cold]
-    pub(crate) fn settle(
-        &self,
-        epoch: u64,
-        verdict: Verdict,
-        kind: Option<&'static str>,
-        now: Instant,
-    ) {
+    pub(crate) fn settle(&self, epoch: u64, verdict: Verdict, kind: Option<Name>, now: Instant) {
         self.change(now, |inside| {
             inside.state.settle(epoch, verdict, kind, now);
         });

@@ -1,5 +1,5 @@
 use super::{GateSettings, pace::Pace};
-use buttress_core::{Blame, Cause, Class, Failure, Rejected};
+use buttress_core::{Blame, Cause, Class, Failure, Name, Rejected};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ pub(crate) struct State {
     /// Whether the gate is closed for less than it was told to be, so that it must be tried.
     doubtful: bool,
     /// The kind of the failure that shut it, until the key is known to work.
-    origin: Option<&'static str>,
+    origin: Option<Name>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -190,7 +190,7 @@ impl State {
         &mut self,
         epoch: u64,
         verdict: Verdict,
-        kind: Option<&'static str>,
+        kind: Option<Name>,
         now: Instant,
     ) {
         if epoch < self.first {
@@ -263,7 +263,7 @@ impl State {
     }
 
     /// A call from before the last closing tells nothing new, unless it tells of a longer wait.
-    fn hear_straggler(&mut self, verdict: Verdict, kind: Option<&'static str>, now: Instant) {
+    fn hear_straggler(&mut self, verdict: Verdict, kind: Option<Name>, now: Instant) {
         let (Verdict::Limited(Some(wait)) | Verdict::Spent(Some(wait))) = verdict else {
             return;
         };

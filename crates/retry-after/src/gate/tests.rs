@@ -1,6 +1,6 @@
 use super::*;
 use buttress_core::{
-    AtOnce, Blame, Call, Carried, Carry, Cause, Class, Classify, Failure, Journey, Rejected,
+    AtOnce, Blame, Call, Carried, Carry, Cause, Class, Classify, Failure, Journey, Name, Rejected,
     RetryAfter, classify_fn,
 };
 use std::{
@@ -365,9 +365,10 @@ async fn who_is_turned_away_hears_of_the_failure_before() {
         Err(Error::Rejected(rejected)) => (rejected.cause, rejected.origin),
         other => panic!("{other:?}"),
     };
-    server.failing(Error::Failed(SPENT.kind("auth")));
+    const AUTH: Name = Name::new(&"auth");
+    server.failing(Error::Failed(SPENT.kind(AUTH)));
     service.clone().oneshot(ask(0)).await.unwrap_err();
-    let auth = Some("auth");
+    let auth = Some(AUTH);
     assert_eq!(turned_away().await, (Cause::KeyUnusable, auth));
 
     // So do those behind a probe: there is no place left, or it found out the same.

@@ -292,23 +292,26 @@ fn nothing_that_was_told_shuts_a_key_for_longer_than_set() {
 
 #[test]
 fn who_is_turned_away_hears_what_shut_the_gate() {
+    const AUTH: Name = Name::new(&"auth");
+    const RATE_LIMITED: Name = Name::new(&"rate_limited");
+    const QUOTA_EXHAUSTED: Name = Name::new(&"quota_exhausted");
     let origin = |state: &State, now| state.reject(state.refusal(), None, now).origin;
     let (mut state, now) = state();
     assert_eq!(origin(&state, now), None);
-    state.settle(7, Verdict::Spent(None), Some("auth"), now);
-    assert_eq!(origin(&state, now), Some("auth"));
+    state.settle(7, Verdict::Spent(None), Some(AUTH), now);
+    assert_eq!(origin(&state, now), Some(AUTH));
     // A probe that came to nothing does not make it forgotten, and a straggler tells no other.
     let now = now + secs(60);
     assert_eq!(state.admit(now, true), PROBE);
     state.settle(state.epoch(), Verdict::Beside, None, now);
-    state.settle(7, limited(9), Some("rate_limited"), now);
-    assert_eq!(origin(&state, now), Some("auth"));
+    state.settle(7, limited(9), Some(RATE_LIMITED), now);
+    assert_eq!(origin(&state, now), Some(AUTH));
     // One that finds out something else does.
     let now = now + secs(9);
     assert_eq!(state.admit(now, true), PROBE);
     let spent = Verdict::Spent(None);
-    state.settle(state.epoch(), spent, Some("quota_exhausted"), now);
-    assert_eq!(origin(&state, now), Some("quota_exhausted"));
+    state.settle(state.epoch(), spent, Some(QUOTA_EXHAUSTED), now);
+    assert_eq!(origin(&state, now), Some(QUOTA_EXHAUSTED));
     // The key works: what is turned away from now on is so for the pace.
     let now = now + secs(60);
     assert_eq!(state.admit(now, true), PROBE);
@@ -316,17 +319,17 @@ fn who_is_turned_away_hears_what_shut_the_gate() {
     assert_eq!(origin(&state, now), None);
 
     // A limit is the reason until a call gets through.
-    state.settle(state.epoch(), limited(9), Some("rate_limited"), now);
+    state.settle(state.epoch(), limited(9), Some(RATE_LIMITED), now);
     let now = now + secs(9);
     assert_eq!(state.admit(now, true), GO);
-    assert_eq!(origin(&state, now), Some("rate_limited"));
+    assert_eq!(origin(&state, now), Some(RATE_LIMITED));
     state.settle(state.epoch(), Verdict::Well, None, now);
     assert_eq!(origin(&state, now), None);
 
     // A handle gives no reason.
     let shut = |state: &mut State| {
-        state.settle(state.epoch(), limited(9), Some("rate_limited"), now);
-        assert_eq!(origin(state, now), Some("rate_limited"));
+        state.settle(state.epoch(), limited(9), Some(RATE_LIMITED), now);
+        assert_eq!(origin(state, now), Some(RATE_LIMITED));
     };
     shut(&mut state);
     state.park(None, now);
