@@ -64,7 +64,7 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
         } else {
             Ok(receive::of_failure(body, &mut watch).await)
         };
-        head.answer(shared, place, &request, body)
+        head.answer(shared, place, &request, &encoded, body)
     }?;
     call.record(Event::Answered);
     Ok(answer)

@@ -6,8 +6,8 @@ use crate::{
     wait::within,
 };
 use buttress_llm::{
-    Answer, AnswerBody, LlmError, LlmRequest, LlmResponse, ProviderError, TransportError,
-    cross_response, passed_on,
+    Answer, AnswerBody, AnswerTranslator, Encoded, LlmError, LlmRequest, LlmResponse,
+    ProviderError, TransportError, passed_on,
 };
 use buttress_timeout::Stopwatch;
 use bytes::{Bytes, BytesMut};
@@ -56,6 +56,7 @@ impl Head {
         shared: &Shared,
         place: &Place,
         request: &LlmRequest,
+        encoded: &Encoded,
         body: Result<Bytes, Broken>,
     ) -> Result<LlmResponse, LlmError> {
         let body = match body {
@@ -70,7 +71,9 @@ impl Head {
             let odd = "a whole answer to a request for a stream";
             return Err(LlmError::transport(TransportError::Other, odd));
         }
-        let body = cross_response(from, to, &body)
+        let body = AnswerTranslator::new(from, to)
+            .json_tool(encoded.json_tool)
+            .write(&body)
             .map_err(|error| LlmError::transport(TransportError::Other, error))?;
         let answer = LlmResponse::new(to, place.model(request), AnswerBody::Json(body));
         Ok(answer.usage(usage).headers(passed_on(&self.headers)))

@@ -49,7 +49,8 @@ pub(crate) async fn open(
         .provider(shared.provider)
         .max_event(shared.max_event)
         .include_usage(request.includes_usage())
-        .hide_usage(encoded.hide_usage);
+        .hide_usage(encoded.hide_usage)
+        .json_tool(encoded.json_tool);
     let upstream = Upstream {
         pipe,
         body: Some(body),

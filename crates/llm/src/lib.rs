@@ -49,6 +49,7 @@ mod error;
 mod headers;
 mod kind;
 mod lax;
+mod model;
 mod provider;
 mod request;
 mod response;
@@ -60,7 +61,7 @@ mod verdict;
 pub(crate) use self::lax::Lax;
 pub use self::{
     classify::{Answer, classify, classify_error_object, classify_finish, delay},
-    cross::{Finish, InvalidAnswer, Stop, cross_response, read_finish, read_usage},
+    cross::{AnswerTranslator, Finish, InvalidAnswer, Stop, read_finish, read_usage},
     dialect::{Dialect, InvalidDialect},
     error::{ErrorAnswer, LlmError, ProviderError, Truncated},
     headers::passed_on,

@@ -9,22 +9,55 @@ use std::{error, fmt};
 /// out, as no other vendor can use it. Within one dialect the bytes stay as they are.
 ///
 /// ```
-/// use buttress_llm::{Dialect, cross_response};
+/// use buttress_llm::{AnswerTranslator, Dialect};
 ///
 /// let answer = r#"{"id": "msg_1", "model": "m", "content": [{"type": "text", "text": "Hi"}],
 ///     "stop_reason": "end_turn", "usage": {"input_tokens": 3, "output_tokens": 1}}"#;
-/// let crossed = cross_response(Dialect::AnthropicMessages, Dialect::OpenAiChat, &answer.into())?;
-/// assert!(std::str::from_utf8(&crossed).unwrap().contains(r#""finish_reason":"stop""#));
+/// let translator = AnswerTranslator::new(Dialect::AnthropicMessages, Dialect::OpenAiChat);
+/// let answer = translator.write(&answer.into())?;
+/// assert!(std::str::from_utf8(&answer).unwrap().contains(r#""finish_reason":"stop""#));
 /// # Ok::<_, buttress_llm::InvalidAnswer>(())
 /// ```
-///
-/// # Errors
-/// The answer is not one of its dialect.
-pub fn cross_response(from: Dialect, to: Dialect, body: &Bytes) -> Result<Bytes, InvalidAnswer> {
-    if from == to {
-        return Ok(body.clone());
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerTranslator {
+    from: Dialect,
+    to: Dialect,
+    json_tool: bool,
+}
+
+impl AnswerTranslator {
+    /// From the one dialect to the other.
+    #[must_use]
+    pub const fn new(from: Dialect, to: Dialect) -> Self {
+        Self {
+            from,
+            to,
+            json_tool: false,
+        }
     }
-    to.encode_answer(&from.decode_answer(body)?)
+
+    /// Sets whether a call of the tool by which the request asked for JSON is the text of the
+    /// answer: what [`Encoded::json_tool`](crate::Encoded::json_tool) says \[no\].
+    #[must_use]
+    pub const fn json_tool(mut self, json_tool: bool) -> Self {
+        self.json_tool = json_tool;
+        self
+    }
+
+    /// Writes the answer with this body.
+    ///
+    /// # Errors
+    /// The answer is not one of its dialect.
+    pub fn write(&self, body: &Bytes) -> Result<Bytes, InvalidAnswer> {
+        if self.from == self.to {
+            return Ok(body.clone());
+        }
+        let mut reply = self.from.decode_answer(body)?;
+        if self.json_tool {
+            reply.take_json();
+        }
+        self.to.encode_answer(&reply)
+    }
 }
 
 /// The tokens that a whole answer was counted as; nothing is known of one that can't be read.

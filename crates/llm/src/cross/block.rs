@@ -1,40 +1,42 @@
+use super::{Document, Image, ToolCall, ToolResult};
 use std::borrow::Cow;
 
 /// A piece of what was said.
 #[derive(Clone, Debug)]
 pub(crate) enum Block<'a> {
     Text(Cow<'a, str>),
+    Image(Image<'a>),
+    Document(Document<'a>),
     ToolCall(ToolCall<'a>),
-}
-
-/// A tool that the model wants called.
-#[derive(Clone, Debug)]
-pub(crate) struct ToolCall<'a> {
-    pub(crate) id: Cow<'a, str>,
-    pub(crate) name: Cow<'a, str>,
-    /// A JSON object, as text.
-    pub(crate) arguments: Cow<'a, str>,
+    ToolResult(ToolResult<'a>),
 }
 
 impl<'a> Block<'a> {
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
-            Self::ToolCall(_) => None,
+            _ => None,
         }
     }
 
     pub(crate) fn into_text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(text),
-            Self::ToolCall(_) => None,
+            _ => None,
         }
     }
 
     pub(crate) const fn tool_call(&self) -> Option<&ToolCall<'a>> {
         match self {
             Self::ToolCall(call) => Some(call),
-            Self::Text(_) => None,
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn tool_result(&self) -> Option<&ToolResult<'a>> {
+        match self {
+            Self::ToolResult(result) => Some(result),
+            _ => None,
         }
     }
 }

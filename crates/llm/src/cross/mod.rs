@@ -4,18 +4,26 @@
 
 mod answer;
 mod block;
+mod ids;
+mod media;
 mod prompt;
 mod reply;
+mod settings;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod tool;
 
 pub use self::{
-    answer::{InvalidAnswer, cross_response, read_finish, read_usage},
+    answer::{AnswerTranslator, InvalidAnswer, read_finish, read_usage},
     stop::{Finish, Stop},
 };
 pub(crate) use self::{
-    block::{Block, ToolCall, joined},
-    prompt::{Crossing, Prompt, Role, Turn},
+    block::{Block, joined},
+    ids::IdRule,
+    media::{Document, Image, Source},
+    prompt::{Crossing, Prompt, Role, Sampling, Turn},
     reply::Reply,
+    settings::{Effort, Format, Reasoning},
+    tool::{Tool, ToolCall, ToolChoice, ToolResult, object},
 };

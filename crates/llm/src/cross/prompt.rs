@@ -1,4 +1,4 @@
-use super::Block;
+use super::{Block, Format, Reasoning, Tool, ToolChoice};
 use crate::{
     Dialect, Feature, InvalidRequest, Target,
     request::{Fields, not_json},
@@ -17,12 +17,24 @@ pub(crate) struct Prompt<'a> {
     /// From 0 to 2.
     pub(crate) temperature: Option<f64>,
     pub(crate) top_p: Option<f64>,
+    pub(crate) top_k: Option<u64>,
+    pub(crate) seed: Option<i64>,
+    pub(crate) frequency_penalty: Option<f64>,
+    pub(crate) presence_penalty: Option<f64>,
     pub(crate) stop: Vec<Cow<'a, str>>,
+    pub(crate) tools: Vec<Tool<'a>>,
+    pub(crate) tool_choice: Option<ToolChoice<'a>>,
+    /// Whether the model may call several tools at once, where that is said.
+    pub(crate) parallel_tool_calls: Option<bool>,
+    pub(crate) format: Option<Format<'a>>,
+    pub(crate) reasoning: Option<Reasoning>,
     /// The end user's id.
     pub(crate) user: Option<Cow<'a, str>>,
     pub(crate) stream: bool,
     /// The caller wants to see the usage of the stream.
     pub(crate) include_usage: bool,
+    /// The schema of the answer was written as a tool that has to be called.
+    pub(crate) json_tool: bool,
     /// What was left out or changed.
     pub(crate) notes: Vec<&'static str>,
 }
@@ -38,6 +50,14 @@ pub(crate) struct Turn<'a> {
 pub(crate) enum Role {
     User,
     Assistant,
+}
+
+/// A parameter of sampling that not everybody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sampling {
+    TopK,
+    Seed,
+    Penalties,
 }
 
 /// Between which dialects a request goes: for saying what can't be carried over.
@@ -59,18 +79,46 @@ impl Crossing {
 
 impl<'a> Prompt<'a> {
     /// Decodes the JSON of a request.
-    pub(crate) fn decode(
-        from: Dialect,
-        to: Dialect,
-        text: &'a str,
-    ) -> Result<Self, InvalidRequest> {
+    pub(crate) fn decode(text: &'a str, crossing: Crossing) -> Result<Self, InvalidRequest> {
         let fields: Fields<'a> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-        from.decode_request(fields, Crossing { from, to })
+        crossing.from.decode_request(fields, crossing)
     }
 
     /// Encodes it for this place.
-    pub(crate) fn encode(&mut self, target: &Target) -> Result<Bytes, InvalidRequest> {
-        target.dialect.encode_request(self, target)
+    pub(crate) fn encode(
+        &mut self,
+        target: &Target,
+        crossing: Crossing,
+    ) -> Result<Bytes, InvalidRequest> {
+        target.dialect.encode_request(self, target, crossing)
+    }
+
+    /// The name of the tool that the call with this id was for.
+    pub(crate) fn called(&self, id: &str) -> Option<&str> {
+        let blocks = self.turns.iter().flat_map(|turn| &turn.content);
+        let mut calls = blocks.filter_map(Block::tool_call);
+        calls.find(|call| call.id == id).map(|call| &*call.name)
+    }
+
+    /// Leaves out the sampling parameters that the other side does not know.
+    pub(crate) fn leave_out(&mut self, unknown: &[Sampling]) {
+        for parameter in unknown {
+            let (there, note) = match parameter {
+                Sampling::TopK => (self.top_k.take().is_some(), "dropped top_k"),
+                Sampling::Seed => (self.seed.take().is_some(), "dropped seed"),
+                Sampling::Penalties => {
+                    let frequency = self.frequency_penalty.take().is_some();
+                    if frequency {
+                        self.note("dropped frequency_penalty");
+                    }
+                    let presence = self.presence_penalty.take().is_some();
+                    (presence, "dropped presence_penalty")
+                }
+            };
+            if there {
+                self.note(note);
+            }
+        }
     }
 
     /// Notes something once.

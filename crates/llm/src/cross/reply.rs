@@ -1,5 +1,5 @@
-use super::{Block, Finish};
-use crate::Usage;
+use super::{Block, Finish, Stop};
+use crate::{Usage, dialect::JSON_TOOL};
 use std::borrow::Cow;
 
 /// A whole answer, without the words of any dialect.
@@ -12,4 +12,21 @@ pub(crate) struct Reply<'a> {
     pub(crate) refusal: Option<Cow<'a, str>>,
     pub(crate) finish: Option<Finish>,
     pub(crate) usage: Usage,
+}
+
+impl Reply<'_> {
+    /// Makes the call of the tool by which JSON was asked for the text of the answer.
+    pub(crate) fn take_json(&mut self) {
+        let json = self.content.iter().find_map(|block| {
+            let call = block.tool_call()?;
+            (call.name == JSON_TOOL).then(|| call.arguments.clone())
+        });
+        let Some(json) = json else { return };
+        self.content = vec![Block::Text(json)];
+        if let Some(finish) = &mut self.finish
+            && finish.stop == Stop::ToolCalls
+        {
+            finish.stop = Stop::Stop;
+        }
+    }
 }

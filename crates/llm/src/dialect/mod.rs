@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use std::{error, fmt, str::FromStr};
 
 pub(crate) use self::{
-    anthropic_messages::Writer as AnthropicWriter,
+    anthropic_messages::{JSON_TOOL, Writer as AnthropicWriter},
     openai_chat::{Writer as OpenAiWriter, now},
 };
 
@@ -95,10 +95,11 @@ impl Dialect {
         self,
         prompt: &mut Prompt<'_>,
         target: &Target,
+        crossing: Crossing,
     ) -> Result<Bytes, InvalidRequest> {
         match self {
-            Self::OpenAiChat => Ok(openai_chat::encode_request(prompt, target)),
-            Self::AnthropicMessages => anthropic_messages::encode_request(prompt, target),
+            Self::OpenAiChat => openai_chat::encode_request(prompt, target, crossing),
+            Self::AnthropicMessages => anthropic_messages::encode_request(prompt, target, crossing),
         }
     }
 

@@ -1,5 +1,9 @@
 use super::{Encoded, InvalidRequest, LlmRequest, Target, splice::Splice};
-use crate::{Dialect, cross::Prompt, stream::json};
+use crate::{
+    Dialect,
+    cross::{Crossing, Prompt},
+    stream::json,
+};
 use std::{str, sync::Arc};
 
 /// A request that has been written for a place.
@@ -61,7 +65,11 @@ impl LlmRequest {
     /// Writes it in the other dialect.
     fn carry_over(&self, target: &Target) -> Result<Encoded, InvalidRequest> {
         let text = str::from_utf8(&self.body).expect("checked when it was parsed");
-        let mut prompt = Prompt::decode(self.dialect, target.dialect, text)?;
+        let crossing = Crossing {
+            from: self.dialect,
+            to: target.dialect,
+        };
+        let mut prompt = Prompt::decode(text, crossing)?;
         if let Some(model) = &target.model {
             prompt.model = (**model).into();
         }
@@ -75,11 +83,12 @@ impl LlmRequest {
             && target.include_usage
             && !prompt.include_usage;
         prompt.include_usage |= hide_usage;
-        let body = prompt.encode(target)?;
+        let body = prompt.encode(target, crossing)?;
         Ok(Encoded {
             body,
             notes: prompt.notes,
             hide_usage,
+            json_tool: prompt.json_tool,
         })
     }
 
@@ -135,6 +144,7 @@ impl LlmRequest {
             body: splice.apply(&self.body),
             notes,
             hide_usage,
+            json_tool: false,
         }
     }
 }

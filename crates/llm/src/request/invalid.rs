@@ -37,6 +37,19 @@ pub enum InvalidRequest {
         /// What it should be.
         problem: String,
     },
+    /// The arguments of a call that the model made are not a JSON object, as the other dialect
+    /// demands. To send an empty one instead would change what was said.
+    Arguments {
+        /// The id of the call.
+        call: String,
+    },
+    /// An image of a kind that the other side does not take.
+    MediaType {
+        /// The kind.
+        found: String,
+        /// What it takes.
+        allowed: &'static str,
+    },
     /// The other dialect has no word for something that can't be left out.
     CannotCross {
         /// What.
@@ -63,8 +76,14 @@ pub enum InvalidRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Feature {
-    /// Tools, or turns that call them or answer their calls.
-    Tools,
+    /// Tools that the provider itself runs, such as its web search, and what came of them.
+    ServerTools,
+    /// Tools that take text instead of arguments.
+    CustomTools,
+    /// The functions that there were before there were tools.
+    LegacyFunctions,
+    /// A file that was uploaded to one provider, where no other one finds it.
+    UploadedFiles,
     /// Images, as a file or by address.
     Images,
     /// Documents and other files.
@@ -84,7 +103,10 @@ impl Feature {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Tools => "tools",
+            Self::ServerTools => "server_tools",
+            Self::CustomTools => "custom_tools",
+            Self::LegacyFunctions => "legacy_functions",
+            Self::UploadedFiles => "uploaded_files",
             Self::Images => "images",
             Self::Documents => "documents",
             Self::Audio => "audio",
@@ -106,6 +128,8 @@ impl InvalidRequest {
             Self::Json { .. }
             | Self::NotAnObject { .. }
             | Self::TooDeep
+            | Self::Arguments { .. }
+            | Self::MediaType { .. }
             | Self::CannotCross { .. } => None,
         }
     }
@@ -116,12 +140,30 @@ impl InvalidRequest {
         matches!(self, Self::CannotCross { .. } | Self::CannotRead { .. })
     }
 
+    pub(crate) fn arguments(call: &str) -> Self {
+        Self::Arguments { call: named(call) }
+    }
+
+    pub(crate) fn media_type(found: &str, allowed: &'static str) -> Self {
+        Self::MediaType {
+            found: named(found),
+            allowed,
+        }
+    }
+
     pub(crate) fn of_field(field: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Field {
             field: field.into(),
             problem: problem.into(),
         }
     }
+}
+
+/// A name that came from outside, as it may stand in a message: short, and nothing but a name.
+fn named(name: &str) -> String {
+    const MOST: usize = 64;
+    let plain = |c: &char| c.is_ascii_alphanumeric() || "_-./+:".contains(*c);
+    name.chars().filter(plain).take(MOST).collect()
 }
 
 impl fmt::Display for InvalidRequest {
@@ -137,9 +179,16 @@ impl fmt::Display for InvalidRequest {
             Self::Missing { field } => write!(f, "`{field}` is missing: add it"),
             Self::Repeated { field } => write!(f, "`{field}` is there more than once: keep one"),
             Self::Field { field, problem } => write!(f, "`{field}` {problem}"),
+            Self::Arguments { call } => write!(f, "arguments of {call} is not a JSON object"),
+            Self::MediaType { found, allowed } => {
+                write!(f, "media type {found} is not one of {allowed}")
+            }
             Self::CannotCross { what, from, to } => {
                 let what = match what {
-                    Feature::Tools => "tools",
+                    Feature::ServerTools => "tools that the provider runs",
+                    Feature::CustomTools => "tools that take text instead of arguments",
+                    Feature::LegacyFunctions => "`functions`, which `tools` have replaced,",
+                    Feature::UploadedFiles => "files that were uploaded to a provider",
                     Feature::Images => "images",
                     Feature::Documents => "documents",
                     Feature::Audio => "audio",

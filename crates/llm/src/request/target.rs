@@ -1,4 +1,4 @@
-use crate::Dialect;
+use crate::{Dialect, model};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -25,6 +25,9 @@ pub struct Target {
     pub(crate) default_max_tokens: u64,
     pub(crate) legacy_max_tokens: bool,
     pub(crate) include_usage: bool,
+    pub(crate) nine_letter_ids: bool,
+    pub(crate) reasoning: Option<bool>,
+    pub(crate) json_schema: Option<bool>,
 }
 
 impl Target {
@@ -41,6 +44,9 @@ impl Target {
             default_max_tokens: Self::DEFAULT_MAX_TOKENS,
             legacy_max_tokens: false,
             include_usage: false,
+            nine_letter_ids: false,
+            reasoning: None,
+            json_schema: None,
         }
     }
 
@@ -85,6 +91,41 @@ impl Target {
         self
     }
 
+    /// Sets whether the ids of tool calls must be exactly nine letters and digits \[no\]: Mistral
+    /// refuses all others, and so the ids that other vendors gave to earlier calls.
+    #[must_use]
+    pub const fn nine_letter_ids(mut self, nine: bool) -> Self {
+        self.nine_letter_ids = nine;
+        self
+    }
+
+    /// Sets whether the model thinks before it answers if it is told to [by its name]. To one
+    /// that does not, how much to think is not carried over.
+    #[must_use]
+    pub const fn reasoning(mut self, reasons: bool) -> Self {
+        self.reasoning = Some(reasons);
+        self
+    }
+
+    /// Sets whether the model can be told the JSON schema of its answer [by its name]. One that
+    /// can't is made to call a tool with that schema for its arguments.
+    #[must_use]
+    pub const fn json_schema(mut self, follows: bool) -> Self {
+        self.json_schema = Some(follows);
+        self
+    }
+
+    /// Whether this model thinks.
+    pub(crate) fn reasons(&self, model: &str) -> bool {
+        self.reasoning.unwrap_or_else(|| model::reasons(model))
+    }
+
+    /// Whether this model, which is one of Anthropic's, follows a schema by itself.
+    pub(crate) fn follows_schemas(&self, model: &str) -> bool {
+        let by_name = || model::claude_follows_schemas(model);
+        self.json_schema.unwrap_or_else(by_name)
+    }
+
     /// The dialect that is spoken there.
     #[must_use]
     pub const fn dialect(&self) -> Dialect {
@@ -112,4 +153,8 @@ pub struct Encoded {
     /// The stream's usage was asked for on this side's own account: the caller, who did not ask,
     /// should not see it.
     pub hide_usage: bool,
+    /// The schema of the answer was asked for by a tool, whose call is the answer. What
+    /// [`AnswerTranslator`](crate::AnswerTranslator::json_tool) and
+    /// [`EventPipe`](crate::EventPipe::json_tool) have to know.
+    pub json_tool: bool,
 }

@@ -86,6 +86,14 @@ impl EventPipe {
         self
     }
 
+    /// Sets whether a call of the tool by which the request asked for JSON is the text of the
+    /// answer: what [`Encoded::json_tool`](crate::Encoded::json_tool) says \[no\].
+    #[must_use]
+    pub fn json_tool(mut self, json_tool: bool) -> Self {
+        self.reader = self.reader.json_tool(json_tool);
+        self
+    }
+
     /// Adds the next piece of the stream. Take out all its events before the next one.
     pub fn push(&mut self, piece: Bytes) {
         self.reader.push(piece);

@@ -1,5 +1,6 @@
 //! Streamed answers: read for what they say and how they end, and written in another dialect.
 
+mod json_tool;
 mod part;
 mod reader;
 mod summary;

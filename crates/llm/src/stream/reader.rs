@@ -1,4 +1,4 @@
-use super::{End, Part, StreamError, StreamItem, Summary};
+use super::{End, Part, StreamError, StreamItem, Summary, json_tool::JsonTool};
 use crate::{
     Dialect, LlmError, Provider, Truncated,
     sse::{Decoder, Frame},
@@ -32,6 +32,7 @@ pub struct StreamReader {
     dialect: Dialect,
     reading: Reading,
     summary: Summary,
+    json_tool: Option<JsonTool>,
     /// The marker at the end was read, or nothing more can be.
     over: bool,
 }
@@ -70,6 +71,7 @@ impl StreamReader {
                 tool_blocks: Vec::new(),
             },
             summary: Summary::default(),
+            json_tool: None,
             over: false,
         }
     }
@@ -98,6 +100,15 @@ impl StreamReader {
         self
     }
 
+    /// Sets whether a call of the tool by which the request asked for JSON is the text of the
+    /// answer: what [`Encoded::json_tool`](crate::Encoded::json_tool) says \[no\]. The bytes of
+    /// an item stay as they are.
+    #[must_use]
+    pub fn json_tool(mut self, json_tool: bool) -> Self {
+        self.json_tool = json_tool.then(JsonTool::default);
+        self
+    }
+
     /// Adds the next piece of the stream. Take out all its items before the next one.
     pub fn push(&mut self, piece: Bytes) {
         if !self.over {
@@ -115,7 +126,7 @@ impl StreamReader {
         if self.over {
             return None;
         }
-        let item = match self.decoder.next_frame()? {
+        let mut item = match self.decoder.next_frame()? {
             Ok(Frame::Comment(raw)) => StreamItem {
                 raw,
                 part: Part::Comment,
@@ -133,6 +144,9 @@ impl StreamReader {
                 }
             }
         };
+        if let (Some(json_tool), Part::Delta(delta)) = (&mut self.json_tool, &mut item.part) {
+            json_tool.rewrite(delta);
+        }
         self.over |= matches!(item.part, Part::Done);
         self.summary.add(&item.part, self.reading.unfinished());
         self.reading.emitted = self.summary.content_bytes();

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     Finish, InvalidAnswer, Lax, Usage,
-    cross::{Block, Reply, ToolCall},
+    cross::{Block, Reply, ToolCall, object},
     request::Str,
 };
 use bytes::Bytes;
@@ -102,7 +102,7 @@ enum WrittenPiece<'a> {
     ToolUse {
         id: &'a str,
         name: &'a str,
-        input: Cow<'a, RawValue>,
+        input: &'a RawValue,
     },
 }
 
@@ -118,8 +118,10 @@ pub(crate) fn encode_answer(reply: &Reply<'_>) -> Result<Bytes, InvalidAnswer> {
             Block::ToolCall(call) => WrittenPiece::ToolUse {
                 id: &call.id,
                 name: &call.name,
-                input: input(&call.arguments)?,
+                input: object(&call.arguments).ok_or_else(InvalidAnswer::arguments)?,
             },
+            // No model answers with these.
+            Block::Image(_) | Block::Document(_) | Block::ToolResult(_) => continue,
         });
     }
     let finish = reply.finish.as_ref();
@@ -139,20 +141,4 @@ pub(crate) fn encode_answer(reply: &Reply<'_>) -> Result<Bytes, InvalidAnswer> {
     };
     let answer = serde_json::to_vec(&answer).expect("strings and numbers can be written");
     Ok(answer.into())
-}
-
-/// The arguments of a call, which other dialects have as a text. None at all are an empty object.
-fn input(arguments: &str) -> Result<Cow<'_, RawValue>, InvalidAnswer> {
-    let arguments = arguments.trim();
-    let arguments = if arguments.is_empty() {
-        "{}"
-    } else {
-        arguments
-    };
-    let input: &RawValue = serde_json::from_str(arguments)?;
-    if input.get().starts_with('{') {
-        Ok(Cow::Borrowed(input))
-    } else {
-        Err(InvalidAnswer::arguments())
-    }
 }

@@ -1,11 +1,11 @@
-//! The system prompt and the messages of a request.
+//! The system prompt and the messages of a request, as they are read.
 
 use crate::{
     Feature, InvalidRequest,
-    cross::{Block, Crossing, Prompt, Role, Turn},
+    cross::{Block, Crossing, Document, Image, Prompt, Role, Source, ToolCall, ToolResult, Turn},
     request::{Str, typed},
 };
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -23,7 +23,37 @@ struct Piece<'a> {
     kind: Str<'a>,
     #[serde(borrow)]
     text: Option<Str<'a>>,
+    #[serde(borrow)]
+    source: Option<Place<'a>>,
+    #[serde(borrow)]
+    title: Option<Str<'a>>,
+    #[serde(borrow)]
+    id: Option<Str<'a>>,
+    #[serde(borrow)]
+    name: Option<Str<'a>>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tool_use_id: Option<Str<'a>>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
+    is_error: Option<bool>,
     cache_control: Option<IgnoredAny>,
+}
+
+/// Where an image or a document is.
+#[derive(Deserialize)]
+struct Place<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Str<'a>,
+    #[serde(borrow)]
+    media_type: Option<Str<'a>>,
+    #[serde(borrow)]
+    data: Option<Str<'a>>,
+    #[serde(borrow)]
+    url: Option<Str<'a>>,
+    #[serde(borrow)]
+    content: Option<&'a RawValue>,
 }
 
 impl<'a> Message<'a> {
@@ -81,113 +111,104 @@ fn pieces<'a>(
         if piece.cache_control.is_some() {
             prompt.note("dropped cache_control");
         }
-        match &*piece.kind.0 {
-            "text" => match piece.text {
-                Some(Str(text)) => blocks.push(Block::Text(text)),
-                None => return Err(InvalidRequest::of_field(field, "lacks its text")),
-            },
-            // Only the vendor whose model thought so can use it.
-            "thinking" | "redacted_thinking" => prompt.note("dropped thinking"),
-            "image" => return Err(crossing.refuse(Feature::Images)),
-            "document" => return Err(crossing.refuse(Feature::Documents)),
-            "tool_use" | "tool_result" | "server_tool_use" => {
-                return Err(crossing.refuse(Feature::Tools));
-            }
-            _ => return Err(crossing.refuse(Feature::UnknownContent)),
-        }
+        piece.decode(field, crossing, prompt, &mut blocks)?;
     }
     Ok(blocks)
 }
 
-pub(super) fn is_empty(list: &str) -> bool {
-    serde_json::from_str::<Vec<IgnoredAny>>(list).is_ok_and(|list| list.is_empty())
-}
-
-/// Makes the conversation one that Anthropic takes: no blank texts, turns that alternate, and no
-/// white space at the end of a turn that is to be continued.
-pub(super) fn tidy(prompt: &mut Prompt<'_>) {
-    let blank = |text: &str| text.trim().is_empty();
-    prompt.system.retain(|text| !blank(text));
-    let mut turns: Vec<Turn<'_>> = Vec::with_capacity(prompt.turns.len());
-    let mut emptied = false;
-    for mut turn in prompt.turns.drain(..) {
-        turn.content
-            .retain(|block| !block.text().is_some_and(blank));
-        if turn.content.is_empty() {
-            emptied = true;
-            continue;
+impl<'a> Piece<'a> {
+    fn decode(
+        self,
+        field: &str,
+        crossing: Crossing,
+        prompt: &mut Prompt<'a>,
+        blocks: &mut Vec<Block<'a>>,
+    ) -> Result<(), InvalidRequest> {
+        let lacks = |what| InvalidRequest::of_field(field, format!("lacks its {what}"));
+        match &*self.kind.0 {
+            "text" => blocks.push(Block::Text(self.text.ok_or_else(|| lacks("text"))?.0)),
+            // Only the vendor whose model thought so can use it.
+            "thinking" | "redacted_thinking" => prompt.note("dropped thinking"),
+            "image" => {
+                let place = self.source.ok_or_else(|| lacks("source"))?;
+                let source = place.file(crossing)?.ok_or_else(|| lacks("source"))?;
+                blocks.push(Block::Image(Image { source }));
+            }
+            "document" => {
+                let place = self.source.ok_or_else(|| lacks("source"))?;
+                let name = self.title.map(|Str(title)| title);
+                place.document(field, name, crossing, prompt, blocks)?;
+            }
+            "tool_use" => blocks.push(Block::ToolCall(ToolCall {
+                id: self.id.ok_or_else(|| lacks("id"))?.0,
+                name: self.name.ok_or_else(|| lacks("name"))?.0,
+                arguments: Cow::Borrowed(self.input.map_or("{}", RawValue::get)),
+            })),
+            "tool_result" => {
+                let content = match self.content {
+                    Some(content) => pieces(field, content.get(), crossing, prompt)?,
+                    None => Vec::new(),
+                };
+                blocks.push(Block::ToolResult(ToolResult {
+                    id: self.tool_use_id.ok_or_else(|| lacks("tool_use_id"))?.0,
+                    name: None,
+                    content,
+                    is_error: self.is_error.unwrap_or(false),
+                }));
+            }
+            kind if kind.starts_with("server_tool_use") || kind.ends_with("_tool_result") => {
+                return Err(crossing.refuse(Feature::ServerTools));
+            }
+            "mcp_tool_use" => return Err(crossing.refuse(Feature::ServerTools)),
+            "container_upload" => return Err(crossing.refuse(Feature::UploadedFiles)),
+            _ => return Err(crossing.refuse(Feature::UnknownContent)),
         }
-        match turns.last_mut() {
-            Some(last) if last.role == turn.role => last.content.append(&mut turn.content),
-            _ => turns.push(turn),
+        Ok(())
+    }
+}
+
+impl<'a> Place<'a> {
+    /// The bytes of a file, or its address.
+    fn file(self, crossing: Crossing) -> Result<Option<Source<'a>>, InvalidRequest> {
+        Ok(match &*self.kind.0 {
+            "base64" => match (self.media_type, self.data) {
+                (Some(Str(media_type)), Some(Str(data))) => {
+                    Some(Source::Base64 { media_type, data })
+                }
+                _ => None,
+            },
+            "url" => self.url.map(|Str(url)| Source::Url(url)),
+            "file" => return Err(crossing.refuse(Feature::UploadedFiles)),
+            _ => return Err(crossing.refuse(Feature::UnknownContent)),
+        })
+    }
+
+    fn document(
+        self,
+        field: &str,
+        name: Option<Cow<'a, str>>,
+        crossing: Crossing,
+        prompt: &mut Prompt<'a>,
+        blocks: &mut Vec<Block<'a>>,
+    ) -> Result<(), InvalidRequest> {
+        let lacks = |what| InvalidRequest::of_field(field, format!("lacks its {what}"));
+        match &*self.kind.0 {
+            // A document of nothing but text is one everywhere.
+            "text" => {
+                let Str(text) = self.data.ok_or_else(|| lacks("data"))?;
+                prompt.note("wrote a document of text as text");
+                blocks.push(Block::Text(text));
+            }
+            "content" => {
+                let content = self.content.ok_or_else(|| lacks("content"))?;
+                prompt.note("wrote a document of text as text");
+                blocks.extend(pieces(field, content.get(), crossing, prompt)?);
+            }
+            _ => {
+                let source = self.file(crossing)?.ok_or_else(|| lacks("source"))?;
+                blocks.push(Block::Document(Document { source, name }));
+            }
         }
-    }
-    let mut continued = false;
-    if let Some(last) = turns.last_mut()
-        && last.role == Role::Assistant
-    {
-        continued = true;
-        if let Some(Block::Text(text)) = last.content.last_mut()
-            && text.trim_end().len() < text.len()
-        {
-            *text = Cow::Owned(text.trim_end().to_owned());
-        }
-    }
-    prompt.turns = turns;
-    if emptied {
-        prompt.note("dropped an empty message");
-    }
-    if continued {
-        prompt.note("the model's last turn will be continued");
-    }
-}
-
-/// A text where there is one piece of it, else a list of blocks.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Written<'a> {
-    Text(&'a str),
-    Blocks(Vec<WrittenBlock<'a>>),
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum WrittenBlock<'a> {
-    Text { text: &'a str },
-}
-
-#[derive(Serialize)]
-pub(super) struct WrittenTurn<'a> {
-    role: &'static str,
-    content: Written<'a>,
-}
-
-pub(super) fn encode_system<'a>(system: &'a [Cow<'_, str>]) -> Option<Written<'a>> {
-    match system {
-        [] => None,
-        texts => Some(written(texts.iter().map(|text| &**text).collect())),
-    }
-}
-
-pub(super) fn encode_turns<'a>(turns: &'a [Turn<'_>]) -> Vec<WrittenTurn<'a>> {
-    let turns = turns.iter().map(|turn| WrittenTurn {
-        role: match turn.role {
-            Role::User => "user",
-            Role::Assistant => "assistant",
-        },
-        content: written(turn.content.iter().filter_map(Block::text).collect()),
-    });
-    turns.collect()
-}
-
-fn written(texts: Vec<&str>) -> Written<'_> {
-    match texts[..] {
-        [text] => Written::Text(text),
-        _ => Written::Blocks(
-            texts
-                .into_iter()
-                .map(|text| WrittenBlock::Text { text })
-                .collect(),
-        ),
+        Ok(())
     }
 }

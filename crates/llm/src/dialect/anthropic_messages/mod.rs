@@ -2,9 +2,12 @@
 
 mod answer;
 mod content;
+mod messages;
 mod read;
+mod reasoning;
 mod request;
 mod stop;
+mod tools;
 mod usage;
 mod write;
 
@@ -12,6 +15,7 @@ pub(crate) use self::{
     answer::{decode_answer, encode_answer},
     read::read_event,
     request::{decode_request, encode_request, field},
+    tools::JSON_TOOL,
     usage::usage,
     write::Writer,
 };

@@ -1,11 +1,16 @@
-use super::content::{self, Message};
+use super::{
+    content::{self, Message},
+    messages::{self, Written, WrittenTurn},
+    reasoning::{self, Thinking},
+    tools::{self, WrittenChoice, WrittenTool},
+};
 use crate::{
     Feature, InvalidRequest, Target,
-    cross::{Crossing, Prompt},
+    cross::{Crossing, Format, Prompt, Reasoning, Sampling, ToolChoice},
     request::{Field, Fields, Str, typed},
 };
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 pub(crate) fn field(name: &str) -> Field {
@@ -29,6 +34,7 @@ pub(crate) fn decode_request<'a>(
         include_usage: true,
         ..Prompt::default()
     };
+    let mut no_tools = false;
     for (name, value) in &fields {
         let value = value.get();
         if value == "null" {
@@ -50,20 +56,32 @@ pub(crate) fn decode_request<'a>(
                 prompt.user = metadata.user_id.map(|Str(id)| id);
             }
             "stream" => prompt.stream = typed(name, value, "must be true or false")?,
-            "tools" | "mcp_servers" if content::is_empty(value) => {}
-            "tools" | "mcp_servers" | "container" => return Err(crossing.refuse(Feature::Tools)),
-            "output_format" => return Err(crossing.refuse(Feature::JsonSchema)),
-            "output_config" => {
-                let config: OutputConfig<'_> = typed(name, value, "must be an object")?;
-                if config.format.is_some() {
-                    return Err(crossing.refuse(Feature::JsonSchema));
-                }
-                prompt.note("dropped output_config");
+            "top_k" => prompt.top_k = Some(typed(name, value, "must be a whole number")?),
+            "tools" => {
+                tools::decode(value, crossing, &mut prompt)?;
+                no_tools = prompt.tools.is_empty();
             }
-            // Without tools there is nothing to choose from.
-            "tool_choice" => {}
+            "tool_choice" => tools::decode_choice(value, &mut prompt)?,
+            "mcp_servers" if is_empty(value) => {}
+            "mcp_servers" | "container" => return Err(crossing.refuse(Feature::ServerTools)),
+            "thinking" => reasoning::decode(value, &mut prompt)?,
+            "output_format" => prompt.format = Some(format(name, value)?),
+            "output_config" => {
+                let config: OutputConfig<'a> = typed(name, value, "must be an object")?;
+                if let Some(asked) = config.format {
+                    prompt.format = Some(format("output_config.format", asked.get())?);
+                }
+                let effort = config
+                    .effort
+                    .and_then(|Str(it)| reasoning::decode_effort(&it));
+                prompt.reasoning = effort.map(Reasoning::Effort).or(prompt.reasoning);
+            }
             name => prompt.note(dropped(name)),
         }
+    }
+    if no_tools {
+        // Without tools there is nothing to choose from, and to speak of it is an error.
+        (prompt.tool_choice, prompt.parallel_tool_calls) = (None, None);
     }
     Ok(prompt)
 }
@@ -78,14 +96,34 @@ struct Metadata<'a> {
 struct OutputConfig<'a> {
     #[serde(borrow)]
     format: Option<&'a RawValue>,
+    #[serde(borrow)]
+    effort: Option<Str<'a>>,
+}
+
+/// A JSON schema: there is no other form. It is always followed to the letter.
+fn format<'a>(name: &str, value: &'a str) -> Result<Format<'a>, InvalidRequest> {
+    #[derive(Deserialize)]
+    struct Asked<'a> {
+        #[serde(borrow)]
+        schema: &'a RawValue,
+    }
+    let asked: Asked<'a> = typed(name, value, "must be an object with a `schema`")?;
+    Ok(Format::Schema {
+        name: None,
+        description: None,
+        schema: asked.schema,
+        strict: Some(true),
+    })
+}
+
+fn is_empty(list: &str) -> bool {
+    serde_json::from_str::<Vec<IgnoredAny>>(list).is_ok_and(|list| list.is_empty())
 }
 
 /// What is left out on the way. A field that is not known here is not named: the caller chose
 /// its name.
 fn dropped(field: &str) -> &'static str {
     match field {
-        "top_k" => "dropped top_k",
-        "thinking" => "dropped thinking",
         "service_tier" => "dropped service_tier",
         "cache_control" => "dropped cache_control",
         "context_management" => "dropped context_management",
@@ -95,16 +133,26 @@ fn dropped(field: &str) -> &'static str {
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct Request<'a> {
     model: &'a str,
     max_tokens: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    system: Option<content::Written<'a>>,
-    messages: Vec<content::WrittenTurn<'a>>,
+    system: Option<Written<'a>>,
+    messages: Vec<WrittenTurn<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<WrittenTool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<WrittenChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Thinking>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_config: Option<WrittenConfig<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stop_sequences: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,12 +166,28 @@ struct WrittenMetadata<'a> {
     user_id: &'a str,
 }
 
+#[derive(Serialize)]
+struct WrittenConfig<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<WrittenFormat<'a>>,
+}
+
+#[derive(Serialize)]
+struct WrittenFormat<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    schema: &'a RawValue,
+}
+
 pub(crate) fn encode_request(
     prompt: &mut Prompt<'_>,
     target: &Target,
+    crossing: Crossing,
 ) -> Result<Bytes, InvalidRequest> {
     sampling(prompt);
-    content::tidy(prompt);
+    messages::tidy(prompt);
     if prompt.turns.is_empty() {
         let problem = "must have a message of the user's that is not empty";
         return Err(InvalidRequest::of_field("messages", problem));
@@ -135,13 +199,29 @@ pub(crate) fn encode_request(
             target.default_max_tokens
         }
     };
-    let request = Written {
+    let schema = schema(prompt, target);
+    let (thinking, effort) = reasoning::encode(prompt, max_tokens, target);
+    let mut tools = tools::encode(prompt);
+    if prompt.json_tool {
+        tools.extend(prompt.format.as_ref().and_then(tools::json_tool));
+    }
+    let format = schema.map(|schema| WrittenFormat {
+        kind: "json_schema",
+        schema,
+    });
+    let request = Request {
         model: &prompt.model,
         max_tokens,
-        system: content::encode_system(&prompt.system),
-        messages: content::encode_turns(&prompt.turns),
+        system: messages::encode_system(&prompt.system),
+        messages: messages::encode_turns(&prompt.turns, crossing)?,
         temperature: prompt.temperature,
         top_p: prompt.top_p,
+        top_k: prompt.top_k,
+        tools,
+        tool_choice: tools::encode_choice(prompt),
+        thinking,
+        output_config: (format.is_some() || effort.is_some())
+            .then_some(WrittenConfig { effort, format }),
         stop_sequences: prompt.stop.iter().map(|text| &**text).collect(),
         metadata: prompt
             .user
@@ -153,8 +233,33 @@ pub(crate) fn encode_request(
     Ok(request.into())
 }
 
+/// The schema that the answer has to follow, where the model can be told it as such. Where it
+/// can't, it has to call a tool with these arguments, or another one if there are any.
+fn schema<'a>(prompt: &mut Prompt<'a>, target: &Target) -> Option<&'a RawValue> {
+    match prompt.format.as_ref()? {
+        // There is no JSON without a schema. The prompt has to ask for it, as OpenAI demands
+        // that it does anyway.
+        Format::Json => {
+            prompt.note("dropped response_format");
+            None
+        }
+        Format::Schema { schema, .. } if target.follows_schemas(&prompt.model) => Some(schema),
+        Format::Schema { .. } => {
+            prompt.json_tool = true;
+            prompt.note("asked for the schema by a tool");
+            prompt.tool_choice = Some(if prompt.tools.is_empty() {
+                ToolChoice::One(tools::JSON_TOOL.into())
+            } else {
+                ToolChoice::Required
+            });
+            None
+        }
+    }
+}
+
 /// Makes the sampling parameters what Anthropic takes.
 fn sampling(prompt: &mut Prompt<'_>) {
+    prompt.leave_out(&[Sampling::Seed, Sampling::Penalties]);
     if prompt
         .temperature
         .is_some_and(|temperature| temperature > 1.0)

@@ -4,7 +4,7 @@ use super::{
 };
 use crate::{
     Finish, InvalidAnswer, Lax, Stop, Usage,
-    cross::{Block, Reply, ToolCall, joined},
+    cross::{Block, IdRule, Reply, ToolCall, joined},
     request::Str,
 };
 use bytes::Bytes;
@@ -128,7 +128,7 @@ struct WrittenMessage<'a> {
 /// A call of a tool, as an answer has it and as it is sent back.
 #[derive(Serialize)]
 pub(super) struct WrittenCall<'a> {
-    id: &'a str,
+    id: Cow<'a, str>,
     #[serde(rename = "type")]
     kind: &'static str,
     function: WrittenFunction<'a>,
@@ -140,21 +140,29 @@ struct WrittenFunction<'a> {
     arguments: &'a str,
 }
 
-impl<'a> From<&'a ToolCall<'_>> for WrittenCall<'a> {
-    fn from(call: &'a ToolCall<'_>) -> Self {
+impl<'a> WrittenCall<'a> {
+    pub(super) fn new(call: &'a ToolCall<'_>, ids: IdRule) -> Self {
         Self {
-            id: &call.id,
+            id: ids.fit(&call.id),
             kind: "function",
             function: WrittenFunction {
                 name: &call.name,
-                arguments: &call.arguments,
+                arguments: match &*call.arguments {
+                    // It has to be JSON.
+                    "" => "{}",
+                    arguments => arguments,
+                },
             },
         }
     }
 }
 
+const ANY_ID: IdRule = IdRule::UpTo(usize::MAX);
+
 pub(crate) fn encode_answer(reply: &Reply<'_>) -> Bytes {
     let tool_calls: Vec<_> = reply.content.iter().filter_map(Block::tool_call).collect();
+    // As they are: it is for whoever they are sent back to what they may look like.
+    let calls = tool_calls.iter().map(|call| WrittenCall::new(call, ANY_ID));
     let text = joined(&reply.content);
     // Of an answer that is nothing but calls, OpenAI's content is null.
     let content = (!text.is_empty() || tool_calls.is_empty()).then_some(text);
@@ -169,7 +177,7 @@ pub(crate) fn encode_answer(reply: &Reply<'_>) -> Bytes {
                 role: "assistant",
                 content: content.filter(|_| reply.refusal.is_none()),
                 refusal: reply.refusal.as_deref(),
-                tool_calls: tool_calls.into_iter().map(Into::into).collect(),
+                tool_calls: calls.collect(),
             },
             finish_reason: reply.finish.as_ref().map(|finish| word(finish.stop)),
         }],

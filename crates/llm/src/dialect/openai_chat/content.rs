@@ -1,11 +1,11 @@
-//! The messages of a request.
+//! The messages of a request, as they are read.
 
 use crate::{
     Feature, InvalidRequest,
-    cross::{Block, Crossing, Prompt, Role, Turn, joined},
+    cross::{Block, Crossing, Document, Image, Prompt, Role, Source, ToolCall, ToolResult, Turn},
     request::{Str, typed},
 };
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -19,9 +19,30 @@ pub(super) struct Message<'a> {
     #[serde(borrow)]
     refusal: Option<Str<'a>>,
     name: Option<IgnoredAny>,
-    tool_calls: Option<Vec<IgnoredAny>>,
+    #[serde(borrow)]
+    tool_calls: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tool_call_id: Option<Str<'a>>,
     function_call: Option<IgnoredAny>,
     audio: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Call<'a> {
+    #[serde(borrow)]
+    id: Str<'a>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<Str<'a>>,
+    #[serde(borrow)]
+    function: Option<Function<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Function<'a> {
+    #[serde(borrow)]
+    name: Str<'a>,
+    #[serde(borrow)]
+    arguments: Option<Str<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +53,32 @@ struct Piece<'a> {
     text: Option<Str<'a>>,
     #[serde(borrow)]
     refusal: Option<Str<'a>>,
+    #[serde(borrow)]
+    image_url: Option<ImageUrl<'a>>,
+    #[serde(borrow)]
+    file: Option<File<'a>>,
+}
+
+/// Some clients leave out the object around it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ImageUrl<'a> {
+    Object {
+        #[serde(borrow)]
+        url: Str<'a>,
+        #[serde(borrow)]
+        detail: Option<Str<'a>>,
+    },
+    Url(#[serde(borrow)] Str<'a>),
+}
+
+#[derive(Deserialize)]
+struct File<'a> {
+    #[serde(borrow)]
+    file_data: Option<Str<'a>>,
+    #[serde(borrow)]
+    filename: Option<Str<'a>>,
+    file_id: Option<IgnoredAny>,
 }
 
 impl<'a> Message<'a> {
@@ -54,9 +101,8 @@ impl<'a> Message<'a> {
         crossing: Crossing,
         prompt: &mut Prompt<'a>,
     ) -> Result<(), InvalidRequest> {
-        let calls = self.tool_calls.is_some_and(|calls| !calls.is_empty());
-        if calls || self.function_call.is_some() || matches!(&*self.role.0, "tool" | "function") {
-            return Err(crossing.refuse(Feature::Tools));
+        if self.function_call.is_some() || &*self.role.0 == "function" {
+            return Err(crossing.refuse(Feature::LegacyFunctions));
         }
         if self.audio.is_some() {
             return Err(crossing.refuse(Feature::Audio));
@@ -65,7 +111,7 @@ impl<'a> Message<'a> {
             prompt.note("dropped name");
         }
         let mut content = match self.content {
-            Some(content) => pieces(at, content.get(), crossing)?,
+            Some(content) => pieces(at, content.get(), crossing, prompt)?,
             None => Vec::new(),
         };
         let refusal = self.refusal.map(|Str(text)| Block::Text(text));
@@ -80,7 +126,26 @@ impl<'a> Message<'a> {
                 return Ok(());
             }
             "user" => Role::User,
-            "assistant" => Role::Assistant,
+            "assistant" => {
+                if let Some(calls) = self.tool_calls {
+                    content.extend(self::calls(at, calls.get(), crossing)?);
+                }
+                Role::Assistant
+            }
+            "tool" => {
+                let Some(Str(id)) = self.tool_call_id else {
+                    let field = format!("messages[{at}].tool_call_id");
+                    let problem = "is missing: add the id of the call that this is the result of";
+                    return Err(InvalidRequest::of_field(field, problem));
+                };
+                content = vec![Block::ToolResult(ToolResult {
+                    id,
+                    name: None,
+                    content,
+                    is_error: false,
+                })];
+                Role::User
+            }
             _ => {
                 let problem = "must be one of system, developer, user, assistant and tool";
                 return Err(InvalidRequest::of_field(
@@ -94,11 +159,34 @@ impl<'a> Message<'a> {
     }
 }
 
-/// A text, or a list of pieces of it.
+fn calls<'a>(
+    at: usize,
+    calls: &'a str,
+    crossing: Crossing,
+) -> Result<Vec<Block<'a>>, InvalidRequest> {
+    let field = format!("messages[{at}].tool_calls");
+    let problem = "must be a list of objects with an `id` and a `function`";
+    let calls: Option<Vec<Call<'a>>> = typed(&field, calls, problem)?;
+    let calls = calls.into_iter().flatten().map(|call| match call.function {
+        Some(function) => Ok(Block::ToolCall(ToolCall {
+            id: call.id.0,
+            name: function.name.0,
+            arguments: function.arguments.map_or(Cow::Borrowed(""), |Str(it)| it),
+        })),
+        None if call.kind.is_some_and(|Str(kind)| kind == "custom") => {
+            Err(crossing.refuse(Feature::CustomTools))
+        }
+        None => Err(InvalidRequest::of_field(&*field, problem)),
+    });
+    calls.collect()
+}
+
+/// A text, or a list of pieces.
 fn pieces<'a>(
     at: usize,
     content: &'a str,
     crossing: Crossing,
+    prompt: &mut Prompt<'a>,
 ) -> Result<Vec<Block<'a>>, InvalidRequest> {
     let field = format!("messages[{at}].content");
     let problem = "must be a string or a list of objects with a `type`";
@@ -106,66 +194,64 @@ fn pieces<'a>(
         return typed(&field, content, problem).map(|Str(text)| vec![Block::Text(text)]);
     }
     let pieces: Vec<Piece<'a>> = typed(&field, content, problem)?;
-    let pieces = pieces.into_iter().map(|piece| {
-        let text = match &*piece.kind.0 {
-            "text" => piece.text,
-            "refusal" => piece.refusal,
-            "image_url" => return Err(crossing.refuse(Feature::Images)),
-            "input_audio" => return Err(crossing.refuse(Feature::Audio)),
-            "file" => return Err(crossing.refuse(Feature::Documents)),
-            _ => return Err(crossing.refuse(Feature::UnknownContent)),
-        };
-        match text {
-            Some(Str(text)) => Ok(Block::Text(text)),
-            None => Err(InvalidRequest::of_field(&*field, "lacks its text")),
-        }
+    let pieces = pieces.into_iter().map(|piece| match &*piece.kind.0 {
+        "text" => text(&field, piece.text),
+        "refusal" => text(&field, piece.refusal),
+        "image_url" => image(&field, piece.image_url, prompt),
+        "file" => document(&field, piece.file, crossing),
+        "input_audio" => Err(crossing.refuse(Feature::Audio)),
+        _ => Err(crossing.refuse(Feature::UnknownContent)),
     });
     pieces.collect()
 }
 
-#[derive(Serialize)]
-pub(super) struct Written<'a> {
-    role: &'static str,
-    content: WrittenContent<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum WrittenContent<'a> {
-    Text(Cow<'a, str>),
-    Pieces(Vec<WrittenPiece<'a>>),
-}
-
-#[derive(Serialize)]
-struct WrittenPiece<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    text: &'a str,
-}
-
-pub(super) fn encode_all<'a>(prompt: &'a Prompt<'_>) -> Vec<Written<'a>> {
-    let system = prompt.system.iter().map(|text| Written {
-        role: "system",
-        content: WrittenContent::Text(Cow::Borrowed(text)),
-    });
-    let turns = prompt.turns.iter().map(|turn| match turn.role {
-        Role::User => Written {
-            role: "user",
-            content: user_content(&turn.content),
-        },
-        Role::Assistant => Written {
-            role: "assistant",
-            content: WrittenContent::Text(joined(&turn.content)),
-        },
-    });
-    system.chain(turns).collect()
-}
-
-fn user_content<'a>(content: &'a [Block<'_>]) -> WrittenContent<'a> {
-    if let [] | [Block::Text(_)] = content {
-        return WrittenContent::Text(joined(content));
+fn text<'a>(field: &str, text: Option<Str<'a>>) -> Result<Block<'a>, InvalidRequest> {
+    match text {
+        Some(Str(text)) => Ok(Block::Text(text)),
+        None => Err(InvalidRequest::of_field(field, "lacks its text")),
     }
-    let texts = content.iter().filter_map(Block::text);
-    let pieces = texts.map(|text| WrittenPiece { kind: "text", text });
-    WrittenContent::Pieces(pieces.collect())
+}
+
+const DATA_URL: &str = "has a data: URL that is not data:TYPE;base64,…";
+
+fn image<'a>(
+    field: &str,
+    image: Option<ImageUrl<'a>>,
+    prompt: &mut Prompt<'a>,
+) -> Result<Block<'a>, InvalidRequest> {
+    let url = match image {
+        Some(ImageUrl::Object { url, detail }) => {
+            if detail.is_some_and(|Str(detail)| detail != "auto") {
+                prompt.note("dropped detail");
+            }
+            url.0
+        }
+        Some(ImageUrl::Url(Str(url))) => url,
+        None => return Err(InvalidRequest::of_field(field, "lacks its image_url")),
+    };
+    match Source::of_url(url) {
+        Some(source) => Ok(Block::Image(Image { source })),
+        None => Err(InvalidRequest::of_field(field, DATA_URL)),
+    }
+}
+
+fn document<'a>(
+    field: &str,
+    file: Option<File<'a>>,
+    crossing: Crossing,
+) -> Result<Block<'a>, InvalidRequest> {
+    let Some(file) = file else {
+        return Err(InvalidRequest::of_field(field, "lacks its file"));
+    };
+    let Some(Str(data)) = file.file_data else {
+        return Err(match file.file_id {
+            Some(_) => crossing.refuse(Feature::UploadedFiles),
+            None => InvalidRequest::of_field(field, "lacks its file_data"),
+        });
+    };
+    let name = file.filename.map(|Str(name)| name);
+    match Source::of_url(data) {
+        Some(source @ Source::Base64 { .. }) => Ok(Block::Document(Document { source, name })),
+        _ => Err(InvalidRequest::of_field(field, DATA_URL)),
+    }
 }

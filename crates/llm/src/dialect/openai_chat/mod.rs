@@ -2,9 +2,11 @@
 
 mod answer;
 mod content;
+mod messages;
 mod read;
 mod request;
 mod stop;
+mod tools;
 mod usage;
 mod write;
 

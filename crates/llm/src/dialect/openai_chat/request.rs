@@ -1,7 +1,11 @@
-use super::content::{self, Message};
+use super::{
+    content::Message,
+    messages,
+    tools::{self, WrittenChoice, WrittenFormat, WrittenTool},
+};
 use crate::{
     Feature, InvalidRequest, Target,
-    cross::{Crossing, Prompt},
+    cross::{Crossing, Effort, IdRule, Prompt, Reasoning, Sampling},
     request::{Field, Fields, Str, typed},
 };
 use bytes::Bytes;
@@ -39,6 +43,8 @@ pub(crate) fn decode_request<'a>(
     let mut prompt = Prompt::default();
     let mut legacy_max_tokens = None;
     let mut safety_identifier = None;
+    let mut allowed = None;
+    let mut no_tools = false;
     for (name, value) in &fields {
         let value = value.get();
         if value == "null" {
@@ -64,21 +70,49 @@ pub(crate) fn decode_request<'a>(
                 prompt.include_usage = options.include_usage.unwrap_or(false);
             }
             "n" if value != "1" => return Err(crossing.refuse(Feature::ManyAnswers)),
-            "tools" | "functions" if value_is_empty(value) => {}
-            "tools" | "functions" | "web_search_options" => {
-                return Err(crossing.refuse(Feature::Tools));
+            "seed" => prompt.seed = Some(typed(name, value, "must be a whole number")?),
+            "frequency_penalty" => {
+                prompt.frequency_penalty = Some(typed(name, value, "must be a number")?);
             }
-            "response_format" => response_format(value, crossing, &mut prompt)?,
+            "presence_penalty" => {
+                prompt.presence_penalty = Some(typed(name, value, "must be a number")?);
+            }
+            "functions" if is_empty(value) => {}
+            "functions" | "function_call" => {
+                return Err(crossing.refuse(Feature::LegacyFunctions));
+            }
+            "tools" => {
+                prompt.tools = tools::decode(value, crossing)?;
+                no_tools = prompt.tools.is_empty();
+            }
+            "tool_choice" => {
+                let choice = tools::decode_choice(value, crossing)?;
+                prompt.tool_choice = Some(choice.choice);
+                allowed = choice.allowed;
+            }
+            "parallel_tool_calls" => {
+                prompt.parallel_tool_calls = Some(typed(name, value, "must be true or false")?);
+            }
+            "web_search_options" => return Err(crossing.refuse(Feature::ServerTools)),
+            "response_format" => prompt.format = tools::decode_format(value)?,
+            "reasoning_effort" => prompt.reasoning = reasoning(name, value)?,
             "audio" => return Err(crossing.refuse(Feature::Audio)),
             "modalities" if value.contains("audio") => {
                 return Err(crossing.refuse(Feature::Audio));
             }
-            // Without tools there is nothing to choose from.
-            "n" | "modalities" | "tool_choice" | "function_call" | "parallel_tool_calls" => {}
+            "n" | "modalities" => {}
             name => prompt.note(dropped(name)),
         }
     }
     prompt.max_tokens = prompt.max_tokens.or(legacy_max_tokens);
+    if let Some(allowed) = allowed {
+        prompt.tools.retain(|tool| allowed.contains(&tool.name));
+        prompt.note("left out the tools that are not allowed");
+    }
+    if no_tools {
+        // Without tools there is nothing to choose from, and to speak of it is an error.
+        (prompt.tool_choice, prompt.parallel_tool_calls) = (None, None);
+    }
     // The older field's successor.
     prompt.user = safety_identifier.or(prompt.user);
     Ok(prompt)
@@ -103,47 +137,35 @@ fn stop<'a>(name: &str, value: &'a str) -> Result<Vec<Cow<'a, str>>, InvalidRequ
     Ok(texts.into_iter().map(|Str(text)| text).collect())
 }
 
-fn value_is_empty(list: &str) -> bool {
-    serde_json::from_str::<Vec<&RawValue>>(list).is_ok_and(|list| list.is_empty())
+fn reasoning(name: &str, effort: &str) -> Result<Option<Reasoning>, InvalidRequest> {
+    Ok(Some(match &*text(name, effort)? {
+        "none" => Reasoning::Off,
+        "minimal" => Reasoning::Effort(Effort::Minimal),
+        "low" => Reasoning::Effort(Effort::Low),
+        "medium" => Reasoning::Effort(Effort::Medium),
+        "high" => Reasoning::Effort(Effort::High),
+        "xhigh" => Reasoning::Effort(Effort::Max),
+        // A word of tomorrow's.
+        _ => return Ok(None),
+    }))
 }
 
-fn response_format(
-    value: &str,
-    crossing: Crossing,
-    prompt: &mut Prompt<'_>,
-) -> Result<(), InvalidRequest> {
-    #[derive(Deserialize)]
-    struct Format<'a> {
-        #[serde(borrow, rename = "type")]
-        kind: Str<'a>,
-    }
-    let format: Format<'_> = typed("response_format", value, "must be an object with a `type`")?;
-    match &*format.kind.0 {
-        "text" => {}
-        // There is no JSON without a schema elsewhere. The prompt has to ask for it, as OpenAI
-        // demands that it does anyway.
-        "json_object" => prompt.note("dropped response_format"),
-        _ => return Err(crossing.refuse(Feature::JsonSchema)),
-    }
-    Ok(())
+fn is_empty(list: &str) -> bool {
+    serde_json::from_str::<Vec<&RawValue>>(list).is_ok_and(|list| list.is_empty())
 }
 
 /// What is left out on the way. A field that is not known here is not named: the caller chose
 /// its name.
 fn dropped(field: &str) -> &'static str {
     match field {
-        "frequency_penalty" => "dropped frequency_penalty",
-        "presence_penalty" => "dropped presence_penalty",
         "logit_bias" => "dropped logit_bias",
         "logprobs" => "dropped logprobs",
         "top_logprobs" => "dropped top_logprobs",
-        "seed" => "dropped seed",
         "store" => "dropped store",
         "metadata" => "dropped metadata",
         "prediction" => "dropped prediction",
         "prompt_cache_key" => "dropped prompt_cache_key",
         "prompt_cache_retention" => "dropped prompt_cache_retention",
-        "reasoning_effort" => "dropped reasoning_effort",
         "service_tier" => "dropped service_tier",
         "verbosity" => "dropped verbosity",
         _ => "dropped an unknown field",
@@ -153,7 +175,7 @@ fn dropped(field: &str) -> &'static str {
 #[derive(Serialize)]
 struct Written<'a> {
     model: &'a str,
-    messages: Vec<content::Written<'a>>,
+    messages: Vec<messages::Written<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,8 +184,24 @@ struct Written<'a> {
     temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<f64>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     stop: &'a [Cow<'a, str>],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<WrittenTool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<WrittenChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parallel_tool_calls: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<WrittenFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -180,25 +218,83 @@ struct WrittenOptions {
 /// OpenAI takes no more stop sequences than this.
 const MAX_STOP: usize = 4;
 
-pub(crate) fn encode_request(prompt: &mut Prompt<'_>, target: &Target) -> Bytes {
+/// The longest id of a tool call that OpenAI takes.
+const MAX_ID: usize = 40;
+
+pub(crate) fn encode_request(
+    prompt: &mut Prompt<'_>,
+    target: &Target,
+    crossing: Crossing,
+) -> Result<Bytes, InvalidRequest> {
     if prompt.stop.len() > MAX_STOP {
         prompt.stop.truncate(MAX_STOP);
         prompt.note("dropped stop sequences");
     }
+    prompt.leave_out(&[Sampling::TopK]);
+    let reasoning_effort = effort(prompt, target);
+    let ids = if target.nine_letter_ids {
+        IdRule::Exactly(9)
+    } else {
+        IdRule::UpTo(MAX_ID)
+    };
+    let mut notes = Vec::new();
+    let messages = messages::encode_all(prompt, ids, crossing, &mut notes)?;
     let include_usage = prompt.stream && prompt.include_usage;
     let legacy = target.legacy_max_tokens;
     let request = Written {
         model: &prompt.model,
-        messages: content::encode_all(prompt),
+        messages,
         max_completion_tokens: prompt.max_tokens.filter(|_| !legacy),
         max_tokens: prompt.max_tokens.filter(|_| legacy),
         temperature: prompt.temperature,
         top_p: prompt.top_p,
+        seed: prompt.seed,
+        frequency_penalty: prompt.frequency_penalty,
+        presence_penalty: prompt.presence_penalty,
         stop: &prompt.stop,
+        tools: tools::encode(prompt),
+        tool_choice: prompt.tool_choice.as_ref().map(tools::encode_choice),
+        parallel_tool_calls: prompt.parallel_tool_calls,
+        response_format: prompt.format.as_ref().map(tools::encode_format),
+        reasoning_effort,
         user: prompt.user.as_deref(),
         stream: prompt.stream,
         stream_options: include_usage.then_some(WrittenOptions { include_usage }),
     };
     let request = serde_json::to_vec(&request).expect("strings and numbers can be written");
-    request.into()
+    notes.into_iter().for_each(|note| prompt.note(note));
+    Ok(request.into())
+}
+
+/// OpenAI's word for how much is to be thought, where the model is one that thinks.
+fn effort(prompt: &mut Prompt<'_>, target: &Target) -> Option<&'static str> {
+    let effort = match prompt.reasoning? {
+        // It thinks as much as it thinks right unless it is told otherwise.
+        Reasoning::Dynamic => return None,
+        // Only the newest ones can be told not to think at all.
+        Reasoning::Off => {
+            prompt.note("dropped reasoning");
+            return None;
+        }
+        Reasoning::Effort(effort) => effort,
+        Reasoning::Budget(budget) => {
+            let most = prompt.max_tokens.unwrap_or(target.default_max_tokens);
+            Effort::of_budget(budget, most)
+        }
+    };
+    if !target.reasons(&prompt.model) {
+        prompt.note("dropped reasoning");
+        return None;
+    }
+    Some(match effort {
+        Effort::Minimal => "minimal",
+        Effort::Low => "low",
+        Effort::Medium => "medium",
+        Effort::High => "high",
+        Effort::Max => {
+            // Most of them have no word for more.
+            prompt.note("lowered the effort of reasoning");
+            "high"
+        }
+    })
 }

@@ -1,0 +1,263 @@
+//! Tools and the form of the answer, as they are read and written.
+
+use crate::{
+    Feature, InvalidRequest,
+    cross::{Crossing, Format, Prompt, Tool, ToolChoice},
+    request::{Str, typed},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+#[derive(Deserialize)]
+struct Declared<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Str<'a>,
+    #[serde(borrow)]
+    function: Option<Function<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Function<'a> {
+    #[serde(borrow)]
+    name: Str<'a>,
+    #[serde(borrow)]
+    description: Option<Str<'a>>,
+    #[serde(borrow)]
+    parameters: Option<&'a RawValue>,
+    strict: Option<bool>,
+}
+
+pub(super) fn decode<'a>(
+    tools: &'a str,
+    crossing: Crossing,
+) -> Result<Vec<Tool<'a>>, InvalidRequest> {
+    let problem = "must be a list of objects with a `type` and a `function`";
+    let tools: Vec<Declared<'a>> = typed("tools", tools, problem)?;
+    let tools = tools.into_iter().map(|tool| match &*tool.kind.0 {
+        "function" => match tool.function {
+            Some(function) => Ok(Tool {
+                name: function.name.0,
+                description: function.description.map(|Str(text)| text),
+                parameters: function.parameters,
+                strict: function.strict,
+            }),
+            None => Err(InvalidRequest::of_field("tools", problem)),
+        },
+        "custom" => Err(crossing.refuse(Feature::CustomTools)),
+        _ => Err(crossing.refuse(Feature::ServerTools)),
+    });
+    tools.collect()
+}
+
+#[derive(Deserialize)]
+struct Chosen<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Str<'a>,
+    #[serde(borrow)]
+    function: Option<Named<'a>>,
+    #[serde(borrow)]
+    allowed_tools: Option<Allowed<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    name: Str<'a>,
+}
+
+#[derive(Deserialize)]
+struct Allowed<'a> {
+    #[serde(borrow)]
+    mode: Str<'a>,
+    #[serde(borrow)]
+    tools: Vec<AllowedTool<'a>>,
+}
+
+#[derive(Deserialize)]
+struct AllowedTool<'a> {
+    #[serde(borrow)]
+    function: Option<Named<'a>>,
+}
+
+/// What is to be done with the tools, and the names of those that may be used, if not all may.
+pub(super) struct Choice<'a> {
+    pub(super) choice: ToolChoice<'a>,
+    pub(super) allowed: Option<Vec<Cow<'a, str>>>,
+}
+
+pub(super) fn decode_choice<'a>(
+    choice: &'a str,
+    crossing: Crossing,
+) -> Result<Choice<'a>, InvalidRequest> {
+    let field = "tool_choice";
+    let problem = "must be auto, none, required, or an object that names a function";
+    let invalid = || InvalidRequest::of_field(field, problem);
+    let mode = |Str(mode): Str<'a>| match &*mode {
+        "auto" => Ok(ToolChoice::Auto),
+        "none" => Ok(ToolChoice::None),
+        "required" => Ok(ToolChoice::Required),
+        _ => Err(invalid()),
+    };
+    let all = |choice| Choice {
+        choice,
+        allowed: None,
+    };
+    if choice.starts_with('"') {
+        return mode(typed(field, choice, problem)?).map(all);
+    }
+    let chosen: Chosen<'a> = typed(field, choice, problem)?;
+    match &*chosen.kind.0 {
+        "function" => {
+            let function = chosen.function.ok_or_else(invalid)?;
+            Ok(all(ToolChoice::One(function.name.0)))
+        }
+        "allowed_tools" => {
+            let allowed = chosen.allowed_tools.ok_or_else(invalid)?;
+            let names = allowed.tools.into_iter();
+            let names = names.filter_map(|tool| tool.function.map(|named| named.name.0));
+            Ok(Choice {
+                choice: mode(allowed.mode)?,
+                allowed: Some(names.collect()),
+            })
+        }
+        "custom" => Err(crossing.refuse(Feature::CustomTools)),
+        _ => Err(invalid()),
+    }
+}
+
+/// Reads `response_format`.
+pub(super) fn decode_format<'a>(format: &'a str) -> Result<Option<Format<'a>>, InvalidRequest> {
+    #[derive(Deserialize)]
+    struct Asked<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Str<'a>,
+        #[serde(borrow)]
+        json_schema: Option<Schema<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct Schema<'a> {
+        #[serde(borrow)]
+        name: Option<Str<'a>>,
+        #[serde(borrow)]
+        description: Option<Str<'a>>,
+        #[serde(borrow)]
+        schema: Option<&'a RawValue>,
+        strict: Option<bool>,
+    }
+    let field = "response_format";
+    let problem = "must be an object with a `type`: text, json_object, or json_schema";
+    let asked: Asked<'a> = typed(field, format, problem)?;
+    match (&*asked.kind.0, asked.json_schema) {
+        ("text", _) => Ok(None),
+        ("json_object", _) => Ok(Some(Format::Json)),
+        ("json_schema", Some(asked)) => Ok(Some(match asked.schema {
+            Some(schema) => Format::Schema {
+                name: asked.name.map(|Str(name)| name),
+                description: asked.description.map(|Str(text)| text),
+                schema,
+                strict: asked.strict,
+            },
+            // Without a schema it is what is left.
+            None => Format::Json,
+        })),
+        ("json_schema", None) => Err(InvalidRequest::of_field(field, "lacks its json_schema")),
+        _ => Err(InvalidRequest::of_field(field, problem)),
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct WrittenTool<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: WrittenFunction<'a>,
+}
+
+#[derive(Serialize)]
+struct WrittenFunction<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+pub(super) fn encode<'a>(prompt: &'a Prompt<'_>) -> Vec<WrittenTool<'a>> {
+    let tools = prompt.tools.iter().map(|tool| WrittenTool {
+        kind: "function",
+        function: WrittenFunction {
+            name: &tool.name,
+            description: tool.description.as_deref(),
+            parameters: tool.parameters,
+            strict: tool.strict,
+        },
+    });
+    tools.collect()
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum WrittenChoice<'a> {
+    Mode(&'static str),
+    One {
+        #[serde(rename = "type")]
+        kind: &'static str,
+        function: WrittenName<'a>,
+    },
+}
+
+#[derive(Serialize)]
+pub(super) struct WrittenName<'a> {
+    name: &'a str,
+}
+
+pub(super) fn encode_choice<'a>(choice: &'a ToolChoice<'_>) -> WrittenChoice<'a> {
+    match choice {
+        ToolChoice::Auto => WrittenChoice::Mode("auto"),
+        ToolChoice::None => WrittenChoice::Mode("none"),
+        ToolChoice::Required => WrittenChoice::Mode("required"),
+        ToolChoice::One(name) => WrittenChoice::One {
+            kind: "function",
+            function: WrittenName { name },
+        },
+    }
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum WrittenFormat<'a> {
+    JsonObject,
+    JsonSchema { json_schema: WrittenSchema<'a> },
+}
+
+#[derive(Serialize)]
+pub(super) struct WrittenSchema<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    schema: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strict: Option<bool>,
+}
+
+pub(super) fn encode_format<'a>(format: &'a Format<'_>) -> WrittenFormat<'a> {
+    match format {
+        Format::Json => WrittenFormat::JsonObject,
+        Format::Schema {
+            name,
+            description,
+            schema,
+            strict,
+        } => WrittenFormat::JsonSchema {
+            json_schema: WrittenSchema {
+                // OpenAI demands one, and nobody else has any.
+                name: name.as_deref().unwrap_or("response"),
+                description: description.as_deref(),
+                schema,
+                strict: *strict,
+            },
+        },
+    }
+}

@@ -1,0 +1,110 @@
+//! What the name of a model tells of what it can do.
+//!
+//! Used only where a request has to be written in another dialect and nothing is said of the
+//! model that it goes to. A name that is not known is taken for one of the newest models': they
+//! are what new names are given to.
+
+/// The version of one of Anthropic's models: `(4, 5)` of `claude-sonnet-4-5-20250929`, `(3, 7)` of
+/// `claude-3-7-sonnet-latest`, with or without what a reseller puts in front.
+pub(crate) fn claude(name: &str) -> Option<(u32, u32)> {
+    let (_, rest) = name.split_once("claude-")?;
+    let number = |part: &str| part.parse().ok().filter(|number| *number < 100);
+    let parts = rest.split(['-', '.', '@', ':']);
+    let mut numbers = parts.skip_while(|part| number(part).is_none());
+    let major = numbers.next().and_then(number)?;
+    let minor = numbers.next().and_then(number).unwrap_or(0);
+    Some((major, minor))
+}
+
+/// Whether a model of this name thinks before it answers, if it is told to.
+pub(crate) fn reasons(name: &str) -> bool {
+    if let Some(version) = claude(name) {
+        return version >= (3, 7);
+    }
+    let last = name.rsplit(['/', ':']).next().unwrap_or(name);
+    let old = [
+        "gpt-3",
+        "gpt-4",
+        "chatgpt",
+        "claude",
+        "gemini-1",
+        "gemini-2.0",
+        "mistral",
+        "llama",
+    ];
+    !old.iter().any(|old| last.starts_with(old))
+}
+
+/// Whether one of Anthropic's models follows a JSON schema by itself.
+pub(crate) fn claude_follows_schemas(name: &str) -> bool {
+    let least = if name.contains("opus") {
+        (4, 1)
+    } else {
+        (4, 5)
+    };
+    match claude(name) {
+        Some(version) => version >= least,
+        // Before there were numbers: `claude-instant`.
+        None => !name.contains("claude-instant"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_a_claude_is_in_its_name() {
+        for (name, version) in [
+            ("claude-sonnet-4-5-20250929", Some((4, 5))),
+            ("claude-opus-4-20250514", Some((4, 0))),
+            ("claude-3-7-sonnet-latest", Some((3, 7))),
+            ("claude-3-opus-20240229", Some((3, 0))),
+            ("claude-3.5-sonnet", Some((3, 5))),
+            ("claude-2.1", Some((2, 1))),
+            ("anthropic.claude-haiku-4-5-20251001-v1:0", Some((4, 5))),
+            ("anthropic/claude-sonnet-5", Some((5, 0))),
+            ("claude-instant", None),
+            ("gpt-5", None),
+        ] {
+            assert_eq!(claude(name), version, "{name}");
+        }
+    }
+
+    #[test]
+    fn old_models_can_do_less() {
+        for name in [
+            "gpt-5",
+            "o3",
+            "claude-sonnet-4-5",
+            "claude-3-7-sonnet",
+            "smart",
+            "qwen/qwq",
+        ] {
+            assert!(reasons(name), "{name}");
+        }
+        for name in [
+            "gpt-4o",
+            "claude-3-5-haiku",
+            "openai/gpt-4.1",
+            "mistral-large",
+        ] {
+            assert!(!reasons(name), "{name}");
+        }
+        for name in [
+            "claude-sonnet-4-5",
+            "claude-opus-4-1",
+            "claude-haiku-4-5",
+            "smart",
+        ] {
+            assert!(claude_follows_schemas(name), "{name}");
+        }
+        for name in [
+            "claude-sonnet-4-0",
+            "claude-opus-4-20250514",
+            "claude-3-7-sonnet",
+        ] {
+            assert!(!claude_follows_schemas(name), "{name}");
+        }
+    }
+}
