@@ -1,5 +1,5 @@
 use crate::{
-    ClientBuilder, exchange,
+    ClientBuilder, Commit, exchange,
     shared::{Asked, Place, Shared},
 };
 use buttress_llm::{Dialect, LlmError, LlmRequest, LlmResponse, Provider, Target};
@@ -36,6 +36,8 @@ impl LlmClient {
             model: None,
             whole: Limits::whole(),
             streamed: Limits::streamed(),
+            commit: Commit::Content,
+            max_held: Self::MAX_HELD,
         };
         let shared = Arc::new(shared);
         Self {
@@ -72,6 +74,20 @@ impl LlmClient {
     #[must_use]
     pub fn stream_limits(self, limits: Limits) -> Self {
         self.at(|place| place.streamed = limits)
+    }
+
+    /// The default for how much of a stream is held back, in bytes: 256 KiB.
+    pub const MAX_HELD: usize = 256 << 10;
+
+    /// The same client with streamed answers given out at another point than their
+    /// [first content](Commit::Content), and with up to so many bytes of each held back until
+    /// then [[`MAX_HELD`](Self::MAX_HELD)]: its frames, and what each is wrapped in, which of small
+    /// ones is the most. When that is not enough, what is held back is given out as it is; before
+    /// its first content an answer that needs more is thinking, or a provider that keeps talking
+    /// about nothing.
+    #[must_use]
+    pub fn commit(&self, commit: Commit, max_held: usize) -> Self {
+        self.at(|place| (place.commit, place.max_held) = (commit, max_held))
     }
 
     /// Who is asked.

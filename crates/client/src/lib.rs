@@ -29,6 +29,7 @@
 
 mod builder;
 mod client;
+mod commit;
 mod connect;
 mod exchange;
 mod fault;
@@ -41,6 +42,7 @@ mod wait;
 pub use self::{
     builder::{ClientBuilder, InvalidClient},
     client::{LlmClient, ResponseFuture},
+    commit::Commit,
     connect::HttpVersion,
     secret::Secret,
 };

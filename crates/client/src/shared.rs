@@ -1,6 +1,6 @@
 //! What the calls of a client have in common.
 
-use crate::connect::Connector;
+use crate::{Commit, connect::Connector};
 use buttress_llm::{LlmRequest, Provider, Target};
 use buttress_timeout::Limits;
 use bytes::Bytes;
@@ -25,6 +25,9 @@ pub(crate) struct Place {
     /// How long a whole answer may take, and a streamed one.
     pub(crate) whole: Limits,
     pub(crate) streamed: Limits,
+    /// When a streamed answer is given out, and how much of it may be held back until then.
+    pub(crate) commit: Commit,
+    pub(crate) max_held: usize,
 }
 
 impl Place {

@@ -1,6 +1,7 @@
 //! Streamed answers: held back until the first content is there, then given as they come.
 
 use crate::{
+    Commit,
     fault::transport_error,
     receive::Head,
     shared::{Place, Shared},
@@ -25,11 +26,6 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// How much memory is held back at most before the first content, in bytes: the frames, and what
-/// each of them is wrapped in, which of small ones is the most. What comes then without content is
-/// thinking, or a provider that keeps talking about nothing: it is given as it is.
-const MAX_HELD: usize = 256 << 10;
-
 /// How much is read at a time without asking for the time. Who always has something to say, even
 /// if it is nothing, would otherwise never be late.
 const READ_AT_ONCE: u32 = 64;
@@ -50,31 +46,37 @@ pub(crate) async fn open(
         .max_event(shared.max_event)
         .include_usage(request.includes_usage())
         .hide_usage(encoded.hide_usage)
-        .json_tool(encoded.json_tool);
+        .json_tool(encoded.json_tool)
+        .hold();
     let upstream = Upstream {
         pipe,
         body: Some(body),
         watch,
         read: 0,
     };
-    let stream = EventStream::new(hold(upstream).await?);
+    let stream = EventStream::new(hold(upstream, place.commit, place.max_held).await?);
     let body = AnswerBody::Stream(stream);
     Ok(LlmResponse::new(to, place.model(request), body).headers(passed_on(&head.headers)))
 }
 
-/// Holds back what comes before the first content.
-async fn hold<B: Source>(mut upstream: Upstream<B>) -> Result<Given<B>, LlmError> {
+/// Holds back what comes before the commit point.
+async fn hold<B: Source>(
+    mut upstream: Upstream<B>,
+    commit: Commit,
+    max_held: usize,
+) -> Result<Given<B>, LlmError> {
     let mut held = VecDeque::new();
     let mut bytes = 0;
     while let Some(event) = poll_fn(|cx| upstream.poll_event(cx)).await {
         let event = event?;
-        let committed = event.content || event.is_last();
+        let committed = commit.is_at(&event, upstream.pipe.summary());
         bytes += mem::size_of::<StreamEvent>() + event.frame.len();
         held.push_back(event);
-        if committed || bytes > MAX_HELD {
+        if committed || bytes > max_held {
             break;
         }
     }
+    upstream.pipe.give_out();
     Ok(Given { held, upstream })
 }
 
@@ -225,6 +227,7 @@ mod tests {
         }
     }
 
+    const MAX_HELD: usize = crate::LlmClient::MAX_HELD;
     const COMMENT: Bytes = Bytes::from_static(b": keep-alive\n\n");
     const CONTENT: Bytes = Bytes::from_static(
         b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}\n\n",
@@ -247,7 +250,9 @@ mod tests {
         for to in Dialect::ALL {
             let mut said = Some(CONTENT);
             let body = flood(move || said.take().unwrap_or(COMMENT));
-            let mut given = hold(upstream(body, to, limits)).await.unwrap();
+            let mut given = hold(upstream(body, to, limits), Commit::Content, MAX_HELD)
+                .await
+                .unwrap();
             let start = Instant::now();
             let error = loop {
                 match given.next().now_or_never() {
@@ -271,7 +276,7 @@ mod tests {
         const LIMIT: Duration = Duration::from_secs(10);
         let limits = Limits::none().attempt(LIMIT);
         let upstream = upstream(flood(|| CONTENT), Dialect::OpenAiChat, limits);
-        let mut given = hold(upstream).await.unwrap();
+        let mut given = hold(upstream, Commit::Content, MAX_HELD).await.unwrap();
         advance(LIMIT).await;
         let error = loop {
             if let Err(error) = given.next().await.unwrap() {
@@ -285,7 +290,7 @@ mod tests {
     async fn tiny_events_are_held_back_within_bounds_as_well() {
         let tiny = flood(|| Bytes::from_static(b":\n\n"));
         let upstream = upstream(tiny, Dialect::OpenAiChat, Limits::none());
-        let given = hold(upstream).await.unwrap();
+        let given = hold(upstream, Commit::Content, MAX_HELD).await.unwrap();
         let memory = given.held.len() * mem::size_of::<StreamEvent>();
         assert!(
             memory <= MAX_HELD + mem::size_of::<StreamEvent>(),
@@ -293,5 +298,87 @@ mod tests {
         );
         // Enough for a provider that has a lot to say before it begins.
         assert!(given.held.len() > 500, "{}", given.held.len());
+    }
+
+    /// These pieces, and then the end of the body.
+    struct Pieces(VecDeque<Bytes>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        }
+    }
+
+    const TEXT: &str = r#"{"content":"12345678"}"#;
+    const CALL: &str = r#"{"tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}]}"#;
+
+    /// How much of such a stream is held back, or why it failed before.
+    async fn held(commit: Commit, deltas: &[&str], finish: bool) -> Result<usize, LlmError> {
+        let chunk = |delta: &str, finish: &str| {
+            format!(
+                "data: {{\"choices\":[{{\"index\":0,\"delta\":{delta},\
+                 \"finish_reason\":{finish}}}]}}\n\n"
+            )
+        };
+        let mut pieces: VecDeque<Bytes> = deltas
+            .iter()
+            .map(|delta| chunk(delta, "null").into())
+            .collect();
+        if finish {
+            pieces.push_back(chunk("{}", "\"stop\"").into());
+            pieces.push_back("data: [DONE]\n\n".into());
+        }
+        let mut upstream = upstream(Pieces(pieces), Dialect::OpenAiChat, Limits::none());
+        upstream.pipe = upstream.pipe.hold();
+        let given = hold(upstream, commit, MAX_HELD).await?;
+        Ok(given.held.len())
+    }
+
+    #[tokio::test]
+    async fn what_is_held_back_is_a_matter_of_policy() {
+        let texts = [TEXT; 5];
+        let acts = [TEXT, TEXT, CALL, TEXT];
+        for (commit, text, call) in [
+            (Commit::Content, 1, 1),
+            (Commit::Tokens(1), 1, 1),
+            (Commit::Tokens(6), 3, 3),
+            (Commit::Tokens(100), 7, 3),
+            (Commit::ToolCall, 7, 3),
+            (Commit::Complete, 7, 6),
+        ] {
+            assert_eq!(
+                held(commit, &texts, true).await.unwrap(),
+                text,
+                "{commit:?}"
+            );
+            assert_eq!(held(commit, &acts, true).await.unwrap(), call, "{commit:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_breaks_while_it_is_held_back_may_be_asked_for_again() {
+        for commit in [Commit::Tokens(100), Commit::ToolCall, Commit::Complete] {
+            let error = held(commit, &[TEXT, TEXT], false).await.unwrap_err();
+            assert!(error.verdict().retry_same, "{commit:?}: {error}");
+        }
+        // Given out, it can't be taken back.
+        let upstream = Upstream {
+            pipe: EventPipe::new(Dialect::OpenAiChat, Dialect::OpenAiChat).hold(),
+            ..upstream(
+                Pieces([CONTENT].into()),
+                Dialect::OpenAiChat,
+                Limits::none(),
+            )
+        };
+        let mut given = hold(upstream, Commit::Content, MAX_HELD).await.unwrap();
+        assert!(given.next().await.unwrap().is_ok());
+        let error = given.next().await.unwrap().unwrap_err();
+        assert!(!error.verdict().retry_same, "{error}");
     }
 }

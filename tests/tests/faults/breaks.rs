@@ -1,8 +1,8 @@
 //! Connections that break, before and after the first content.
 
-use crate::{always, assert_tried_again, broken, two, well};
+use crate::{always, assert_mended, assert_tried_again, broken, two, well};
 use buttress_testkit::Reply;
-use buttress_tests::{Mode, in_all_modes, in_modes};
+use buttress_tests::{Mode, Setup, in_all_modes, in_modes};
 use std::time::Duration;
 
 /// What was seen stays, and an error says that there is no more.
@@ -65,6 +65,16 @@ async fn reset_after_content() {
 async fn closed_after_content() {
     in_modes(Mode::streamed(), async |mode| {
         assert_broken_off(mode, text().close_after(2)).await;
+    })
+    .await;
+}
+
+/// Who holds an answer back until it is complete is never told half of one.
+#[tokio::test]
+async fn closed_after_content_that_was_held_back() {
+    in_modes(Mode::streamed(), async |mode| {
+        let complete = |setup: Setup| setup.with("defaults.stream.commit = \"complete\"");
+        assert_mended(mode, text().close_after(2), complete).await;
     })
     .await;
 }

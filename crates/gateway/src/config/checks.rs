@@ -18,6 +18,7 @@ pub(super) fn run(config: &Config, options: &Options<'_>, notes: &mut Notes) {
         settings::check(&route.breaker, &path, notes);
         settings::check(&route.gate, &path, notes);
         settings::check(&route.timeout, &path, notes);
+        settings::check(&route.stream, &path, notes);
         window(route, &path, notes);
         prices(route, &path, notes);
     }

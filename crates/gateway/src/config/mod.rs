@@ -41,6 +41,7 @@ mod retry;
 mod route;
 mod server;
 mod settings;
+mod stream;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,7 @@ pub use self::{
     retry::{Jitter, Retry},
     route::{Accepts, Route},
     server::{Limits, Server},
+    stream::{Commit, Stream},
     timeout::Timeout,
     units::{duration, rate, size},
 };

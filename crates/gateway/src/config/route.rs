@@ -1,5 +1,5 @@
 use super::{
-    Breaker, Gate, Provider, Retry, Timeout,
+    Breaker, Gate, Provider, Retry, Stream, Timeout,
     fields::Fields,
     settings::Settings,
     value::{dollars, duration, flag, integer, or_off, text},
@@ -38,6 +38,8 @@ pub struct Route {
     pub gate: Gate,
     /// How long an attempt may keep silent.
     pub timeout: Timeout,
+    /// How streamed answers are given out.
+    pub stream: Stream,
 }
 
 /// `[accepts]`: what a route takes.
@@ -65,6 +67,7 @@ pub(super) struct Defaults {
     breaker: Breaker,
     gate: Gate,
     timeout: Timeout,
+    stream: Stream,
 }
 
 impl Default for Accepts {
@@ -88,6 +91,7 @@ impl Default for Defaults {
             breaker: Breaker::default(),
             gate: Gate::default(),
             timeout: Timeout::default(),
+            stream: Stream::default(),
         }
     }
 }
@@ -119,6 +123,7 @@ impl Route {
             breaker: defaults.breaker,
             gate: defaults.gate,
             timeout: defaults.timeout,
+            stream: defaults.stream,
         }
     }
 
@@ -151,6 +156,7 @@ impl Route {
         table(&mut route.breaker, fields);
         table(&mut route.gate, fields);
         table(&mut route.timeout, fields);
+        table(&mut route.stream, fields);
         route
     }
 }
@@ -164,6 +170,7 @@ impl Defaults {
         table(&mut defaults.breaker, fields);
         table(&mut defaults.gate, fields);
         table(&mut defaults.timeout, fields);
+        table(&mut defaults.stream, fields);
         defaults
     }
 }

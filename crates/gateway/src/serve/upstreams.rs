@@ -4,7 +4,7 @@ use crate::config::{self, Config, Forgives, Window};
 use buttress::{
     Declares, Prices, Route, Stack, StackService,
     circuit_breaker::{CircuitBreakerLayer, Settings},
-    client::LlmClient,
+    client::{Commit, LlmClient},
     retry::{Backoff, Budget, Jitter, RetryLayer},
     retry_after::{GateLayer, GateSettings},
     timeout::Limits,
@@ -133,6 +133,13 @@ fn route(settings: &config::Route, client: &LlmClient) -> Result<Route, BoxError
         .idle(timeout.idle)
         .attempt(timeout.stream);
     let client = client.whole_limits(whole).stream_limits(streamed);
+    let commit = match settings.stream.commit {
+        config::Commit::Content => Commit::Content,
+        config::Commit::Tokens(tokens) => Commit::Tokens(tokens),
+        config::Commit::ToolCall => Commit::ToolCall,
+        config::Commit::Complete => Commit::Complete,
+    };
+    let client = client.commit(commit, settings.stream.max_held);
 
     let mut declares = Declares::default();
     declares.context_window = settings.context_window;

@@ -94,6 +94,19 @@ impl EventPipe {
         self
     }
 
+    /// Says that the events are held back and not given out until [`give_out`](Self::give_out):
+    /// a failure before is judged as one before any content, which may be mended by asking again.
+    #[must_use]
+    pub fn hold(mut self) -> Self {
+        self.reader = self.reader.hold();
+        self
+    }
+
+    /// Says that what was held back is given out now.
+    pub const fn give_out(&mut self) {
+        self.reader.give_out();
+    }
+
     /// Adds the next piece of the stream. Take out all its events before the next one.
     pub fn push(&mut self, piece: Bytes) {
         self.reader.push(piece);

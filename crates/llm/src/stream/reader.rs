@@ -33,6 +33,8 @@ pub struct StreamReader {
     reading: Reading,
     summary: Summary,
     json_tool: Option<JsonTool>,
+    /// What was read has not been given out yet.
+    held: bool,
     /// The marker at the end was read, or nothing more can be.
     over: bool,
 }
@@ -41,7 +43,7 @@ pub struct StreamReader {
 #[derive(Debug)]
 pub(crate) struct Reading {
     pub(crate) provider: Provider,
-    /// How much content came before, in bytes.
+    /// How much content was given out before, in bytes.
     pub(crate) emitted: u64,
     /// The start was told.
     pub(crate) started: bool,
@@ -72,6 +74,7 @@ impl StreamReader {
             },
             summary: Summary::default(),
             json_tool: None,
+            held: false,
             over: false,
         }
     }
@@ -107,6 +110,20 @@ impl StreamReader {
     pub fn json_tool(mut self, json_tool: bool) -> Self {
         self.json_tool = json_tool.then(JsonTool::default);
         self
+    }
+
+    /// Says that what is read is held back and not given out until [`give_out`](Self::give_out):
+    /// a failure before is judged as one before any content, which may be mended by asking again.
+    #[must_use]
+    pub const fn hold(mut self) -> Self {
+        self.held = true;
+        self
+    }
+
+    /// Says that what was held back is given out now.
+    pub const fn give_out(&mut self) {
+        self.held = false;
+        self.reading.emitted = self.summary.content_bytes();
     }
 
     /// Adds the next piece of the stream. Take out all its items before the next one.
@@ -149,7 +166,9 @@ impl StreamReader {
         }
         self.over |= matches!(item.part, Part::Done);
         self.summary.add(&item.part, self.reading.unfinished());
-        self.reading.emitted = self.summary.content_bytes();
+        if !self.held {
+            self.reading.emitted = self.summary.content_bytes();
+        }
         Some(item)
     }
 
@@ -164,7 +183,7 @@ impl StreamReader {
     #[must_use]
     pub fn truncated(&self) -> Option<Truncated> {
         match self.summary.end() {
-            End::Truncated | End::Empty => Some(Truncated::new(self.summary.content_bytes())),
+            End::Truncated | End::Empty => Some(Truncated::new(self.reading.emitted)),
             End::Complete | End::Failed => None,
         }
     }

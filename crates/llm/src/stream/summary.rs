@@ -14,6 +14,7 @@ use serde::de::IgnoredAny;
 pub struct Summary {
     pub(crate) room: usize,
     content: bool,
+    calls_tools: bool,
     content_bytes: u64,
     text: String,
     refusal: String,
@@ -101,6 +102,12 @@ impl Summary {
         self.content
     }
 
+    /// Whether it has begun to call a tool.
+    #[must_use]
+    pub const fn calls_tools(&self) -> bool {
+        self.calls_tools
+    }
+
     /// The text, as far as it is kept.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -172,6 +179,7 @@ impl Summary {
 
     fn delta(&mut self, delta: &Delta) {
         self.content |= delta.is_content();
+        self.calls_tools |= !delta.tool_calls.is_empty();
         self.content_bytes += delta.content_bytes();
         if let Some(text) = &delta.text {
             let keep = self.kept(text);
