@@ -84,6 +84,7 @@ pub mod grpc;
 mod layer;
 mod plan;
 mod replay;
+pub mod reshape;
 mod retryable;
 mod service;
 mod sync;
