@@ -39,6 +39,7 @@ mod ahead;
 mod pace;
 mod policy;
 mod route;
+mod shapes;
 mod stack;
 mod switch;
 
@@ -47,6 +48,7 @@ pub use self::{
     pace::LlmPace,
     policy::{Declares, LlmPolicy, Prices},
     route::{Route, RouteService},
+    shapes::Shapes,
     stack::{Stack, StackFuture, StackService},
     switch::Switch,
 };

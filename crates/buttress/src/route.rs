@@ -1,17 +1,22 @@
-use crate::{Declares, EncodeAhead, LlmPace, Switch};
+use crate::{Declares, EncodeAhead, LlmPace, Shapes, Switch};
 use buttress_circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Handle};
 use buttress_client::LlmClient;
 use buttress_core::{ByError, Carried};
 use buttress_fallback as fallback;
 use buttress_llm::AtStreamEnd;
-use buttress_retry::{Retry, RetryLayer};
+use buttress_retry::{
+    Retry, RetryLayer,
+    reshape::{ReshapeLayer, Reshaper},
+};
 use buttress_retry_after::{Gate, GateHandle, GateLayer};
 use std::{sync::Arc, time::Duration};
-use tower::ServiceBuilder;
+use tower::{Layer as _, ServiceBuilder};
 
-/// What a route's calls go through: retry, gate, circuit breaker, client. What can't be written
-/// for the client does not begin.
-pub type RouteService = EncodeAhead<Retry<LlmGate, ByError, Carried>>;
+/// What a route's calls go through: shapes, retry, gate, circuit breaker, client. What can't be
+/// written for the client does not begin.
+pub type RouteService = Reshaper<Tried, Shapes, ByError, Carried>;
+
+type Tried = EncodeAhead<Retry<LlmGate, ByError, Carried>>;
 
 type LlmGate = Gate<Breaker, Switch<AtStreamEnd>, Switch<LlmPace>, Carried>;
 
@@ -31,6 +36,7 @@ pub struct Route {
     breaker: CircuitBreakerLayer<Switch<AtStreamEnd>, Carried>,
     patience: Duration,
     declares: Declares,
+    shapes: Shapes,
 }
 
 impl Route {
@@ -45,6 +51,7 @@ impl Route {
             breaker: breaker(CircuitBreakerLayer::standard(), JUDGE),
             patience: fallback::Route::DEFAULT_PATIENCE,
             declares: Declares::default(),
+            shapes: Shapes::new(),
         }
     }
 
@@ -118,15 +125,30 @@ impl Route {
         self.gate.handle()
     }
 
+    /// Sets what is done with a request that can't work as it is \[nothing\].
+    ///
+    /// Where something is done after a timeout, the same is not sent again after one.
+    #[must_use]
+    pub fn shapes(mut self, shapes: Shapes) -> Self {
+        self.shapes = shapes;
+        self
+    }
+
     /// What its calls go through, without a fallback behind it.
     #[must_use]
     pub fn service(&self) -> RouteService {
-        let service = ServiceBuilder::new()
-            .layer(&self.retry)
+        let retry = if self.shapes.act_on_timeouts() {
+            self.retry.clone().max_timeouts(0)
+        } else {
+            self.retry.clone()
+        };
+        let tried = ServiceBuilder::new()
+            .layer(&retry)
             .layer(&self.gate)
             .layer(&self.breaker)
             .service(self.client.clone());
-        EncodeAhead::new(service, self.client.clone())
+        let shapes = ReshapeLayer::new(self.shapes.clone()).observe(Carried::new());
+        shapes.layer(EncodeAhead::new(tried, self.client.clone()))
     }
 
     pub(crate) fn into_fallback(mut self) -> fallback::Route<RouteService, Declares> {

@@ -12,6 +12,7 @@ mod leaving;
 mod limits;
 mod outages;
 mod requests;
+mod shapes;
 mod silence;
 mod streams;
 

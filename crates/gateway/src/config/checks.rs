@@ -19,6 +19,7 @@ pub(super) fn run(config: &Config, options: &Options<'_>, notes: &mut Notes) {
         settings::check(&route.gate, &path, notes);
         settings::check(&route.timeout, &path, notes);
         settings::check(&route.stream, &path, notes);
+        settings::check(&route.shape, &path, notes);
         window(route, &path, notes);
         prices(route, &path, notes);
     }

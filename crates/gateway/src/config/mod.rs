@@ -41,6 +41,7 @@ mod retry;
 mod route;
 mod server;
 mod settings;
+mod shape;
 mod stream;
 mod summary;
 #[cfg(test)]
@@ -60,6 +61,7 @@ pub use self::{
     retry::{Jitter, Retry},
     route::{Accepts, Route},
     server::{Limits, Server},
+    shape::Shape,
     stream::{Commit, Stream},
     timeout::Timeout,
     units::{duration, rate, size},

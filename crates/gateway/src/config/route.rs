@@ -1,5 +1,5 @@
 use super::{
-    Breaker, Gate, Provider, Retry, Stream, Timeout,
+    Breaker, Gate, Provider, Retry, Shape, Stream, Timeout,
     fields::Fields,
     settings::Settings,
     value::{dollars, duration, flag, integer, or_off, text},
@@ -40,6 +40,8 @@ pub struct Route {
     pub timeout: Timeout,
     /// How streamed answers are given out.
     pub stream: Stream,
+    /// What is done with a request that can't work as it is.
+    pub shape: Shape,
 }
 
 /// `[accepts]`: what a route takes.
@@ -68,6 +70,7 @@ pub(super) struct Defaults {
     gate: Gate,
     timeout: Timeout,
     stream: Stream,
+    shape: Shape,
 }
 
 impl Default for Accepts {
@@ -92,6 +95,7 @@ impl Default for Defaults {
             gate: Gate::default(),
             timeout: Timeout::default(),
             stream: Stream::default(),
+            shape: Shape::default(),
         }
     }
 }
@@ -124,6 +128,7 @@ impl Route {
             gate: defaults.gate,
             timeout: defaults.timeout,
             stream: defaults.stream,
+            shape: defaults.shape,
         }
     }
 
@@ -157,6 +162,7 @@ impl Route {
         table(&mut route.gate, fields);
         table(&mut route.timeout, fields);
         table(&mut route.stream, fields);
+        table(&mut route.shape, fields);
         route
     }
 }
@@ -171,6 +177,7 @@ impl Defaults {
         table(&mut defaults.gate, fields);
         table(&mut defaults.timeout, fields);
         table(&mut defaults.stream, fields);
+        table(&mut defaults.shape, fields);
         defaults
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config, Forgives, Window};
 use buttress::{
-    Declares, Prices, Route, Stack, StackService,
+    Declares, Prices, Route, Shapes, Stack, StackService,
     circuit_breaker::{CircuitBreakerLayer, Settings},
     client::{Commit, LlmClient},
     retry::{Backoff, Budget, Jitter, RetryLayer},
@@ -153,7 +153,8 @@ fn route(settings: &config::Route, client: &LlmClient) -> Result<Route, BoxError
     let route = Route::new(Arc::clone(&settings.name), client)
         .declares(declares)
         .patience(settings.patience.unwrap_or(std::time::Duration::MAX))
-        .retry(retry(&settings.retry)?);
+        .retry(retry(&settings.retry)?)
+        .shapes(shapes(&settings.shape));
     let route = if settings.gate.enabled {
         route.gate(gate(&settings.gate)?)
     } else {
@@ -164,6 +165,20 @@ fn route(settings: &config::Route, client: &LlmClient) -> Result<Route, BoxError
     } else {
         route.without_breaker()
     })
+}
+
+fn shapes(settings: &config::Shape) -> Shapes {
+    let mut shapes = Shapes::new();
+    if let Some(percent) = settings.trim {
+        shapes = shapes.trim_oldest(u8::try_from(percent).unwrap_or(100));
+    }
+    if let Some(tokens) = settings.fewer_tokens {
+        shapes = shapes.fewer_tokens(tokens);
+    }
+    if let Some(model) = &settings.smaller_model {
+        shapes = shapes.smaller_model(model.as_str());
+    }
+    shapes
 }
 
 fn retry(settings: &config::Retry) -> Result<RetryLayer, BoxError> {

@@ -5,6 +5,7 @@
 //! [`crate::stream`]. So a new dialect needs no word about the ones that are there.
 
 mod anthropic_messages;
+mod message;
 mod openai_chat;
 
 use crate::{
@@ -20,6 +21,7 @@ use std::{error, fmt, str::FromStr};
 
 pub(crate) use self::{
     anthropic_messages::{JSON_TOOL, Writer as AnthropicWriter},
+    message::MessageKind,
     openai_chat::{Writer as OpenAiWriter, now},
 };
 
@@ -69,6 +71,14 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::field(name),
             Self::AnthropicMessages => anthropic_messages::field(name),
+        }
+    }
+
+    /// What a message of its conversations is.
+    pub(crate) fn message_kind(self, message: &str) -> MessageKind {
+        match self {
+            Self::OpenAiChat => openai_chat::message_kind(message),
+            Self::AnthropicMessages => anthropic_messages::message_kind(message),
         }
     }
 

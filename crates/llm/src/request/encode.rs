@@ -70,7 +70,7 @@ impl LlmRequest {
             to: target.dialect,
         };
         let mut prompt = Prompt::decode(text, crossing)?;
-        if let Some(model) = &target.model {
+        if let Some(model) = self.insisted.as_ref().or(target.model.as_ref()) {
             prompt.model = (**model).into();
         }
         let asked = prompt.max_tokens;
@@ -93,12 +93,12 @@ impl LlmRequest {
     }
 
     /// Changes what has to be changed, and nothing else.
-    fn amend(&self, target: &Target) -> Encoded {
+    pub(super) fn amend(&self, target: &Target) -> Encoded {
         let index = &*self.index;
         let mut splice = Splice::default();
         let mut notes = Vec::new();
 
-        if let Some(model) = &target.model
+        if let Some(model) = self.insisted.as_ref().or(target.model.as_ref())
             && **model != *index.model
         {
             splice.replace(index.model_at.clone(), json(model));

@@ -9,6 +9,7 @@ mod splice;
 mod target;
 #[cfg(test)]
 mod tests;
+mod trim;
 
 pub use self::{
     builder::ChatBuilder,
@@ -54,6 +55,8 @@ pub struct LlmRequest {
     index: Arc<Index>,
     call: Option<Call>,
     headers: HeaderMap,
+    /// The model to ask for, whatever the place is set to ask for.
+    insisted: Option<Arc<str>>,
     ahead: Option<Arc<Ahead>>,
 }
 
@@ -77,6 +80,7 @@ impl LlmRequest {
             index,
             call: None,
             headers: HeaderMap::new(),
+            insisted: None,
             ahead: None,
         })
     }

@@ -42,7 +42,8 @@ where
 {
     shared: Arc<Shared<S, H, C, O>>,
     context: O::Context,
-    request: Req,
+    /// The request in the shape in which it went out last, while it may have to take another.
+    kept: Option<Req>,
     reshaped: u32,
     /// A call was spent on an attempt that is not made yet.
     call_in_hand: bool,
@@ -56,7 +57,7 @@ where
     pub(super) const fn new(
         shared: Arc<Shared<S, H, C, O>>,
         context: O::Context,
-        request: Req,
+        kept: Option<Req>,
         future: S::Future,
     ) -> Self {
         Self {
@@ -64,7 +65,7 @@ where
             session: Session {
                 shared,
                 context,
-                request,
+                kept,
                 reshaped: 0,
                 call_in_hand: false,
             },
@@ -102,7 +103,9 @@ where
                 StateProj::Readying { service } => {
                     ready!(service.poll_ready(cx))?;
                     session.call_in_hand = false;
-                    let future = service.call(session.request.clone());
+                    let request = session.kept.clone();
+                    let request = request.expect("kept when it was given this shape");
+                    let future = service.call(request);
                     this.state.set(State::Called { future });
                 }
             }
@@ -121,13 +124,16 @@ where
         C: Classify<T, E>,
     {
         let layer = &self.shared.layer;
+        let Some(kept) = &self.kept else {
+            return false;
+        };
         let Err(failure) = layer.classify.classify(outcome) else {
             return false;
         };
         if failure.class == Class::Rejected || self.reshaped >= layer.max {
             return false;
         }
-        let reshaped = layer.hook.reshape(&self.request, &failure, outcome);
+        let reshaped = layer.hook.reshape(kept, &failure, outcome);
         let Some(Reshaped { request, note }) = reshaped else {
             return false;
         };
@@ -141,7 +147,7 @@ where
             return false;
         }
         self.context.record(Event::Note(note));
-        self.request = request;
+        self.kept = Some(request);
         self.reshaped += 1;
         self.call_in_hand = true;
         true

@@ -67,6 +67,11 @@ pub trait Reshape<Req, T, E> {
         failure: &Failure,
         outcome: Result<&T, &E>,
     ) -> Option<Reshaped<Req>>;
+
+    /// Whether there is anything that it could ever do. Where not, no request is kept for it.
+    fn is_idle(&self) -> bool {
+        false
+    }
 }
 
 impl<Req, T, E, F> Reshape<Req, T, E> for F

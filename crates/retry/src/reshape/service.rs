@@ -70,9 +70,12 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let context = self.shared.layer.observe.context(&request);
-        let future = self.inner.call(request.clone());
-        ReshapeFuture::new(Arc::clone(&self.shared), context, request, future)
+        let layer = &self.shared.layer;
+        let context = layer.observe.context(&request);
+        let idle = layer.max == 0 || layer.hook.is_idle();
+        let kept = (!idle).then(|| request.clone());
+        let future = self.inner.call(request);
+        ReshapeFuture::new(Arc::clone(&self.shared), context, kept, future)
     }
 }
 

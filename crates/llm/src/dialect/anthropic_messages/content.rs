@@ -1,8 +1,9 @@
 //! The system prompt and the messages of a request, as they are read.
 
 use crate::{
-    Feature, InvalidRequest,
+    Feature, InvalidRequest, Lax,
     cross::{Block, Crossing, Document, Image, Prompt, Role, Source, ToolCall, ToolResult, Turn},
+    dialect::MessageKind,
     request::{Str, typed},
 };
 use serde::{Deserialize, de::IgnoredAny};
@@ -15,6 +16,36 @@ pub(super) struct Message<'a> {
     role: Str<'a>,
     #[serde(borrow)]
     content: &'a RawValue,
+}
+
+/// Results are told in the user's name, and are no question of the user's.
+pub(crate) fn message_kind(message: &str) -> MessageKind {
+    #[derive(Deserialize)]
+    struct Head<'a> {
+        #[serde(borrow, default)]
+        role: Lax<'a>,
+        #[serde(borrow)]
+        content: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Part<'a> {
+        #[serde(borrow, default, rename = "type")]
+        kind: Lax<'a>,
+    }
+    let Ok(head) = serde_json::from_str::<Head<'_>>(message) else {
+        return MessageKind::Follows;
+    };
+    let parts = head
+        .content
+        .map(|content| serde_json::from_str(content.get()));
+    let parts: Vec<Part<'_>> = parts.and_then(Result::ok).unwrap_or_default();
+    let has = |kind: &str| parts.iter().any(|part| part.kind.as_str() == kind);
+    match head.role.as_str() {
+        "user" if has("tool_result") => MessageKind::Follows,
+        "user" => MessageKind::Asks,
+        _ if has("tool_use") => MessageKind::Calls,
+        _ => MessageKind::Follows,
+    }
 }
 
 #[derive(Deserialize)]

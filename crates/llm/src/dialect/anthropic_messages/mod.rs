@@ -13,6 +13,7 @@ mod write;
 
 pub(crate) use self::{
     answer::{decode_answer, encode_answer},
+    content::message_kind,
     read::read_event,
     request::{decode_request, encode_request, field},
     tools::JSON_TOOL,

@@ -1,8 +1,9 @@
 //! The messages of a request, as they are read.
 
 use crate::{
-    Feature, InvalidRequest,
+    Feature, InvalidRequest, Lax,
     cross::{Block, Crossing, Document, Image, Prompt, Role, Source, ToolCall, ToolResult, Turn},
+    dialect::MessageKind,
     request::{Str, typed},
 };
 use serde::{Deserialize, de::IgnoredAny};
@@ -25,6 +26,22 @@ pub(super) struct Message<'a> {
     tool_call_id: Option<Str<'a>>,
     function_call: Option<IgnoredAny>,
     audio: Option<IgnoredAny>,
+}
+
+pub(crate) fn message_kind(message: &str) -> MessageKind {
+    #[derive(Deserialize)]
+    struct Head<'a> {
+        #[serde(borrow, default)]
+        role: Lax<'a>,
+        tool_calls: Option<IgnoredAny>,
+    }
+    let head = serde_json::from_str::<Head<'_>>(message);
+    head.map_or(MessageKind::Follows, |head| match head.role.as_str() {
+        "system" | "developer" => MessageKind::System,
+        "user" => MessageKind::Asks,
+        _ if head.tool_calls.is_some() => MessageKind::Calls,
+        _ => MessageKind::Follows,
+    })
 }
 
 #[derive(Deserialize)]

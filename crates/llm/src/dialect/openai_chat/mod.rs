@@ -12,6 +12,7 @@ mod write;
 
 pub(crate) use self::{
     answer::{decode_answer, encode_answer, now},
+    content::message_kind,
     read::read_event,
     request::{decode_request, encode_request, field, max_tokens_field},
     usage::usage,
