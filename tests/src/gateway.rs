@@ -69,6 +69,17 @@ impl Setup {
         self
     }
 
+    /// Adds a route to the provider that was added last, with the same key. Its model has the name
+    /// of the route.
+    pub fn model(mut self, name: &str) -> Self {
+        let (_, last) = self.routes.last().expect("a route");
+        let provider = last.lines().find(|line| line.starts_with("provider"));
+        let provider = provider.expect("each has one");
+        let route = format!("[[routes]]\nname = '{name}'\n{provider}\nmodel = '{name}'\n");
+        self.routes.push((String::new(), route));
+        self
+    }
+
     /// Adds a line to the route that was added last, such as `context_window = 1000`.
     pub fn and(mut self, line: &str) -> Self {
         let (_, route) = self.routes.last_mut().expect("a route");

@@ -36,6 +36,7 @@
 //! ```
 
 mod ahead;
+mod hears;
 mod pace;
 mod policy;
 mod route;
@@ -45,6 +46,7 @@ mod switch;
 
 pub use self::{
     ahead::{EncodeAhead, EncodeAheadFuture},
+    hears::{Heard, Hears},
     pace::LlmPace,
     policy::{Declares, LlmPolicy, Prices},
     route::{Route, RouteService},

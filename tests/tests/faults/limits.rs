@@ -1,6 +1,7 @@
 //! Limits of a key: waits that are asked for, and sat out or not.
 
 use crate::{always, assert_parked, one, start, two, well};
+use buttress::retry_after::GateState;
 use buttress_testkit::Reply;
 use buttress_tests::{Mode, SLACK, assert_waits, assert_went_on, in_all_modes, last_call};
 use std::time::Duration;
@@ -272,6 +273,43 @@ async fn the_last_request_of_a_limit_is_followed_by_its_pace() {
         assert_eq!(answer.attempts(), 1);
         let waited = answer.waited().as_millis();
         assert!((150..=320).contains(&waited), "{waited}");
+    })
+    .await;
+}
+
+/// What is wrong with a key is so for all that is asked with it, and found out once.
+#[tokio::test]
+async fn a_key_is_refused_for_all_of_its_models() {
+    in_all_modes(async |mode| {
+        let provider = always(mode, Reply::invalid_key()).await;
+        let gateway = one(mode, &provider).model("another").start().await;
+        let answer = gateway.ask(mode).await;
+        answer.assert_given_up(
+            401,
+            mode.caller("invalid_request_error", "authentication_error"),
+        );
+        assert_eq!((answer.attempts(), provider.call_count()), (1, 1));
+        for route in [0, 1] {
+            let key = gateway.route(route).key_handle();
+            assert!(matches!(key.state(), GateState::Parked { .. }));
+        }
+    })
+    .await;
+}
+
+/// A limit is one on a model: another one of the same provider may be asked.
+#[tokio::test]
+async fn a_limit_is_one_of_a_model() {
+    in_all_modes(async |mode| {
+        let script = mode.scripted().reply(Reply::rate_limited().retry_after(20));
+        let provider = start(script.then(Reply::text("From another."))).await;
+        let gateway = one(mode, &provider).model("another").start().await;
+        let answer = gateway.ask(mode).await;
+        answer.assert_good("From another.", "another");
+        let state = |route| gateway.route(route).gate_handle().state();
+        assert!(matches!(state(0), GateState::Closed { .. }));
+        assert_eq!(state(1), GateState::Open);
+        assert_eq!(gateway.route(0).key_handle().state(), GateState::Open);
     })
     .await;
 }

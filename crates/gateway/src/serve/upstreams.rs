@@ -10,7 +10,12 @@ use buttress::{
     timeout::Limits,
 };
 use http::HeaderValue;
-use std::{collections::HashMap, error::Error, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    error::Error,
+    hash::Hash,
+    sync::Arc,
+};
 
 type BoxError = Box<dyn Error>;
 
@@ -32,6 +37,7 @@ pub(super) struct Sign {
 impl Upstreams {
     pub(super) fn new(config: &Config) -> Result<Self, BoxError> {
         let mut clients = HashMap::new();
+        let mut gates = Gates::default();
         let mut routes = Vec::with_capacity(config.routes.len());
         for settings in &config.routes {
             let provider = &settings.provider;
@@ -45,6 +51,7 @@ impl Upstreams {
                 }
             };
             let route = route(settings, client)
+                .and_then(|route| gates.put(route, settings))
                 .map_err(|error| format!("route {:?}: {error}", settings.name))?;
             routes.push(route);
         }
@@ -155,11 +162,6 @@ fn route(settings: &config::Route, client: &LlmClient) -> Result<Route, BoxError
         .patience(settings.patience.unwrap_or(std::time::Duration::MAX))
         .retry(retry(&settings.retry)?)
         .shapes(shapes(&settings.shape));
-    let route = if settings.gate.enabled {
-        route.gate(gate(&settings.gate)?)
-    } else {
-        route.without_gate()
-    };
     Ok(if settings.breaker.enabled {
         route.breaker(breaker(&settings.breaker)?)
     } else {
@@ -204,6 +206,40 @@ fn retry(settings: &config::Retry) -> Result<RetryLayer, BoxError> {
         ),
         None => layer.without_budget(),
     })
+}
+
+/// The gates that routes share: of one key for all that is asked with it, and of one model for
+/// its limits. Where the routes differ in their settings, those of the first one hold.
+#[derive(Default)]
+struct Gates {
+    keys: HashMap<Arc<str>, GateLayer>,
+    models: HashMap<(Arc<str>, Option<Arc<str>>), GateLayer>,
+}
+
+impl Gates {
+    fn put(&mut self, route: Route, settings: &config::Route) -> Result<Route, BoxError> {
+        if !settings.gate.enabled {
+            return Ok(route.without_gate());
+        }
+        let key = Arc::clone(&settings.provider.name);
+        let model = (Arc::clone(&key), settings.model.clone());
+        let key = shared(&mut self.keys, key, &settings.gate)?;
+        let model = shared(&mut self.models, model, &settings.gate)?;
+        Ok(route.key(key).gate(model))
+    }
+}
+
+/// The gate of this name, which is made if there is none.
+fn shared<K: Eq + Hash>(
+    gates: &mut HashMap<K, GateLayer>,
+    name: K,
+    settings: &config::Gate,
+) -> Result<GateLayer, BoxError> {
+    let layer = match gates.entry(name) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => entry.insert(gate(settings)?),
+    };
+    Ok(layer.clone())
 }
 
 fn gate(settings: &config::Gate) -> Result<GateLayer, BoxError> {
