@@ -83,7 +83,8 @@
 //! itself each second in which all is well, and halves at each new limit: additive increase and
 //! multiplicative decrease, as in TCP (RFC 5681). After some time without a new limit, when
 //! nobody waits, the gate is open. A parked key is tried by one call at a time until one
-//! succeeds; of a stream it is enough that it began.
+//! succeeds; of a stream it is enough that it began. One that is not heard of keeps its place for
+//! a [lease](GateSettings::probe_lease) and no longer.
 //!
 //! # What it costs
 //!
@@ -103,6 +104,7 @@
 //! | [`backoff`](GateSettings::backoff) | 1 s, up to 30 s | closed when no wait was told |
 //! | [`park_for`](GateSettings::park_for) | 60 s | parked when no wait was told |
 //! | [`max_closed`](GateSettings::max_closed) | 1 h | shut on the word of the service before a call tries the key |
+//! | [`probe_lease`](GateSettings::probe_lease) | 30 s | for which one call tries a key alone |
 //! | [`spacing`](GateSettings::spacing) | 200 ms | between two calls at first after reopening |
 //! | [`well_after`](GateSettings::well_after) | 10 s | of health until it is open |
 //! | [`keyed`](GateLayer::keyed) | one gate | a gate for each key of a request |

@@ -24,6 +24,8 @@ pub struct Gate {
     pub park_for: Duration,
     /// How long a provider's word keeps a key shut at most, before a call tries it.
     pub max_closed: Duration,
+    /// How long a call that tries the key keeps others from doing so.
+    pub probe_lease: Duration,
     /// The time between two calls when it begins to open again, unless the provider told one.
     pub spacing: Duration,
     /// How long it has to do well before it lets everybody through again.
@@ -40,6 +42,7 @@ impl Default for Gate {
             max_backoff: Duration::from_secs(30),
             park_for: Duration::from_secs(60),
             max_closed: Duration::from_secs(3600),
+            probe_lease: Duration::from_secs(30),
             spacing: Duration::from_millis(200),
             well_after: Duration::from_secs(10),
         }
@@ -61,6 +64,7 @@ impl Settings for Gate {
         fields.set("park_for", &mut self.park_for, closed());
         let days = duration(Duration::from_millis(1)..=Duration::from_secs(7 * 86_400));
         fields.set("max_closed", &mut self.max_closed, days);
+        fields.set("probe_lease", &mut self.probe_lease, closed());
         fields.set("spacing", &mut self.spacing, waits());
         fields.set("well_after", &mut self.well_after, waits());
     }

@@ -249,6 +249,7 @@ fn gate(settings: &config::Gate) -> Result<GateLayer, BoxError> {
         .backoff(settings.backoff, settings.max_backoff)
         .park_for(settings.park_for)
         .max_closed(settings.max_closed)
+        .probe_lease(settings.probe_lease)
         .spacing(settings.spacing)
         .well_after(settings.well_after);
     Ok(GateLayer::new(gate)?)

@@ -85,7 +85,10 @@ impl Block {
 
     pub(crate) fn unpark(&self, now: Instant) {
         self.change(now, |inside| {
-            if matches!(inside.state.mode(), Mode::Parked { .. } | Mode::Probing) {
+            if matches!(
+                inside.state.mode(),
+                Mode::Parked { .. } | Mode::Probing { .. }
+            ) {
                 inside.state.open(now, inside.line.len() == 0);
             }
         });
@@ -110,7 +113,7 @@ impl Block {
             Mode::Parked { until } => GateState::Parked {
                 wait: until.map(wait),
             },
-            Mode::Probing => GateState::Probing,
+            Mode::Probing { .. } => GateState::Probing,
         };
         (state, inside.line.len())
     }
@@ -124,7 +127,7 @@ impl Block {
         let wakers = match inside.state.mode() {
             mode if mode == before => Vec::new(),
             _ => {
-                let first = inside.state.expect(now, 0);
+                let first = inside.state.earliest(now);
                 inside.line.hopeless(first)
             }
         };

@@ -178,7 +178,7 @@ impl Turn {
         }
         let hopeless = inside
             .state
-            .expect(now, 0)
+            .earliest(now)
             .is_none_or(|first| first > self.limit);
         if hopeless || self.limit <= now {
             let state = &inside.state;

@@ -24,6 +24,7 @@ pub struct GateSettings {
     pub(crate) max_backoff: Duration,
     pub(crate) park: Duration,
     pub(crate) max_closed: Duration,
+    pub(crate) probe_lease: Duration,
     pub(crate) spacing: Duration,
     pub(crate) well_after: Duration,
     pub(crate) max_keys: usize,
@@ -40,6 +41,7 @@ impl GateSettings {
             max_backoff: Duration::from_secs(30),
             park: Duration::from_secs(60),
             max_closed: Duration::from_secs(3600),
+            probe_lease: Duration::from_secs(30),
             spacing: Duration::from_millis(200),
             well_after: Duration::from_secs(10),
             max_keys: 1024,
@@ -90,6 +92,15 @@ impl GateSettings {
     #[must_use]
     pub const fn max_closed(mut self, wait: Duration) -> Self {
         self.max_closed = wait;
+        self
+    }
+
+    /// Sets for how long a call that tries a key keeps others from doing so. When nothing was heard
+    /// of it by then, the next one tries, and what became of the first has no say any more. Above
+    /// zero, at most a year; the default is 30 s, as long as a call may stand in line.
+    #[must_use]
+    pub const fn probe_lease(mut self, lease: Duration) -> Self {
+        self.probe_lease = lease;
         self
     }
 
@@ -146,6 +157,11 @@ impl GateSettings {
             (
                 is_span(self.max_closed),
                 "max_closed",
+                "above zero and at most a year",
+            ),
+            (
+                is_span(self.probe_lease),
+                "probe_lease",
                 "above zero and at most a year",
             ),
             (self.spacing <= DAY, "spacing", "at most a day"),
@@ -239,6 +255,7 @@ mod tests {
             (with().park_for(366 * day), "park_for"),
             (with().max_closed(zero), "max_closed"),
             (with().max_closed(Duration::MAX), "max_closed"),
+            (with().probe_lease(zero), "probe_lease"),
             (with().spacing(2 * day), "spacing"),
             (with().well_after(2 * day), "well_after"),
             (with().max_keys(0), "max_keys"),

@@ -39,8 +39,8 @@ pub(crate) enum Mode {
     },
     /// Nobody passes before this, and then one to see; without it nobody at all.
     Parked { until: Option<Instant> },
-    /// That one is out.
-    Probing,
+    /// That one is out, and has its place until then.
+    Probing { until: Instant },
 }
 
 /// Whether a call may go.
@@ -119,15 +119,15 @@ impl State {
             Mode::Closed { until } | Mode::Parked { until: Some(until) } if now < until => {
                 return Admit::At(until);
             }
-            Mode::Parked { until: None } | Mode::Probing => return Admit::Wait,
+            Mode::Parked { until: None } => return Admit::Wait,
+            Mode::Probing { until } if now < until => return Admit::At(until),
             // (Parked | Closed) => Probing
-            Mode::Closed { .. } if self.doubtful => {
-                self.mode = Mode::Probing;
-                return Admit::Go { probe: true };
-            }
-            Mode::Parked { until: Some(_) } => {
-                self.mode = Mode::Probing;
-                return Admit::Go { probe: true };
+            Mode::Closed { .. } if self.doubtful => return self.probe(now),
+            Mode::Parked { until: Some(_) } => return self.probe(now),
+            // Probing => Probing: nothing was heard of the last one, and it has no say any more
+            Mode::Probing { .. } => {
+                self.epoch += 1;
+                return self.probe(now);
             }
             // Closed => Paced
             Mode::Closed { .. } => self.reopen(now),
@@ -156,11 +156,22 @@ impl State {
         Admit::Go { probe: false }
     }
 
+    /// When the first of those who wait may go at the earliest. `None` where nobody knows.
+    pub(crate) fn earliest(&self, now: Instant) -> Option<Instant> {
+        match self.mode {
+            // The probe may come back at any moment.
+            Mode::Probing { .. } => Some(now),
+            _ => self.expect(now, 0),
+        }
+    }
+
     /// When a call may go before which this many others wait, if all goes well. `None` where
-    /// nobody knows.
+    /// nobody knows. While a probe is out it is when that loses its place: a call that could go
+    /// elsewhere is not to wait for what is most likely to fail again.
     pub(crate) fn expect(&self, now: Instant, ahead: usize) -> Option<Instant> {
         let first = match self.mode {
-            Mode::Open | Mode::Probing => now,
+            Mode::Open => now,
+            Mode::Probing { until } => until.max(now),
             Mode::Closed { until } => until.max(now),
             Mode::Paced { next, .. } => next.max(now),
             Mode::Parked { until } => until?.max(now),
@@ -171,8 +182,8 @@ impl State {
     /// Why a call that can't wait is turned away.
     pub(crate) const fn refusal(&self) -> Cause {
         match self.mode {
-            Mode::Probing if self.doubtful => Cause::GateClosed,
-            Mode::Parked { .. } | Mode::Probing => Cause::KeyUnusable,
+            Mode::Probing { .. } if self.doubtful => Cause::GateClosed,
+            Mode::Parked { .. } | Mode::Probing { .. } => Cause::KeyUnusable,
             Mode::Open | Mode::Closed { .. } | Mode::Paced { .. } => Cause::GateClosed,
         }
     }
@@ -211,7 +222,7 @@ impl State {
                     }
                 }
                 // Probing => Paced
-                Mode::Probing => {
+                Mode::Probing { .. } => {
                     self.backoffs = 0;
                     self.origin = None;
                     self.reopen(now);
@@ -219,7 +230,7 @@ impl State {
                 Mode::Open | Mode::Closed { .. } | Mode::Parked { .. } => {}
             },
             Verdict::Beside => {
-                if self.mode == Mode::Probing {
+                if let Mode::Probing { .. } = self.mode {
                     // Probing => (Parked | Closed), to be tried by the next call
                     let until = Some(now);
                     match self.doubtful {
@@ -256,7 +267,7 @@ impl State {
 
     /// The probe of this epoch has its answer, if it is not judged yet.
     pub(crate) fn answered(&mut self, epoch: u64, now: Instant) {
-        if epoch == self.epoch && self.mode == Mode::Probing {
+        if epoch == self.epoch && matches!(self.mode, Mode::Probing { .. }) {
             self.origin = None;
             self.reopen(now);
         }
@@ -286,7 +297,7 @@ impl State {
                 self.doubtful = doubtful;
                 self.origin = kind;
             }
-            Mode::Parked { until: None } | Mode::Probing => {}
+            Mode::Parked { until: None } | Mode::Probing { .. } => {}
         }
     }
 
@@ -319,7 +330,7 @@ impl State {
                 };
             }
             Mode::Paced { next, .. } => *next = wanted.max(*next),
-            Mode::Closed { .. } | Mode::Parked { .. } | Mode::Probing => {}
+            Mode::Closed { .. } | Mode::Parked { .. } | Mode::Probing { .. } => {}
         }
     }
 
@@ -344,6 +355,12 @@ impl State {
         self.pace.restart();
         self.become_(Mode::Parked { until });
         self.origin = None;
+    }
+
+    fn probe(&mut self, now: Instant) -> Admit {
+        let until = later(now, self.settings.probe_lease);
+        self.mode = Mode::Probing { until };
+        Admit::Go { probe: true }
     }
 
     fn reopen(&mut self, now: Instant) {

@@ -357,6 +357,48 @@ async fn a_spent_key_is_parked_and_tried_by_one_call_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_probe_that_nothing_is_heard_of_loses_its_place() {
+    let hangs = Arc::new(Mutex::new(false));
+    let gate = layer();
+    let handle = gate.handle();
+    let service = gate.layer(service_fn({
+        let hangs = Arc::clone(&hangs);
+        move |ask: Ask| {
+            let hangs = *hangs.lock().unwrap();
+            async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, Error>(ask.number)
+            }
+        }
+    }));
+    handle.park(Some(secs(60)));
+    sleep(secs(60)).await;
+    *hangs.lock().unwrap() = true;
+    let hung = tokio::spawn(service.clone().oneshot(ask(1)));
+    sleep(secs(1)).await;
+    assert_eq!(handle.state(), GateState::Probing);
+    // Who could go elsewhere does not wait for it, and hears for how long it has its place.
+    let call = Call::new().for_route("a".into(), Some(secs(2)));
+    let mut impatient = ask(2);
+    impatient.call = Some(call);
+    let answer = service.clone().oneshot(impatient).await;
+    let parked = Rejected::new(Cause::KeyUnusable).retry_after(secs(29));
+    assert_eq!(answer, Err(Error::Rejected(parked)));
+    // Who can't waits, and is the next one to try.
+    *hangs.lock().unwrap() = false;
+    let start = Instant::now();
+    assert_eq!(service.clone().oneshot(ask(3)).await, Ok(3));
+    assert_eq!(start.elapsed(), secs(29));
+    assert!(matches!(handle.state(), GateState::Reopening { .. }));
+    // The first one has no say any more.
+    hung.abort();
+    assert!(hung.await.is_err());
+    assert!(matches!(handle.state(), GateState::Reopening { .. }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_is_turned_away_hears_of_the_failure_before() {
     let server = Server::default();
     let gate = layer_with(GateSettings::standard().max_waiting(1));

@@ -14,12 +14,14 @@ use std::{
 };
 
 const MOST: usize = 5;
+const LEASE: u64 = 7_000;
 
 fn settings() -> GateSettings {
     GateSettings {
         max_wait: Duration::from_secs(10),
         max_waiting: MOST,
         spacing: Duration::ZERO,
+        probe_lease: Duration::from_millis(LEASE),
         ..GateSettings::standard()
     }
 }
@@ -76,7 +78,8 @@ struct Model {
     round: u64,
     shut_until: Option<u64>,
     parked: bool,
-    probe: Option<usize>,
+    /// Until when the probe that is out has its place.
+    probe: Option<u64>,
     in_a_row: u32,
     waiting: VecDeque<(usize, u64)>,
     fates: Vec<Fate>,
@@ -85,19 +88,27 @@ struct Model {
 
 impl Model {
     fn may_go(&self) -> bool {
-        self.probe.is_none() && self.shut_until.is_none_or(|until| until <= self.now)
+        self.probe.is_none_or(|until| until <= self.now)
+            && self.shut_until.is_none_or(|until| until <= self.now)
     }
 
+    /// For who comes.
     fn soonest(&self) -> u64 {
+        self.probe.or(self.shut_until).unwrap_or(0).max(self.now)
+    }
+
+    /// For who waits.
+    fn earliest(&self) -> u64 {
         match self.probe {
             Some(_) => self.now,
-            None => self.shut_until.unwrap_or(0).max(self.now),
+            None => self.soonest(),
         }
     }
 
     fn go(&mut self, call: usize) {
         if self.parked {
-            self.probe = Some(call);
+            self.round += u64::from(self.probe.is_some());
+            self.probe = Some(self.now + LEASE);
         } else {
             self.shut_until = None;
         }
@@ -174,7 +185,7 @@ impl Model {
             if at == 0 && self.may_go() {
                 self.waiting.pop_front();
                 self.go(call);
-            } else if limit <= self.now || self.soonest() > limit {
+            } else if limit <= self.now || self.earliest() > limit {
                 self.waiting.remove(at);
                 self.fates[call] = Fate::Rejected(self.refusal());
             } else {
