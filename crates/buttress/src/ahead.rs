@@ -7,7 +7,29 @@ use std::{
     pin::Pin,
     task::{Context, Poll},
 };
-use tower::Service;
+use tower::{Layer, Service};
+
+/// Writes requests for a client before they wait for their turn. See [`EncodeAhead`].
+#[derive(Clone, Debug)]
+pub struct EncodeAheadLayer {
+    client: LlmClient,
+}
+
+impl EncodeAheadLayer {
+    /// Writes for this client, around which the layers below stand.
+    #[must_use]
+    pub const fn new(client: LlmClient) -> Self {
+        Self { client }
+    }
+}
+
+impl<S> Layer<S> for EncodeAheadLayer {
+    type Service = EncodeAhead<S>;
+
+    fn layer(&self, inner: S) -> EncodeAhead<S> {
+        EncodeAhead::new(inner, self.client.clone())
+    }
+}
 
 /// Writes requests for a client before they wait for their turn to be sent by it.
 ///

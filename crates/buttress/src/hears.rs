@@ -21,12 +21,16 @@ enum Of {
 }
 
 impl<J> Hears<J> {
-    pub(crate) const fn of_limits(inner: J) -> Self {
+    /// Its witness hears of limits, and not of keys that are of no use.
+    #[must_use]
+    pub const fn of_limits(inner: J) -> Self {
         let of = Of::Limits;
         Self { inner, of }
     }
 
-    pub(crate) const fn of_keys(inner: J) -> Self {
+    /// Its witness hears of keys that are of no use, and not of limits.
+    #[must_use]
+    pub const fn of_keys(inner: J) -> Self {
         let of = Of::Keys;
         Self { inner, of }
     }

@@ -45,7 +45,7 @@ mod stack;
 mod switch;
 
 pub use self::{
-    ahead::{EncodeAhead, EncodeAheadFuture},
+    ahead::{EncodeAhead, EncodeAheadFuture, EncodeAheadLayer},
     hears::{Heard, Hears},
     pace::LlmPace,
     policy::{Declares, LlmPolicy, Prices},

@@ -1,4 +1,4 @@
-use crate::{Declares, EncodeAhead, Hears, LlmPace, Shapes, Switch};
+use crate::{Declares, EncodeAhead, EncodeAheadLayer, Hears, LlmPace, Shapes, Switch};
 use buttress_circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Handle};
 use buttress_client::LlmClient;
 use buttress_core::{ByError, Carried};
@@ -172,7 +172,8 @@ impl Route {
             .layer(&self.breaker)
             .service(self.client.clone());
         let shapes = ReshapeLayer::new(self.shapes.clone()).observe(Carried::new());
-        shapes.layer(EncodeAhead::new(tried, self.client.clone()))
+        let ahead = EncodeAheadLayer::new(self.client.clone());
+        shapes.layer(ahead.layer(tried))
     }
 
     pub(crate) fn into_fallback(mut self) -> fallback::Route<RouteService, Declares> {

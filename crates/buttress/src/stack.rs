@@ -16,10 +16,11 @@ type Inner = Deadline<Fallback<RouteService, LlmPolicy, Declares>, Carried>;
 /// The ready-made stack over ordered routes, outermost first:
 ///
 /// ```text
-/// deadline · fallback[ per route: retry · gate · circuit breaker · client (with its timeouts) ]
+/// deadline · fallback[ per route: shapes · retry · gates · circuit breaker · client (with its timeouts) ]
 /// ```
 ///
-/// The same can be written by hand with `ServiceBuilder`: every part of it is public.
+/// The same can be written by hand with `ServiceBuilder`: every part of it is public, and the
+/// example `axum-agent` does so.
 #[derive(Clone, Debug)]
 pub struct Stack {
     first: Route,

@@ -12,11 +12,15 @@ pub struct Switch<J> {
 }
 
 impl<J> Switch<J> {
-    pub(crate) const fn on(inner: J) -> Self {
+    /// It judges, or tells.
+    #[must_use]
+    pub const fn on(inner: J) -> Self {
         Self { inner, on: true }
     }
 
-    pub(crate) const fn off(inner: J) -> Self {
+    /// It does not.
+    #[must_use]
+    pub const fn off(inner: J) -> Self {
         Self { inner, on: false }
     }
 }

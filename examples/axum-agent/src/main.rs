@@ -2,7 +2,7 @@
 //! hand, and once through the ready-made one, which is the same.
 //!
 //! ```text
-//! deadline · fallback[ per route: retry · gate · circuit breaker · LlmClient ]
+//! deadline · fallback[ per route: retry · gates · circuit breaker · LlmClient ]
 //! ```
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -26,7 +26,9 @@ use buttress::llm::AtStreamEnd;
 use buttress::retry::{Backoff, RetryLayer};
 use buttress::retry_after::GateLayer;
 use buttress::timeout::DeadlineLayer;
-use buttress::{Carried, Declares, LlmPolicy, Route, Stack, core::ByError};
+use buttress::{
+    Carried, Declares, EncodeAheadLayer, Hears, LlmPace, LlmPolicy, Route, Stack, core::ByError,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tower::{BoxError, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
@@ -39,8 +41,12 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The stack, layer by layer.
 fn by_hand(claude: LlmClient, gpt: LlmClient, backoff: Backoff) -> Llm {
     // Each route has layers of its own: what is learned of one provider says nothing of another.
-    let route = |name: &str, client| {
+    let route = |name: &str, client: LlmClient| {
+        let mut declares = Declares::default();
+        declares.dialect = Some(client.dialect());
         let service = ServiceBuilder::new()
+            // What can't be written for the client is not to wait for its turn first.
+            .layer(EncodeAheadLayer::new(client.clone()))
             // The errors of the client know their verdicts, and requests carry their `Call`.
             .layer(
                 RetryLayer::standard()
@@ -48,10 +54,17 @@ fn by_hand(claude: LlmClient, gpt: LlmClient, backoff: Backoff) -> Llm {
                     .classify(ByError::new())
                     .observe(Carried::new()),
             )
-            // Below retry, so that each attempt asks them anew. Both hear of a stream at its end.
+            // Below retry, so that each attempt asks them anew. All hear of a stream at its end.
+            // Routes with one key would share the first of these, those with one model both.
             .layer(
                 GateLayer::standard()
-                    .judge(AtStreamEnd::new())
+                    .judge(Hears::of_keys(AtStreamEnd::new()))
+                    .observe(Carried::new()),
+            )
+            .layer(
+                GateLayer::standard()
+                    .judge(Hears::of_limits(AtStreamEnd::new()))
+                    .pace_hint(LlmPace::new())
                     .observe(Carried::new()),
             )
             .layer(
@@ -62,7 +75,7 @@ fn by_hand(claude: LlmClient, gpt: LlmClient, backoff: Backoff) -> Llm {
             // Answers with the first content: what fails before that is an error to the layers.
             .service(client);
         let route = fallback::Route::new(name, service).patience(PATIENCE);
-        route.declares(Declares::default())
+        route.declares(declares)
     };
     let routes = Routes::new(route("claude", claude)).then(route("gpt", gpt));
     let stack = ServiceBuilder::new()
