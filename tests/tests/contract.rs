@@ -17,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 fn retry() -> RetryLayer<ByError, Carried> {
     let layer = RetryLayer::standard().without_budget();
-    layer.classify(ByError::new()).observe(Carried::new())
+    layer.observe(Carried::new())
 }
 
 /// One that stays closed, however often the suite fails.
@@ -31,7 +31,7 @@ fn breaker() -> CircuitBreakerLayer {
 #[tokio::test(start_paused = true)]
 async fn retry_layer() {
     check(retry()).await;
-    check(RetryLayer::standard().classify(ByError::new())).await;
+    check(RetryLayer::standard()).await;
 }
 
 #[tokio::test(start_paused = true)]

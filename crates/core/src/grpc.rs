@@ -13,7 +13,7 @@ use std::time::Duration;
 /// | DEADLINE_EXCEEDED | timeout | service |
 /// | RESOURCE_EXHAUSTED | transient | key |
 /// | ABORTED | transient | request |
-/// | UNAUTHENTICATED, PERMISSION_DENIED | persistent | key |
+/// | UNAUTHENTICATED | persistent | key |
 /// | NOT_FOUND, FAILED_PRECONDITION, UNIMPLEMENTED, CANCELLED | persistent | request |
 /// | DATA_LOSS | persistent | service |
 /// | INVALID_ARGUMENT, ALREADY_EXISTS, OUT_OF_RANGE, an unknown code | bad input | request |
@@ -46,8 +46,8 @@ impl GrpcStatus {
             4 => (Class::Timeout, Blame::Service),
             8 => (Class::Transient, Blame::Key),
             10 => (Class::Transient, Blame::Request),
-            7 | 16 => (Class::Persistent, Blame::Key),
-            1 | 5 | 9 | 12 => (Class::Persistent, Blame::Request),
+            16 => (Class::Persistent, Blame::Key),
+            1 | 5 | 7 | 9 | 12 => (Class::Persistent, Blame::Request),
             15 => (Class::Persistent, Blame::Service),
             _ => (Class::BadInput, Blame::Request),
         };

@@ -1,5 +1,5 @@
 use crate::{Backoff, Budget, ByClass, Cloned, Jitter, Retry, Statuses, plan::Settings};
-use buttress_core::http::HttpStatus;
+use buttress_core::{ByError, http::HttpStatus};
 use std::{fmt, time::Duration};
 use tower_layer::Layer;
 
@@ -11,7 +11,7 @@ use tower_layer::Layer;
 ///
 /// All services that one layer makes, and all their clones, share its [`Budget`].
 #[derive(Clone)]
-pub struct RetryLayer<C = HttpStatus, O = (), R = Cloned, P = ByClass> {
+pub struct RetryLayer<C = ByError, O = (), R = Cloned, P = ByClass> {
     pub(crate) settings: Settings,
     pub(crate) parts: Parts<C, O, R, P>,
 }
@@ -26,19 +26,28 @@ pub(crate) struct Parts<C, O, R, P> {
 }
 
 impl RetryLayer {
-    /// The defaults: at most 3 retries, full jitter from 1 s up to 60 s, a budget, for HTTP
-    /// answers and requests that are `Clone`.
+    /// The defaults: at most 3 retries, full jitter from 1 s up to 60 s, a budget, for requests
+    /// that are `Clone`. Every response is taken for a success, and an error is asked for its
+    /// verdict: over plain HTTP no 503 is retried so, but by [`http`](RetryLayer::http).
     #[must_use]
     pub fn standard() -> Self {
         Self {
             settings: Settings::default(),
             parts: Parts {
-                classify: HttpStatus::new(),
+                classify: ByError::new(),
                 observe: (),
                 replay: Cloned::new(),
                 retryable: ByClass::new(),
             },
         }
+    }
+}
+
+impl RetryLayer<HttpStatus> {
+    /// The [standard](RetryLayer::standard) settings for HTTP: answers are judged by their status.
+    #[must_use]
+    pub fn http() -> Self {
+        RetryLayer::standard().classify(HttpStatus::new())
     }
 }
 
@@ -50,7 +59,7 @@ impl RetryLayer<HttpStatus, (), Cloned, Statuses> {
     #[must_use]
     pub fn classic() -> Self {
         let backoff = Backoff::default().jitter(Jitter::Additive);
-        let layer = RetryLayer::standard().backoff(backoff);
+        let layer = RetryLayer::http().backoff(backoff);
         layer.retry_if(Statuses::default())
     }
 }
@@ -107,7 +116,7 @@ impl<C, O, R, P> RetryLayer<C, O, R, P> {
         self
     }
 
-    /// Sets how outcomes are classified (default: by HTTP status).
+    /// Sets how outcomes are classified (default: by the error).
     #[must_use]
     pub fn classify<C2>(self, classify: C2) -> RetryLayer<C2, O, R, P> {
         let Parts {

@@ -27,7 +27,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10))?;
 //! let service = ServiceBuilder::new()
-//!     .layer(RetryLayer::standard().backoff(backoff))
+//!     .layer(RetryLayer::http().backoff(backoff))
 //!     .service_fn(overloaded);
 //! let response = service.oneshot(Request::new(String::new())).await?;
 //! assert_eq!(response.status(), 200);

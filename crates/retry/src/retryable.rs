@@ -13,7 +13,7 @@ use std::{fmt, sync::Arc};
 /// use buttress_core::{Class, Failure};
 ///
 /// // Pay no provider twice for work that may still be going on.
-/// let layer = RetryLayer::standard().retry_if(
+/// let layer = RetryLayer::http().retry_if(
 ///     |failure: &Failure, _: Result<&http::Response<String>, &std::io::Error>| {
 ///         failure.class == Class::Transient
 ///     },

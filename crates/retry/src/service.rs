@@ -1,7 +1,7 @@
 use crate::{
     ByClass, Cloned, Replay, ResponseFuture, RetryLayer, Retryable, layer::Parts, plan::Settings,
 };
-use buttress_core::{Classify, Observe, http::HttpStatus};
+use buttress_core::{ByError, Classify, Observe};
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -17,7 +17,7 @@ use tower_service::Service;
 /// # Cancellation
 /// Dropping the future drops the attempt that is running, or ends the wait for the next one; what
 /// was withdrawn from the budget for an attempt that was not made is given back.
-pub struct Retry<S, C = HttpStatus, O = (), R = Cloned, P = ByClass> {
+pub struct Retry<S, C = ByError, O = (), R = Cloned, P = ByClass> {
     inner: S,
     shared: Arc<Shared<S, C, O, R, P>>,
 }

@@ -106,9 +106,7 @@ fn asking(seconds: &str) -> Answer {
 /// The defaults, without jitter and with an observer.
 fn layer() -> RetryLayer<HttpStatus, Carried> {
     let backoff = Backoff::default().jitter(Jitter::None);
-    RetryLayer::standard()
-        .backoff(backoff)
-        .observe(Carried::new())
+    RetryLayer::http().backoff(backoff).observe(Carried::new())
 }
 
 fn request(call: &Call) -> Request<&'static str> {
@@ -369,7 +367,7 @@ async fn a_failed_answer_is_dropped_before_the_wait() {
         ready(Ok::<_, BoxError>(response.unwrap()))
     });
     let before = Arc::strong_count(&connection);
-    let mut service = RetryLayer::standard().layer(inner);
+    let mut service = RetryLayer::http().layer(inner);
     let mut call = tokio_test::task::spawn(service.call(()));
     // Both closures, that of the service and that of the one to clone, hold it. No answer does.
     tokio_test::assert_pending!(call.poll());
@@ -580,7 +578,7 @@ async fn a_call_that_is_dropped_leaves_nothing_behind() {
             }
         });
         let inner = ConcurrencyLimit::with_semaphore(slow, Arc::clone(&permits));
-        let mut service = RetryLayer::standard().budget(budget.clone()).layer(inner);
+        let mut service = RetryLayer::http().budget(budget.clone()).layer(inner);
         let future = service.ready().await.unwrap().call(());
         let mut future = tokio_test::task::spawn(future);
         for _ in 0..polls {
@@ -605,7 +603,7 @@ fn futures_are_send_and_answers_need_be_nothing() {
     /// Neither `Clone` nor `Sync`.
     struct Plain(#[expect(dead_code, reason = "makes it what it is")] std::cell::Cell<u8>);
     let plain = tower::service_fn(|_: u64| ready(Ok::<_, BoxError>(Plain(0.into()))));
-    let mut service = RetryLayer::standard()
+    let mut service = RetryLayer::http()
         .classify(buttress_core::ByError::new())
         .layer(plain);
     let future = service.call(1);

@@ -71,9 +71,7 @@ impl Server {
 
 fn layer() -> RetryLayer<HttpStatus, (), Buffered> {
     let backoff = Backoff::default().jitter(Jitter::None);
-    RetryLayer::standard()
-        .backoff(backoff)
-        .replay(Buffered::new())
+    RetryLayer::http().backoff(backoff).replay(Buffered::new())
 }
 
 fn server(failures: u32) -> (Server, mpsc::UnboundedReceiver<()>) {

@@ -44,7 +44,7 @@ fn client(
         // The whole call, all its attempts and waits taken together.
         .layer(DeadlineLayer::new(Duration::from_secs(30)))
         .layer(
-            RetryLayer::standard()
+            RetryLayer::http()
                 .backoff(backoff)
                 .replay(Buffered::new())
                 .observe(Carried::new()),

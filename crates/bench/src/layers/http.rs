@@ -24,7 +24,7 @@ type Answer = Response<Full<Bytes>>;
 
 pub(super) fn subjects() -> Vec<Subject> {
     let bare = Bare::<Error>::new();
-    let retry = RetryLayer::standard();
+    let retry = RetryLayer::http();
     vec![
         healthy("bare service", bare),
         healthy("retry", ServiceBuilder::new().layer(retry).service(bare)),
@@ -54,7 +54,7 @@ where
     let status = HttpStatus::new();
     ServiceBuilder::new()
         .layer(FallbackLayer::new(Bare::<Error>::new()).policy(policy))
-        .layer(RetryLayer::standard())
+        .layer(RetryLayer::http())
         .layer(GateLayer::standard().classify(status))
         .layer(CircuitBreakerLayer::standard().classify(status))
         .layer(RetryAfterLayer::new())

@@ -16,7 +16,7 @@ use tower::{BoxError, Layer, Service, ServiceBuilder};
 
 pub(super) fn subjects() -> Vec<Subject> {
     let bare = Bare::<Error>::new();
-    let retry = RetryLayer::standard().classify(ByError::new());
+    let retry = RetryLayer::standard();
     let breaker = CircuitBreakerLayer::standard();
     let timed = Settings::standard().time_window(Duration::from_secs(60));
     let timed = CircuitBreakerLayer::new(timed).expect("settings in range");
@@ -48,7 +48,7 @@ where
     E: AsFailure + From<Rejected> + Send + 'static,
 {
     ServiceBuilder::new()
-        .layer(RetryLayer::standard().classify(ByError::new()))
+        .layer(RetryLayer::standard())
         .layer(GateLayer::standard())
         .layer(CircuitBreakerLayer::standard())
         .service(Bare::new())

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 /// | 429 | transient | key |
 /// | 408 | transient | service |
 /// | 409, 425 | transient | request |
-/// | 401, 402, 403, 407 | persistent | key |
+/// | 401, 402, 407 | persistent | key |
 /// | 404, 405, 410, 501, 505 | persistent | request |
 /// | any other 4xx | bad input | request |
 /// | any other 5xx | transient | service |
@@ -42,8 +42,9 @@ impl HttpStatus {
             429 => (Class::Transient, Blame::Key),
             408 => (Class::Transient, Blame::Service),
             409 | 425 => (Class::Transient, Blame::Request),
-            401 | 402 | 403 | 407 => (Class::Persistent, Blame::Key),
-            404 | 405 | 410 | 501 | 505 => (Class::Persistent, Blame::Request),
+            401 | 402 | 407 => (Class::Persistent, Blame::Key),
+            // What one request may not do says nothing of the key for all others.
+            403 | 404 | 405 | 410 | 501 | 505 => (Class::Persistent, Blame::Request),
             400..500 => (Class::BadInput, Blame::Request),
             500.. => (Class::Transient, Blame::Service),
         };

@@ -26,7 +26,7 @@ use std::{error, fmt};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Error> {
 /// let service = ServiceBuilder::new()
-///     .layer(RetryLayer::standard().replay(Buffered::new()))
+///     .layer(RetryLayer::http().replay(Buffered::new()))
 ///     .map_request(|request: Request<ReplayBody<Full<Bytes>>>| request.map(Boxed::new))
 ///     .service(service_fn(async |request: Request<Boxed>| {
 ///         let body = request.into_body().collect().await?;
