@@ -43,6 +43,26 @@ pub struct EncodeAhead<S> {
 }
 
 impl<S> EncodeAhead<S> {
+    /// The inner service.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without this one.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S> EncodeAhead<S> {
     /// Writes for this client, which is somewhere below the inner service.
     pub(crate) const fn new(inner: S, client: LlmClient) -> Self {
         Self { inner, client }

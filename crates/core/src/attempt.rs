@@ -71,6 +71,26 @@ pub struct Attempt<S, O = Carried> {
     observe: O,
 }
 
+impl<S, O> Attempt<S, O> {
+    /// The inner service.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without this one.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S: Service<Req>, O: Observe<Req>, Req> Service<Req> for Attempt<S, O> {
     type Response = S::Response;
     type Error = S::Error;

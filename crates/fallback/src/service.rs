@@ -50,6 +50,20 @@ impl<S: Clone, P, D> Fallback<S, P, D> {
     }
 }
 
+impl<S, P, D> Fallback<S, P, D> {
+    /// The service of the primary: the instance that is called first.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.primary
+    }
+
+    /// The service of the primary, without the other routes.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.primary
+    }
+}
+
 impl<S: Clone, P, D> Shared<S, P, D> {
     /// A fresh instance of a route's service.
     pub(crate) fn template(&self, at: usize) -> S {

@@ -67,6 +67,26 @@ pub struct RetryAfterService<S> {
     inner: S,
 }
 
+impl<S> RetryAfterService<S> {
+    /// The inner service.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without this one.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RetryAfterService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,

@@ -71,6 +71,16 @@
 //!
 //! The failed answer is dropped before the wait, so that it holds no connection.
 //!
+//! # What may be sent twice
+//!
+//! Nothing here asks whether a request may be sent twice. A call that failed may have been worked
+//! at, and billed, before it did: a connection that broke, a time limit that passed, even a 500.
+//! For calls to language models that costs money and does no other harm. Where a request changes
+//! something, keep it from being retried: by a [`Replay`] that keeps no copy of it, or by
+//! [`retry_if`](RetryLayer::retry_if) with the failures that come before any work,
+//! [unprocessed](buttress_core::Failure::is_unprocessed) ones and refusals; or give it an
+//! idempotency key, if its server knows what that is.
+//!
 //! # gRPC
 //!
 //! See the module [`grpc`].

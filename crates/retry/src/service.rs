@@ -44,9 +44,16 @@ impl<S: Clone, C, O, R, P> Retry<S, C, O, R, P> {
 }
 
 impl<S, C, O, R, P> Retry<S, C, O, R, P> {
-    /// The service behind.
+    /// The inner service: the instance of the first attempt. Later ones are made of a copy.
+    #[must_use]
     pub const fn get_ref(&self) -> &S {
         &self.inner
+    }
+
+    /// The inner service, without this one.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
     }
 }
 

@@ -85,6 +85,26 @@ pub struct Deadline<S, P = Carried, X = ToAnswer> {
     layer: DeadlineLayer<P, X>,
 }
 
+impl<S, P, X> Deadline<S, P, X> {
+    /// The inner service.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without this one.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S, P, X, Req> Service<Req> for Deadline<S, P, X>
 where
     S: Service<Req>,

@@ -71,6 +71,26 @@ pub struct Timeout<S, L = Limits, O = (), X = ToAnswer> {
     layer: TimeoutLayer<L, O, X>,
 }
 
+impl<S, L, O, X> Timeout<S, L, O, X> {
+    /// The inner service.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without this one.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S, L, O, X, Req> Service<Req> for Timeout<S, L, O, X>
 where
     S: Service<Req>,

@@ -63,19 +63,12 @@ fn circuit(shown: &mut Map<String, Value>, handle: &Handle) {
 
 /// The gate, while it is shut the seconds until it opens, and how many wait for that.
 fn gate(shown: &mut Map<String, Value>, handle: &GateHandle) {
-    let (state, wait) = match handle.state() {
-        GateState::Open => ("open", None),
-        GateState::Closed { wait } => ("closed", Some(wait)),
-        GateState::Reopening { per_second } => {
-            put(shown, "gate_per_second", per_second);
-            ("reopening", None)
-        }
-        GateState::Parked { wait } => ("parked", wait),
-        GateState::Probing => ("probing", None),
-        _ => ("unknown", None),
-    };
-    put(shown, "gate", state);
-    if let Some(wait) = wait {
+    let state = handle.state();
+    put(shown, "gate", state.as_str());
+    if let GateState::Reopening { per_second } = state {
+        put(shown, "gate_per_second", per_second);
+    }
+    if let Some(wait) = state.wait() {
         put(shown, "gate_seconds", seconds(wait));
     }
     match handle.waiting() {

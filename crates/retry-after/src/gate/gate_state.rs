@@ -24,3 +24,27 @@ pub enum GateState {
     /// A call is out to try a key that is parked, or that was to be closed for very long.
     Probing,
 }
+
+impl GateState {
+    /// A stable lower-case name, for logs and labels.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed { .. } => "closed",
+            Self::Reopening { .. } => "reopening",
+            Self::Parked { .. } => "parked",
+            Self::Probing => "probing",
+        }
+    }
+
+    /// The time until it reopens, or until a call may try the key, where that is known.
+    #[must_use]
+    pub const fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Closed { wait } => Some(*wait),
+            Self::Parked { wait } => *wait,
+            Self::Open | Self::Reopening { .. } | Self::Probing => None,
+        }
+    }
+}

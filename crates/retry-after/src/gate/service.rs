@@ -26,6 +26,26 @@ pub struct Gate<S, J, P = (), O = (), G = OneGate> {
 }
 
 impl<S, J, P, O, G> Gate<S, J, P, O, G> {
+    /// The inner service.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without this one.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, J, P, O, G> Gate<S, J, P, O, G> {
     pub(crate) const fn new(inner: S, judge: J, pace: P, observe: O, gates: G) -> Self {
         Self {
             inner,

@@ -67,6 +67,26 @@ pub struct Trailers<S> {
     unary: Option<usize>,
 }
 
+impl<S> Trailers<S> {
+    /// The inner service.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change it.
+    #[must_use]
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, without this one.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
 impl<S, Req, B> Service<Request<Req>> for Trailers<S>
 where
     S: Service<Request<Req>, Response = Response<B>>,

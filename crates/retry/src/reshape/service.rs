@@ -38,9 +38,16 @@ impl<S: Clone, H, C, O> Reshaper<S, H, C, O> {
 }
 
 impl<S, H, C, O> Reshaper<S, H, C, O> {
-    /// The service behind.
+    /// The inner service: the instance of the first attempt. Later ones are made of a copy.
+    #[must_use]
     pub const fn get_ref(&self) -> &S {
         &self.inner
+    }
+
+    /// The inner service, without this one.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
     }
 }
 
