@@ -80,6 +80,15 @@ impl Dialect {
         }
     }
 
+    /// The ids of the calls in a request and of their results, as they stand in it.
+    pub(crate) fn call_ids(self, request: &str) -> Vec<&RawValue> {
+        match self {
+            Self::OpenAiChat => openai_chat::call_ids(request),
+            // Whoever is asked in these takes them as they are.
+            _ => Vec::new(),
+        }
+    }
+
     pub(crate) fn decode_request<'a>(
         self,
         fields: Fields<'a>,
