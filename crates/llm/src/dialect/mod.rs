@@ -57,7 +57,8 @@ impl Dialect {
     }
 
     /// Who is taken to be speaking it, where nothing else is said.
-    pub(crate) const fn usual_provider(self) -> Provider {
+    #[must_use]
+    pub const fn usual_provider(self) -> Provider {
         match self {
             Self::OpenAiChat => Provider::OpenAi,
             Self::AnthropicMessages => Provider::Anthropic,
