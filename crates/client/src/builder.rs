@@ -3,7 +3,7 @@ use crate::{
     connect::{self, Connector},
     shared::Shared,
 };
-use buttress_llm::{Dialect, Provider, Target};
+use buttress_llm::{Dialect, Provider};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
     header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
@@ -122,8 +122,9 @@ impl ClientBuilder {
     /// can't be used.
     pub fn build(self) -> Result<LlmClient, InvalidClient> {
         let provider = self.provider;
-        let dialect = provider.dialect();
-        let dialect = dialect.ok_or(InvalidClient::Provider(provider))?;
+        let target = provider.target();
+        let target = target.ok_or(InvalidClient::Provider(provider))?;
+        let dialect = target.dialect();
         let base = self.base_url.as_deref().or(provider.base_url());
         let base = base.ok_or(InvalidClient::NoBaseUrl(provider))?;
         let endpoint = endpoint(base, dialect)?;
@@ -146,7 +147,7 @@ impl ClientBuilder {
                 max_answer: self.max_answer,
                 max_event: self.max_event,
             },
-            Target::new(dialect),
+            target,
         ))
     }
 }

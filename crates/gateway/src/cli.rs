@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{config::parse_listen, logging::parse_filter};
+use crate::{config::parse_listen, logging::parse_filter, translate::Side};
 use buttress_llm::{Dialect, Provider};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use std::{net::SocketAddr, path::PathBuf};
@@ -32,6 +32,8 @@ Examples:
   buttress check prod.toml       Say what is wrong with a file, and what it amounts to
   curl -sSi … 2>&1 | buttress explain
                                  Say what a failing answer means, and what would be done
+  buttress translate --from openai --to anthropic --kind request < request.json
+                                 Write what one dialect says in another
 
 Environment:
   BUTTRESS_CONFIG      The file to read, where --config is not given
@@ -54,6 +56,30 @@ be there. --json prints on each line:
   {id, class, retry_same, fallback, counts_toward_breaker, delay_ms}
   {id, delay_ms}                                                      with --delays
   {id, error}                                                         for a line that can't be read"#;
+
+const TRANSLATE_EXAMPLES: &str = r#"Examples:
+  buttress translate --from openai --to anthropic --kind request < request.json
+  buttress translate --from anthropic --to openai --kind response < answer.json
+  echo '{"tool_choice": "required"}' |
+    buttress translate --from openai --to anthropic --kind request
+  echo '"end_turn"' | buttress translate --from anthropic --to openai --kind stop_reason
+  echo '{"status": 529, "body": {"type": "error", "error": {"type": "overloaded_error",
+    "message": "Overloaded"}}}' | buttress translate --from anthropic --to openai --kind error
+
+NAME is a dialect (openai.chat, anthropic.messages), its vendor (openai, anthropic), whoever speaks
+one (mistral, groq, openai-compatible, …), anthropic-thinking for a model that thinks, or bedrock,
+of which only reasons for stopping are known.
+
+KIND    the input, or a part of it that is enough
+request      a request; some of its fields; a message {"role": …}; a piece of one {"type": …};
+             {"schema": …}; {"id": …} of a call; {"tool_result": …, "name_of_call": …}
+response     a whole answer; or, without id and model, what it says
+stop_reason  "end_turn"
+usage        the usage of an answer; {"message_start": …, "message_delta": […]} of a stream
+stream       an event; several are one stream, and the end marker is "[DONE]"
+error        {"status": 429, "body": …}
+
+Each document of the input is a line of the output. One that can't be translated is {"error": …}."#;
 
 /// What is to be done.
 #[derive(Debug, Subcommand)]
@@ -82,6 +108,15 @@ pub enum Command {
     /// when the command line is wrong.
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(ExplainArgs),
+    /// Write a request, an answer, an event or an error of one dialect in another.
+    ///
+    /// JSON in, JSON out, by the rules of the gateway; nothing is sent anywhere. What was dropped
+    /// or changed is told on the standard error.
+    ///
+    /// Ends with 0 when all of the input was translated, with 1 when some of it can't be, with 2
+    /// when the command line is wrong.
+    #[command(after_help = TRANSLATE_EXAMPLES)]
+    Translate(TranslateArgs),
 }
 
 /// How to serve.
@@ -146,6 +181,51 @@ pub struct ExplainArgs {
     /// headers, if they can tell]
     #[arg(long, value_name = "NAME")]
     pub provider: Option<Provider>,
+}
+
+/// What to translate.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TranslateArgs {
+    /// Whose the input is
+    #[arg(long, value_name = "NAME")]
+    pub from: Side,
+
+    /// Whom the output is for
+    #[arg(long, value_name = "NAME")]
+    pub to: Side,
+
+    /// What the input is
+    #[arg(long)]
+    pub kind: TranslateKind,
+
+    /// The model to ask there [default: the one that the request names; one of the newest, where
+    /// it names none]
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+
+    /// Print {output, notes} instead of the output alone
+    #[arg(long)]
+    pub notes: bool,
+}
+
+/// What a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TranslateKind {
+    /// A request, or a part of one
+    Request,
+    /// A whole answer, or a part of one
+    Response,
+    /// Why the model stopped
+    StopReason,
+    /// What an answer was counted as
+    Usage,
+    /// The events of a stream
+    Stream,
+    /// A failing answer
+    Error,
 }
 
 /// What to tell about oneself, on the standard error.
@@ -303,6 +383,9 @@ mod tests {
             "buttress explain --delays --stream",
             "buttress explain --provider nobody",
             "buttress explain --stream --api nothing",
+            "buttress translate --from openai --to anthropic",
+            "buttress translate --from openai --to nobody --kind request",
+            "buttress translate --from openai --to anthropic --kind nothing",
             "buttress serve --listen 8080",
             "buttress nothing",
         ] {

@@ -9,5 +9,6 @@ pub mod config;
 pub mod explain;
 mod logging;
 pub mod serve;
+pub mod translate;
 
 pub use self::logging::log;

@@ -3,7 +3,7 @@
 use buttress_gateway::{
     check,
     cli::{self, Command},
-    explain, serve,
+    explain, serve, translate,
 };
 use std::{env, io::ErrorKind, process::ExitCode};
 
@@ -19,6 +19,9 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args, &variable, &mut anstream::stdout()),
         Command::Explain(args) => {
             explain::run(&args, &mut anstream::stdout(), &mut anstream::stderr())
+        }
+        Command::Translate(args) => {
+            translate::run(&args, &mut anstream::stdout(), &mut anstream::stderr())
         }
         _ => {
             anstream::eprintln!("buttress: this command is not there yet");

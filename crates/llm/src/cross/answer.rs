@@ -1,4 +1,4 @@
-use super::Finish;
+use super::{Finish, Reply};
 use crate::{Dialect, Usage};
 use bytes::Bytes;
 use std::{error, fmt};
@@ -44,6 +44,22 @@ impl AnswerTranslator {
         self
     }
 
+    /// Writes the answer with this body, and tells what could not be carried over.
+    ///
+    /// That costs reading what was written once more.
+    ///
+    /// # Errors
+    /// The answer is not one of its dialect.
+    pub fn write_noting(&self, body: &Bytes) -> Result<(Bytes, Vec<&'static str>), InvalidAnswer> {
+        if self.from == self.to {
+            return Ok((body.clone(), Vec::new()));
+        }
+        let mut reply = self.read(body)?;
+        let written = self.to.encode_answer(&reply)?;
+        lost(&mut reply, &self.to.decode_answer(&written)?);
+        Ok((written, reply.notes))
+    }
+
     /// Writes the answer with this body.
     ///
     /// # Errors
@@ -52,13 +68,43 @@ impl AnswerTranslator {
         if self.from == self.to {
             return Ok(body.clone());
         }
+        self.to.encode_answer(&self.read(body)?)
+    }
+
+    fn read<'a>(&self, body: &'a [u8]) -> Result<Reply<'a>, InvalidAnswer> {
         let mut reply = self.from.decode_answer(body)?;
         if self.json_tool {
             reply.take_json();
         }
-        self.to.encode_answer(&reply)
+        Ok(reply)
     }
 }
+
+/// Notes what is told no more of why the model stopped, and of what it was counted as.
+fn lost(reply: &mut Reply<'_>, written: &Reply<'_>) {
+    let sequence = |finish: &Finish| finish.stop_sequence.is_some() || &*finish.raw == SEQUENCE;
+    if let (Some(before), Some(after)) = (&reply.finish, &written.finish) {
+        let stop = before.stop != after.stop;
+        let sequence = sequence(before) && !sequence(after);
+        if stop {
+            reply.note("changed the reason for stopping");
+        }
+        if sequence {
+            reply.note("dropped stop_sequence");
+        }
+    }
+    if reply.refusal.is_some() && written.refusal.is_none() {
+        reply.note("wrote a refusal as text");
+    }
+    let told = |usage: Usage| [usage.cached, usage.cache_written, usage.reasoning];
+    let pairs = told(reply.usage).into_iter().zip(told(written.usage));
+    if pairs.into_iter().any(|(before, after)| before > after) {
+        reply.note("dropped some of the usage");
+    }
+}
+
+/// Anthropic's reason for stopping at one, which may come without the text of it.
+const SEQUENCE: &str = "stop_sequence";
 
 /// The tokens that a whole answer was counted as; nothing is known of one that can't be read.
 #[must_use]

@@ -11,6 +11,8 @@ mod reply;
 mod settings;
 mod stop;
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;
 mod tool;
 

@@ -12,9 +12,18 @@ pub(crate) struct Reply<'a> {
     pub(crate) refusal: Option<Cow<'a, str>>,
     pub(crate) finish: Option<Finish>,
     pub(crate) usage: Usage,
+    /// What was left out when it was read.
+    pub(crate) notes: Vec<&'static str>,
 }
 
 impl Reply<'_> {
+    /// Notes something once.
+    pub(crate) fn note(&mut self, note: &'static str) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
     /// Makes the call of the tool by which JSON was asked for the text of the answer.
     pub(crate) fn take_json(&mut self) {
         let json = self.content.iter().find_map(|block| {

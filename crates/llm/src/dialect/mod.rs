@@ -59,7 +59,8 @@ impl Dialect {
     }
 
     /// Who is taken to be speaking it, where nothing else is said.
-    pub(crate) const fn usual_provider(self) -> Provider {
+    #[must_use]
+    pub const fn usual_provider(self) -> Provider {
         match self {
             Self::OpenAiChat => Provider::OpenAi,
             Self::AnthropicMessages => Provider::Anthropic,
@@ -87,6 +88,15 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::max_tokens_field(target),
             Self::AnthropicMessages => "max_tokens",
+        }
+    }
+
+    /// The ids of the calls in a request and of their results, as they stand in it.
+    pub(crate) fn call_ids(self, request: &str) -> Vec<&RawValue> {
+        match self {
+            Self::OpenAiChat => openai_chat::call_ids(request),
+            // Whoever is asked in these takes them as they are.
+            _ => Vec::new(),
         }
     }
 

@@ -6,7 +6,9 @@ use crate::classify::{Rule, means::*};
 /// Its host carries the region. The name of the error stands in the header `x-amzn-ErrorType`.
 pub(super) const BEDROCK: Profile = Profile {
     key_env: Some("AWS_BEARER_TOKEN_BEDROCK"),
-    ..Profile::compatible("bedrock").rules(RULES)
+    ..Profile::compatible("bedrock")
+        .max_completion_tokens()
+        .rules(RULES)
 };
 
 const RULES: &[Rule] = &[

@@ -6,7 +6,9 @@ use crate::classify::{Rule, means::*};
 /// Its host carries the customer's name.
 pub(super) const AZURE: Profile = Profile {
     key_env: Some("AZURE_OPENAI_API_KEY"),
-    ..Profile::compatible("azure").rules(RULES)
+    ..Profile::compatible("azure")
+        .max_completion_tokens()
+        .rules(RULES)
 };
 
 const RULES: &[Rule] = &[

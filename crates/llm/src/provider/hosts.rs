@@ -19,19 +19,24 @@ pub(super) const COHERE: Profile = Profile::compatible("cohere")
         Rule::new(POLICY).says(&[&["blocked input"], &["blocked output"]]),
     ]);
 
-pub(super) const MISTRAL: Profile = Profile::compatible("mistral")
-    .at("https://api.mistral.ai/v1", "MISTRAL_API_KEY")
-    .rules(&[
-        // Says so under `invalid_request_error`.
-        Rule::new(OVERLOADED).says(&[&["service tier capacity exceeded"]]),
-        Rule::new(TOO_LONG).says(&[&["too large for model", "context length"]]),
-        Rule::new(NOT_FOUND)
-            .status(&[400])
-            .says(&[&["invalid model"]]),
-    ]);
+pub(super) const MISTRAL: Profile = Profile {
+    // "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9."
+    nine_letter_ids: true,
+    ..Profile::compatible("mistral")
+        .at("https://api.mistral.ai/v1", "MISTRAL_API_KEY")
+        .rules(&[
+            // Says so under `invalid_request_error`.
+            Rule::new(OVERLOADED).says(&[&["service tier capacity exceeded"]]),
+            Rule::new(TOO_LONG).says(&[&["too large for model", "context length"]]),
+            Rule::new(NOT_FOUND)
+                .status(&[400])
+                .says(&[&["invalid model"]]),
+        ])
+};
 
 pub(super) const GROQ: Profile = Profile::compatible("groq")
     .at("https://api.groq.com/openai/v1", "GROQ_API_KEY")
+    .max_completion_tokens()
     .rules(&[
         Rule::new(OVERLOADED).status(&[498]),
         Rule::new(NOT_FOUND)
@@ -100,10 +105,12 @@ pub(super) const OPENROUTER: Profile = Profile::compatible("openrouter")
 
 pub(super) const CEREBRAS: Profile = Profile::compatible("cerebras")
     .at("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY")
+    .max_completion_tokens()
     .rules(&[Rule::new(QUOTA).status(&[0, 429]).says(&[&["per day"]])]);
 
 pub(super) const XAI: Profile = Profile::compatible("xai")
     .at("https://api.x.ai/v1", "XAI_API_KEY")
+    .max_completion_tokens()
     .rules(&[Rule::new(NOT_FOUND)
         .status(&[400])
         .says(&[&["model not found"]])]);

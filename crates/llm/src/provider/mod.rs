@@ -15,7 +15,7 @@ mod local;
 mod network;
 mod openai;
 
-use crate::{Dialect, classify::Rule};
+use crate::{Dialect, Target, classify::Rule};
 use std::{error, fmt, str::FromStr};
 
 /// Who is asked.
@@ -76,6 +76,10 @@ pub(crate) struct Profile {
     pub(crate) dialect: Option<Dialect>,
     pub(crate) base_url: Option<&'static str>,
     pub(crate) key_env: Option<&'static str>,
+    /// It may know no other limit on tokens than `max_tokens`.
+    pub(crate) legacy_max_tokens: bool,
+    /// It refuses ids of tool calls that are not nine letters and digits.
+    pub(crate) nine_letter_ids: bool,
     /// What its failures mean, where that is not what the same failure means elsewhere.
     pub(crate) rules: &'static [Rule],
 }
@@ -88,6 +92,8 @@ impl Profile {
             dialect: Some(Dialect::OpenAiChat),
             base_url: None,
             key_env: None,
+            legacy_max_tokens: true,
+            nine_letter_ids: false,
             rules: &[],
         }
     }
@@ -104,6 +110,12 @@ impl Profile {
     const fn at(mut self, base_url: &'static str, key_env: &'static str) -> Self {
         self.base_url = Some(base_url);
         self.key_env = Some(key_env);
+        self
+    }
+
+    /// Says that it takes `max_completion_tokens`, and means by it what OpenAI does.
+    const fn max_completion_tokens(mut self) -> Self {
+        self.legacy_max_tokens = false;
         self
     }
 
@@ -183,6 +195,28 @@ impl Provider {
         self.profile().dialect
     }
 
+    /// How a request is written for it: in its dialect, and as it wants it. `None` when it can't
+    /// be asked.
+    ///
+    /// ```
+    /// use buttress_llm::{LlmRequest, Provider};
+    ///
+    /// let body = r#"{"model": "mistral-large-latest", "messages": [
+    ///     {"role": "assistant", "tool_calls": [{"id": "call_PTLP8xhu3uw"}]}]}"#;
+    /// let request = LlmRequest::parse(Provider::OpenAi.dialect().unwrap(), body.into())?;
+    /// let encoded = request.encode(&Provider::Mistral.target().unwrap())?;
+    /// assert_eq!(encoded.body.len(), body.len() - "call_PTLP8xhu3uw".len() + 9);
+    /// # Ok::<_, buttress_llm::InvalidRequest>(())
+    /// ```
+    #[must_use]
+    pub fn target(self) -> Option<Target> {
+        let profile = self.profile();
+        let target = Target::new(profile.dialect?)
+            .legacy_max_tokens(profile.legacy_max_tokens)
+            .nine_letter_ids(profile.nine_letter_ids);
+        Some(target)
+    }
+
     /// Where it is found, unless it is told otherwise: what the dialect's paths
     /// (`/chat/completions`, `/v1/messages`) are put behind, as in the official SDKs. `None`
     /// where that differs from customer to customer.
@@ -234,6 +268,22 @@ impl error::Error for InvalidProvider {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_is_written_as_each_wants_it() {
+        let legacy = |provider: Provider| provider.target().unwrap().legacy_max_tokens;
+        for provider in [Provider::OpenAi, Provider::Azure, Provider::Groq] {
+            assert!(!legacy(provider), "{provider}");
+        }
+        for provider in [Provider::Mistral, Provider::Vllm, Provider::Compatible] {
+            assert!(legacy(provider), "{provider}");
+        }
+        for provider in Provider::ALL {
+            let nine = provider.target().is_some_and(|it| it.nine_letter_ids);
+            assert_eq!(nine, provider == Provider::Mistral, "{provider}");
+        }
+        assert!(Provider::Proxy.target().is_none());
+    }
 
     #[test]
     fn every_name_is_read_back() {

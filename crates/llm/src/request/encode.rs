@@ -1,7 +1,7 @@
-use super::{Encoded, InvalidRequest, LlmRequest, Target, splice::Splice};
+use super::{Encoded, InvalidRequest, LlmRequest, Str, Target, fields::range_of, splice::Splice};
 use crate::{
     Dialect,
-    cross::{Crossing, Prompt},
+    cross::{Crossing, IdRule, Prompt},
     stream::json,
 };
 use std::{str, sync::Arc};
@@ -16,9 +16,9 @@ pub(super) struct Ahead {
 impl LlmRequest {
     /// Writes the request for this place.
     ///
-    /// Where its own dialect is spoken, the bytes are its caller's, with only the model and the
-    /// limit on tokens changed if they have to be, and a stream's usage asked for if configured:
-    /// unknown fields, their order and white space survive. If nothing changes, they are the
+    /// Where its own dialect is spoken, the bytes are its caller's, with only the model, the
+    /// limit on tokens and the ids of tool calls changed if they have to be, and a stream's usage
+    /// asked for if configured: unknown fields, their order and white space survive. If nothing changes, they are the
     /// very same bytes.
     ///
     /// For another dialect the conversation is decoded and written anew: text, system prompts,
@@ -124,6 +124,18 @@ impl LlmRequest {
                 }
             }
             notes.dedup();
+        }
+
+        if target.nine_letter_ids {
+            const NINE: IdRule = IdRule::Exactly(9);
+            let text = str::from_utf8(&self.body).expect("checked when it was parsed");
+            for raw in self.dialect.call_ids(text) {
+                if let Ok(Str(id)) = serde_json::from_str(raw.get())
+                    && !NINE.fits(&id)
+                {
+                    splice.replace(range_of(raw.get(), text), json(&NINE.fit(&id)));
+                }
+            }
         }
 
         let hide_usage = target.include_usage && self.streams() && !self.includes_usage();

@@ -197,6 +197,56 @@ fn a_limit_is_added_under_the_name_that_is_known_there() {
 }
 
 #[test]
+fn ids_of_calls_are_made_nine_letters_and_all_else_stays() {
+    let target = Target::new(OPENAI).nine_letter_ids(true);
+    let (long, escaped, own) = ("call_PTLP8xhu3uwZ", r"call\u005f1", "D681PevKs");
+    let body = format!(
+        r#" {{"model": "m", "x": {{"tool_call_id": "{long}"}}, "messages": [
+        {{"role": "user", "content": "{long}", "id": "{long}"}},
+        {{"role": "assistant", "x": 1.50, "tool_calls": [
+            {{ "id":"{long}" , "type": "function", "function": {{"name": "f", "arguments": "{{}}"}}}},
+            {{"id": "{own}"}}, {{"id": "{escaped}"}}, {{"id": 7}}, {{}}, 5]}},
+        {{"role": "tool", "tool_call_id": "{long}", "content": "1"}},
+        {{"role": "tool", "content": "2", "tool_call_id" : "{own}"}},
+        {{"role": "tool", "tool_call_id": "call_1"}}, {{"tool_calls": {{"id": "{long}"}}}}, 3]}} "#
+    );
+    let (changed, notes) = encode(&body, &target);
+    assert!(notes.is_empty());
+    let Value::Object(read) = serde_json::from_str(&changed).unwrap() else {
+        panic!("{changed}")
+    };
+    let messages = &read["messages"];
+    let ids = [
+        &messages[1]["tool_calls"][0]["id"],
+        &messages[1]["tool_calls"][2]["id"],
+    ];
+    let ids = ids.map(|id| id.as_str().unwrap());
+    for id in ids {
+        assert_eq!(id.len(), 9);
+        assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    }
+    let expected = body
+        .replace(
+            &format!(r#""id":"{long}" ,"#),
+            &format!(r#""id":"{}" ,"#, ids[0]),
+        )
+        .replace(
+            &format!(r#""tool_call_id": "{long}", "content""#),
+            &format!(r#""tool_call_id": "{}", "content""#, ids[0]),
+        )
+        .replace(escaped, ids[1])
+        .replace(r#""call_1""#, &format!(r#""{}""#, ids[1]));
+    assert_eq!(changed, expected);
+    // Once they fit they stay, and elsewhere they are nobody's business.
+    let again = parse(&changed).unwrap();
+    let same = again.encode(&target).unwrap().body;
+    assert_eq!(same.as_ptr(), again.body().as_ptr());
+    let other = parse(&body).unwrap();
+    let same = other.encode(&Target::new(OPENAI)).unwrap().body;
+    assert_eq!(same.as_ptr(), other.body().as_ptr());
+}
+
+#[test]
 fn usage_is_asked_for_where_it_was_not() {
     let target = Target::new(OPENAI).include_usage(true);
     let asked = r#"{"include_usage":true}"#;

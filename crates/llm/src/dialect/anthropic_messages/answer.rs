@@ -8,7 +8,7 @@ use crate::{
     request::Str,
 };
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -39,22 +39,27 @@ struct Piece<'a> {
     name: Lax<'a>,
     #[serde(borrow)]
     input: Option<&'a RawValue>,
+    citations: Option<IgnoredAny>,
 }
 
 impl<'a> Piece<'a> {
     /// Thinking, and what the server's own tools did, have no equivalent elsewhere.
-    fn decode(self) -> Option<Block<'a>> {
+    fn decode(self, reply: &mut Reply<'a>) {
+        if self.citations.is_some() {
+            reply.note("dropped citations");
+        }
         match &*self.kind.0 {
             "text" => {
                 let text = self.text.0.filter(|text| !text.is_empty());
-                text.map(Block::Text)
+                reply.content.extend(text.map(Block::Text));
             }
-            "tool_use" => Some(Block::ToolCall(ToolCall {
+            "tool_use" => reply.content.push(Block::ToolCall(ToolCall {
                 id: self.id.0.unwrap_or_default(),
                 name: self.name.0.unwrap_or_default(),
                 arguments: Cow::Borrowed(self.input.map_or("{}", RawValue::get)),
             })),
-            _ => None,
+            "thinking" | "redacted_thinking" => reply.note("dropped thinking"),
+            _ => reply.note("dropped what the provider's own tools did"),
         }
     }
 }
@@ -66,18 +71,17 @@ pub(crate) fn decode_answer(body: &[u8]) -> Result<Reply<'_>, InvalidAnswer> {
         finish.stop_sequence = answer.stop_sequence.0.map(|text| text.into());
         finish
     });
-    Ok(Reply {
+    let mut reply = Reply {
         id: answer.id.0.unwrap_or_default(),
         model: answer.model.0.unwrap_or_default(),
-        content: answer
-            .content
-            .into_iter()
-            .filter_map(Piece::decode)
-            .collect(),
-        refusal: None,
         finish,
         usage: answer.usage.map_or_else(Usage::default, Into::into),
-    })
+        ..Reply::default()
+    };
+    for piece in answer.content {
+        piece.decode(&mut reply);
+    }
+    Ok(reply)
 }
 
 #[derive(Serialize)]

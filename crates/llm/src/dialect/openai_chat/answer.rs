@@ -8,7 +8,8 @@ use crate::{
     request::Str,
 };
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 use std::{
     borrow::Cow,
     time::{SystemTime, UNIX_EPOCH},
@@ -31,6 +32,7 @@ struct Choice<'a> {
     message: Message<'a>,
     #[serde(borrow, default)]
     finish_reason: Lax<'a>,
+    logprobs: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +43,12 @@ struct Message<'a> {
     refusal: Lax<'a>,
     #[serde(borrow)]
     tool_calls: Option<Vec<Call<'a>>>,
+    #[serde(borrow)]
+    annotations: Option<&'a RawValue>,
+    audio: Option<IgnoredAny>,
+    reasoning_content: Option<IgnoredAny>,
+    /// What OpenRouter and vLLM call it.
+    reasoning: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -61,10 +69,20 @@ struct Function<'a> {
 
 pub(crate) fn decode_answer(body: &[u8]) -> Result<Reply<'_>, InvalidAnswer> {
     let answer: Answer<'_> = serde_json::from_slice(body)?;
-    let Some(choice) = answer.choices.into_iter().next() else {
+    let mut choices = answer.choices.into_iter();
+    let Some(choice) = choices.next() else {
         return Err(InvalidAnswer::empty());
     };
     let message = choice.message;
+    let thinks = message.reasoning_content.is_some() || message.reasoning.is_some();
+    let annotated = message.annotations.is_some_and(|list| list.get() != "[]");
+    let notes = [
+        (choices.next().is_some(), "dropped further answers"),
+        (choice.logprobs.is_some(), "dropped logprobs"),
+        (thinks, "dropped thinking"),
+        (annotated, "dropped citations"),
+        (message.audio.is_some(), "dropped audio"),
+    ];
     let text = message.content.0.filter(|text| !text.is_empty());
     let refusal = message.refusal.0.filter(|text| !text.is_empty());
     let calls = message
@@ -94,6 +112,10 @@ pub(crate) fn decode_answer(body: &[u8]) -> Result<Reply<'_>, InvalidAnswer> {
         refusal,
         finish,
         usage: answer.usage.map_or_else(Usage::default, Into::into),
+        notes: notes
+            .into_iter()
+            .filter_map(|(there, note)| there.then_some(note))
+            .collect(),
     })
 }
 

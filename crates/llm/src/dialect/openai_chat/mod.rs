@@ -1,6 +1,7 @@
 //! OpenAI chat completions.
 
 mod answer;
+mod call_ids;
 mod content;
 mod messages;
 mod read;
@@ -12,6 +13,7 @@ mod write;
 
 pub(crate) use self::{
     answer::{decode_answer, encode_answer, now},
+    call_ids::call_ids,
     content::message_kind,
     read::read_event,
     request::{decode_request, encode_request, field, max_tokens_field},

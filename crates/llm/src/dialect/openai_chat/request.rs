@@ -95,7 +95,12 @@ pub(crate) fn decode_request<'a>(
             }
             "web_search_options" => return Err(crossing.refuse(Feature::ServerTools)),
             "response_format" => prompt.format = tools::decode_format(value)?,
-            "reasoning_effort" => prompt.reasoning = reasoning(name, value)?,
+            "reasoning_effort" => {
+                prompt.reasoning = reasoning(name, value)?;
+                if prompt.reasoning.is_none() {
+                    prompt.note("dropped reasoning");
+                }
+            }
             "audio" => return Err(crossing.refuse(Feature::Audio)),
             "modalities" if value.contains("audio") => {
                 return Err(crossing.refuse(Feature::Audio));
