@@ -2,7 +2,7 @@
 //! in which the request was made.
 
 use super::{LlmError, ProviderError, conceal::conceal};
-use crate::{Dialect, Kind, Verdict};
+use crate::{Dialect, Feature, InvalidRequest, Kind, Verdict};
 use buttress_core::Cause;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -159,12 +159,34 @@ impl LlmError {
             }
             Dialect::AnthropicMessages => {
                 let mut body = anthropic_body(kind, self.status_for(dialect), &message);
+                if self.is_about_threads() {
+                    // By this the tool runners of its SDKs know to send the whole conversation.
+                    let details = json!({"error_code": "thread_unsupported_request"});
+                    body["error"]["details"] = details;
+                }
                 let id = error.and_then(ProviderError::request_id);
                 if let (Some(id), Some(body)) = (id, body.as_object_mut()) {
                     body.insert("request_id".to_owned(), id.into());
                 }
                 body
             }
+        }
+    }
+
+    /// Whether a place of another dialect has not what came before in the conversation.
+    fn is_about_threads(&self) -> bool {
+        match self {
+            Self::Invalid(error) => matches!(
+                **error,
+                InvalidRequest::CannotCross {
+                    what: Feature::Threads,
+                    ..
+                }
+            ),
+            Self::Exhausted(exhausted) => {
+                exhausted.foremost().is_some_and(Self::is_about_threads)
+            }
+            _ => false,
         }
     }
 

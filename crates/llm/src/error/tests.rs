@@ -1,5 +1,5 @@
 use super::*;
-use crate::Dialect;
+use crate::{Dialect, Feature};
 use buttress_core::{Class, Name, RetryAfter, RouteError, RouteReason};
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -376,6 +376,28 @@ fn when_all_routes_fail_the_foremost_speaks() {
     assert!(!error.to_string().contains("sk-"));
     let none = LlmError::from(Exhausted::new(Vec::new()));
     assert_eq!(rendered(&none, Dialect::OpenAiChat).0, 503);
+}
+
+#[test]
+fn a_conversation_that_cannot_be_had_elsewhere_is_asked_for_in_whole() {
+    let cannot_cross = |what| {
+        let (from, to) = (Dialect::AnthropicMessages, Dialect::OpenAiChat);
+        LlmError::Invalid(Box::new(InvalidRequest::CannotCross { what, from, to }))
+    };
+    let alone = cannot_cross(Feature::Threads);
+    let failure = alone.as_failure();
+    let route = RouteError::new("a".into(), RouteReason::Failed(failure, alone));
+    let exhausted = LlmError::from(Exhausted::new(vec![route]));
+    for error in [cannot_cross(Feature::Threads), exhausted] {
+        let (status, body) = rendered(&error, Dialect::AnthropicMessages);
+        assert_eq!(status, 400);
+        let code = &body["error"]["details"]["error_code"];
+        assert_eq!(code, "thread_unsupported_request");
+        assert_eq!(body["error"]["type"], "invalid_request_error");
+    }
+    let other = cannot_cross(Feature::Audio);
+    let (_, body) = rendered(&other, Dialect::AnthropicMessages);
+    assert_eq!(body["error"].get("details"), None);
 }
 
 #[test]
