@@ -24,7 +24,7 @@ impl ErrorAnswer {
     #[must_use]
     pub fn new(dialect: Dialect, status: u16, kind: Kind, message: &str) -> Self {
         let body = match dialect {
-            Dialect::OpenAiChat => openai_body(kind, message, None),
+            Dialect::OpenAiChat => openai_body(kind, status, message, None),
             Dialect::AnthropicMessages => anthropic_body(kind, status, message),
         };
         let body = body.to_string().into();
@@ -38,7 +38,7 @@ impl ErrorAnswer {
         let status = 404;
         let body = match dialect {
             Dialect::OpenAiChat => {
-                let (kind, _) = openai_words(Kind::NotFound);
+                let (kind, _) = openai_words(Kind::NotFound, status);
                 openai_error(kind, Some("unknown_url"), message, None)
             }
             Dialect::AnthropicMessages => anthropic_body(Kind::NotFound, status, message),
@@ -48,8 +48,8 @@ impl ErrorAnswer {
     }
 }
 
-fn openai_body(kind: Kind, message: &str, param: Option<&str>) -> Value {
-    let (kind, code) = openai_words(kind);
+fn openai_body(kind: Kind, status: u16, message: &str, param: Option<&str>) -> Value {
+    let (kind, code) = openai_words(kind, status);
     openai_error(kind, code, message, param)
 }
 
@@ -155,7 +155,8 @@ impl LlmError {
         let error = self.provider_error();
         match dialect {
             Dialect::OpenAiChat => {
-                openai_body(kind, &message, error.and_then(ProviderError::param))
+                let param = error.and_then(ProviderError::param);
+                openai_body(kind, self.status_for(dialect), &message, param)
             }
             Dialect::AnthropicMessages => {
                 let mut body = anthropic_body(kind, self.status_for(dialect), &message);
@@ -183,9 +184,7 @@ impl LlmError {
                     ..
                 }
             ),
-            Self::Exhausted(exhausted) => {
-                exhausted.foremost().is_some_and(Self::is_about_threads)
-            }
+            Self::Exhausted(exhausted) => exhausted.foremost().is_some_and(Self::is_about_threads),
             _ => false,
         }
     }
@@ -254,8 +253,10 @@ fn status(dialect: Dialect, status: Option<u16>, verdict: &Verdict) -> u16 {
 }
 
 /// The `type` and `code` that OpenAI has for it.
-const fn openai_words(kind: Kind) -> (&'static str, Option<&'static str>) {
+const fn openai_words(kind: Kind, status: u16) -> (&'static str, Option<&'static str>) {
     match kind {
+        // The request is at odds with another one, and no server is to blame.
+        Kind::Transient if status == 409 => ("invalid_request_error", None),
         Kind::RateLimited => ("requests", Some("rate_limit_exceeded")),
         Kind::QuotaExhausted => ("insufficient_quota", Some("insufficient_quota")),
         Kind::Overloaded | Kind::Rejected => {

@@ -183,6 +183,15 @@ fn errors_cross_to_anthropic_too() {
 }
 
 #[test]
+fn a_conflict_is_no_fault_of_the_server() {
+    let body = json!({"type": "error", "error": {"type": "conflict_error", "message": "m"}});
+    let error = failing(Provider::Anthropic, 409, &body.to_string());
+    let (status, body) = rendered(&error, Dialect::OpenAiChat);
+    let expected = json!("invalid_request_error");
+    assert_eq!((status, &body["error"]["type"]), (409, &expected));
+}
+
+#[test]
 fn a_stream_is_ended_by_an_event_of_its_dialect() {
     let event =
         br#"{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}"#;
