@@ -1,8 +1,8 @@
 //! An error as its caller knows errors: with the status, the codes and the shape of the dialect
 //! in which the request was made.
 
-use super::{LlmError, ProviderError, conceal::conceal};
-use crate::{Dialect, Feature, InvalidRequest, Kind, Verdict};
+use super::{LlmError, ProviderError, conceal::conceal, foremost};
+use crate::{Dialect, Kind, Verdict};
 use buttress_core::Cause;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -84,7 +84,7 @@ impl LlmError {
     pub fn status_for(&self, dialect: Dialect) -> u16 {
         match self {
             Self::Provider(error) => status(dialect, error.status(), &error.verdict()),
-            Self::Exhausted(exhausted) => match exhausted.foremost() {
+            Self::Exhausted(exhausted) => match foremost(exhausted) {
                 Some(error) => error.status_for(dialect),
                 None => 503,
             },
@@ -174,21 +174,6 @@ impl LlmError {
         }
     }
 
-    /// Whether a place of another dialect has not what came before in the conversation.
-    fn is_about_threads(&self) -> bool {
-        match self {
-            Self::Invalid(error) => matches!(
-                **error,
-                InvalidRequest::CannotCross {
-                    what: Feature::Threads,
-                    ..
-                }
-            ),
-            Self::Exhausted(exhausted) => exhausted.foremost().is_some_and(Self::is_about_threads),
-            _ => false,
-        }
-    }
-
     /// What is said to the caller: the provider's words, unless they speak of its key or of
     /// another place.
     fn message(&self) -> String {
@@ -208,7 +193,7 @@ impl LlmError {
     fn caller_kind(&self) -> Kind {
         match (self, self.kind()) {
             (Self::Exhausted(exhausted), kind) => {
-                exhausted.foremost().map_or(kind, Self::caller_kind)
+                foremost(exhausted).map_or(kind, Self::caller_kind)
             }
             (Self::Rejected(rejected), Kind::Rejected) => match rejected.cause {
                 Cause::GateClosed | Cause::QueueFull => Kind::RateLimited,

@@ -393,20 +393,36 @@ fn a_conversation_that_cannot_be_had_elsewhere_is_asked_for_in_whole() {
         let (from, to) = (Dialect::AnthropicMessages, Dialect::OpenAiChat);
         LlmError::Invalid(Box::new(InvalidRequest::CannotCross { what, from, to }))
     };
-    let alone = cannot_cross(Feature::Threads);
-    let failure = alone.as_failure();
-    let route = RouteError::new("a".into(), RouteReason::Failed(failure, alone));
-    let exhausted = LlmError::from(Exhausted::new(vec![route]));
-    for error in [cannot_cross(Feature::Threads), exhausted] {
+    let all = |errors: Vec<LlmError>| {
+        let routes = errors.into_iter().map(|error| {
+            RouteError::new("a".into(), RouteReason::Failed(error.as_failure(), error))
+        });
+        LlmError::from(Exhausted::new(routes.collect()))
+    };
+    let fails = |status| failing(Provider::Anthropic, status, "{}");
+    for error in [
+        cannot_cross(Feature::Threads),
+        all(vec![cannot_cross(Feature::Threads)]),
+        // The other one would answer if it were asked in this way.
+        all(vec![fails(503), cannot_cross(Feature::Threads)]),
+        all(vec![cannot_cross(Feature::Threads), fails(401)]),
+    ] {
+        assert_eq!(error.verdict().delay, None);
         let (status, body) = rendered(&error, Dialect::AnthropicMessages);
         assert_eq!(status, 400);
         let code = &body["error"]["details"]["error_code"];
         assert_eq!(code, "thread_unsupported_request");
         assert_eq!(body["error"]["type"], "invalid_request_error");
     }
-    let other = cannot_cross(Feature::Audio);
-    let (_, body) = rendered(&other, Dialect::AnthropicMessages);
-    assert_eq!(body["error"].get("details"), None);
+    for error in [
+        cannot_cross(Feature::Audio),
+        // Nobody would take this request in any form.
+        all(vec![fails(400), cannot_cross(Feature::Threads)]),
+        all(vec![fails(503), cannot_cross(Feature::Audio)]),
+    ] {
+        let (_, body) = rendered(&error, Dialect::AnthropicMessages);
+        assert_eq!(body["error"].get("details"), None);
+    }
 }
 
 #[test]
