@@ -107,8 +107,8 @@ export function against(languageModel, { wrongKey, schemaModels, errors, broken 
   });
 
   each("timeout of the SDK", pairs(UPSTREAMS, MODES), async ([upstream, mode]) => {
-    const abortSignal = AbortSignal.timeout(100);
-    const asked = ask(mode, `${upstream}-silent`, { ...HELLO, abortSignal });
+    const abortSignal = AbortSignal.timeout(300);
+    const asked = ask(mode, `${upstream}-hangs`, { ...HELLO, abortSignal });
     const error = await failure(asked);
     assert.equal(error.name, "TimeoutError");
   });

@@ -172,8 +172,8 @@ test("a model that nobody serves", async () => {
 });
 
 each("timeout of the SDK", pairs(UPSTREAMS, MODES), async ([upstream, mode]) => {
-  const impatient = client.withOptions({ timeout: 100, maxRetries: 0 }).messages;
-  const asked = request(`${upstream}-silent`, { stream: mode === "stream" });
+  const impatient = client.withOptions({ timeout: 300, maxRetries: 0 }).messages;
+  const asked = request(`${upstream}-hangs`, { stream: mode === "stream" });
   const error = await failure(impatient.create(asked));
   assert.equal(error.constructor, Anthropic.APIConnectionTimeoutError);
 });

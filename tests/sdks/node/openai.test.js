@@ -138,8 +138,8 @@ test("a model that nobody serves", async () => {
 });
 
 each("timeout of the SDK", pairs(UPSTREAMS, MODES), async ([upstream, mode]) => {
-  const impatient = client.withOptions({ timeout: 100, maxRetries: 0 }).chat.completions;
-  const request = { model: `${upstream}-silent`, messages: HELLO, stream: mode === "stream" };
+  const impatient = client.withOptions({ timeout: 300, maxRetries: 0 }).chat.completions;
+  const request = { model: `${upstream}-hangs`, messages: HELLO, stream: mode === "stream" };
   const error = await failure(impatient.create(request));
   assert.equal(error.constructor, OpenAI.APIConnectionTimeoutError);
 });

@@ -199,10 +199,10 @@ def test_model_that_nobody_serves():
 @upstreams
 @whole_or_streamed
 def test_timeout_of_the_sdk(upstream, stream):
-    impatient = client.with_options(timeout=0.1, max_retries=0)
+    impatient = client.with_options(timeout=0.3, max_retries=0)
     with pytest.raises(anthropic.APITimeoutError):
         impatient.messages.create(
-            model=f"{upstream}-silent", max_tokens=50, messages=ASK, stream=stream
+            model=f"{upstream}-hangs", max_tokens=50, messages=ASK, stream=stream
         )
 
 

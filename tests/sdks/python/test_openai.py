@@ -149,9 +149,9 @@ def test_quota():
 
 
 def test_wrong_key():
+    stranger = client.with_options(api_key="wrong").chat.completions
     with pytest.raises(openai.AuthenticationError):
-        hello_with = client.with_options(api_key="wrong").chat.completions
-        hello_with.create(model="openai", messages=[{"role": "user", "content": "Hello?"}])
+        stranger.create(model="openai", messages=[{"role": "user", "content": "Hello?"}])
 
 
 def test_model_that_nobody_serves():
@@ -163,11 +163,11 @@ def test_model_that_nobody_serves():
 @upstreams
 @whole_or_streamed
 def test_timeout_of_the_sdk(upstream, stream):
-    impatient = client.with_options(timeout=0.1, max_retries=0)
+    impatient = client.with_options(timeout=0.3, max_retries=0)
     messages = [{"role": "user", "content": "Hello?"}]
     with pytest.raises(openai.APITimeoutError):
         impatient.chat.completions.create(
-            model=f"{upstream}-silent", messages=messages, stream=stream
+            model=f"{upstream}-hangs", messages=messages, stream=stream
         )
 
 

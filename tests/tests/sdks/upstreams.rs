@@ -18,7 +18,7 @@ use std::collections::HashMap;
 pub const MAX_CALLS: usize = 3;
 
 /// How long a route waits for an answer that does not come.
-const PATIENCE: &str = "400ms";
+const PATIENCE: &str = "200ms";
 
 const MIRRORS: [(&str, &str, Dialect); 3] = [
     ("openai", "gpt-4o", Dialect::OpenAi),
@@ -31,7 +31,7 @@ const MIRRORS: [(&str, &str, Dialect); 3] = [
 ];
 
 /// What fails, by name.
-fn faults() -> [(&'static str, Reply); 16] {
+fn faults() -> [(&'static str, Reply); 17] {
     let error = Reply::error;
     let cut = || Reply::text("One two three four.");
     [
@@ -49,7 +49,9 @@ fn faults() -> [(&'static str, Reply); 16] {
         ("too-long", Reply::context_too_long()),
         ("policy", Reply::content_policy()),
         ("too-large", error(Fault::RequestTooLarge)),
+        // Until the route has enough of it, and until the caller has.
         ("silent", Reply::silence()),
+        ("hangs", Reply::silence()),
         // Streams that break in the middle.
         ("cut", cut().reset_after(2)),
         ("overloaded-later", cut().error_after(2, Fault::Overloaded)),
