@@ -360,6 +360,11 @@ fn what_cannot_be_left_out_is_refused() {
             Feature::ServerTools,
         ),
         (json!({"mcp_servers": [{}]}), Feature::ServerTools),
+        (json!({"thread": {"type": "create"}}), Feature::Threads),
+        (
+            json!({"thread": {"type": "continue", "previous_message_id": "msg_1"}}),
+            Feature::Threads,
+        ),
         (
             user(json!({"type": "web_search_tool_result", "content": []})),
             Feature::ServerTools,

@@ -11,10 +11,13 @@ mod tests;
 pub use self::{provider::ProviderError, render::ErrorAnswer, truncated::Truncated};
 
 use crate::{
-    Answer, Dialect, Fallback, InvalidRequest, Kind, Provider, TransportError, Usage, Verdict,
+    Answer, Dialect, Fallback, Feature, InvalidRequest, Kind, Provider, TransportError, Usage,
+    Verdict,
     classify::{self, Report},
 };
-use buttress_core::{AsFailure, Blame, Cause, Elapsed, Exhausted, Failure, Phase, Rejected};
+use buttress_core::{
+    AsFailure, Blame, Cause, Class, Elapsed, Exhausted, Failure, Phase, Rejected, RouteReason,
+};
 use std::{error, fmt};
 
 type BoxError = Box<dyn error::Error + Send + Sync>;
@@ -101,12 +104,15 @@ impl LlmError {
             }
             Self::Rejected(rejected) => of_rejected(rejected),
             Self::Elapsed(elapsed) => of_elapsed(elapsed),
-            Self::Exhausted(exhausted) => {
-                let verdict = exhausted.foremost().map(Self::verdict);
-                let none = Verdict::new(Kind::Rejected, "no route could be asked");
-                let verdict = verdict.unwrap_or(none);
-                verdict.delay(exhausted.retry_after())
-            }
+            Self::Exhausted(exhausted) => match foremost(exhausted) {
+                // It may be sent at once, in another form.
+                Some(error) if error.is_about_threads() => error.verdict(),
+                foremost => {
+                    let none = Verdict::new(Kind::Rejected, "no route could be asked");
+                    let verdict = foremost.map_or(none, Self::verdict);
+                    verdict.delay(exhausted.retry_after())
+                }
+            },
         }
     }
 
@@ -122,10 +128,41 @@ impl LlmError {
     pub fn provider_error(&self) -> Option<&ProviderError> {
         match self {
             Self::Provider(error) => Some(error),
-            Self::Exhausted(exhausted) => exhausted.foremost()?.provider_error(),
+            Self::Exhausted(exhausted) => foremost(exhausted)?.provider_error(),
             _ => None,
         }
     }
+
+    /// Whether a place of another dialect has not what came before in the conversation.
+    fn is_about_threads(&self) -> bool {
+        match self {
+            Self::Invalid(error) => matches!(
+                **error,
+                InvalidRequest::CannotCross {
+                    what: Feature::Threads,
+                    ..
+                }
+            ),
+            Self::Exhausted(exhausted) => foremost(exhausted).is_some_and(Self::is_about_threads),
+            _ => false,
+        }
+    }
+}
+
+/// The error to show of those of all routes: the [foremost](Exhausted::foremost), but where one
+/// route is down and another would answer if the whole conversation were sent, what that one says.
+fn foremost(exhausted: &Exhausted<LlmError>) -> Option<&LlmError> {
+    let foremost = exhausted.foremost();
+    let is_at_fault = |error: &&LlmError| error.as_failure().class == Class::BadInput;
+    if foremost.filter(is_at_fault).is_some() {
+        return foremost;
+    }
+    let mut routes = exhausted.routes.iter();
+    let about_threads = routes.find_map(|route| match &route.reason {
+        RouteReason::Failed(_, error) if error.is_about_threads() => Some(error),
+        _ => None,
+    });
+    about_threads.or(foremost)
 }
 
 /// Why, in words that never change. What a failure before it is the reason for is of its kind:

@@ -1,7 +1,7 @@
 //! An error as its caller knows errors: with the status, the codes and the shape of the dialect
 //! in which the request was made.
 
-use super::{LlmError, ProviderError, conceal::conceal};
+use super::{LlmError, ProviderError, conceal::conceal, foremost};
 use crate::{Dialect, Kind, Verdict};
 use buttress_core::Cause;
 use bytes::Bytes;
@@ -24,7 +24,7 @@ impl ErrorAnswer {
     #[must_use]
     pub fn new(dialect: Dialect, status: u16, kind: Kind, message: &str) -> Self {
         let body = match dialect {
-            Dialect::OpenAiChat => openai_body(kind, message, None),
+            Dialect::OpenAiChat => openai_body(kind, status, message, None),
             Dialect::AnthropicMessages => anthropic_body(kind, status, message),
         };
         let body = body.to_string().into();
@@ -38,7 +38,7 @@ impl ErrorAnswer {
         let status = 404;
         let body = match dialect {
             Dialect::OpenAiChat => {
-                let (kind, _) = openai_words(Kind::NotFound);
+                let (kind, _) = openai_words(Kind::NotFound, status);
                 openai_error(kind, Some("unknown_url"), message, None)
             }
             Dialect::AnthropicMessages => anthropic_body(Kind::NotFound, status, message),
@@ -48,8 +48,8 @@ impl ErrorAnswer {
     }
 }
 
-fn openai_body(kind: Kind, message: &str, param: Option<&str>) -> Value {
-    let (kind, code) = openai_words(kind);
+fn openai_body(kind: Kind, status: u16, message: &str, param: Option<&str>) -> Value {
+    let (kind, code) = openai_words(kind, status);
     openai_error(kind, code, message, param)
 }
 
@@ -84,7 +84,7 @@ impl LlmError {
     pub fn status_for(&self, dialect: Dialect) -> u16 {
         match self {
             Self::Provider(error) => status(dialect, error.status(), &error.verdict()),
-            Self::Exhausted(exhausted) => match exhausted.foremost() {
+            Self::Exhausted(exhausted) => match foremost(exhausted) {
                 Some(error) => error.status_for(dialect),
                 None => 503,
             },
@@ -155,10 +155,16 @@ impl LlmError {
         let error = self.provider_error();
         match dialect {
             Dialect::OpenAiChat => {
-                openai_body(kind, &message, error.and_then(ProviderError::param))
+                let param = error.and_then(ProviderError::param);
+                openai_body(kind, self.status_for(dialect), &message, param)
             }
             Dialect::AnthropicMessages => {
                 let mut body = anthropic_body(kind, self.status_for(dialect), &message);
+                if self.is_about_threads() {
+                    // By this the tool runners of its SDKs know to send the whole conversation.
+                    let details = json!({"error_code": "thread_unsupported_request"});
+                    body["error"]["details"] = details;
+                }
                 let id = error.and_then(ProviderError::request_id);
                 if let (Some(id), Some(body)) = (id, body.as_object_mut()) {
                     body.insert("request_id".to_owned(), id.into());
@@ -187,7 +193,7 @@ impl LlmError {
     fn caller_kind(&self) -> Kind {
         match (self, self.kind()) {
             (Self::Exhausted(exhausted), kind) => {
-                exhausted.foremost().map_or(kind, Self::caller_kind)
+                foremost(exhausted).map_or(kind, Self::caller_kind)
             }
             (Self::Rejected(rejected), Kind::Rejected) => match rejected.cause {
                 Cause::GateClosed | Cause::QueueFull => Kind::RateLimited,
@@ -232,8 +238,10 @@ fn status(dialect: Dialect, status: Option<u16>, verdict: &Verdict) -> u16 {
 }
 
 /// The `type` and `code` that OpenAI has for it.
-const fn openai_words(kind: Kind) -> (&'static str, Option<&'static str>) {
+const fn openai_words(kind: Kind, status: u16) -> (&'static str, Option<&'static str>) {
     match kind {
+        // The request is at odds with another one, and no server is to blame.
+        Kind::Transient if status == 409 => ("invalid_request_error", None),
         Kind::RateLimited => ("requests", Some("rate_limit_exceeded")),
         Kind::QuotaExhausted => ("insufficient_quota", Some("insufficient_quota")),
         Kind::Overloaded | Kind::Rejected => {

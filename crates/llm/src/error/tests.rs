@@ -1,5 +1,5 @@
 use super::*;
-use crate::Dialect;
+use crate::{Dialect, Feature};
 use buttress_core::{Class, Name, RetryAfter, RouteError, RouteReason};
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -180,6 +180,15 @@ fn errors_cross_to_anthropic_too() {
             "{kind} {code}"
         );
     }
+}
+
+#[test]
+fn a_conflict_is_no_fault_of_the_server() {
+    let body = json!({"type": "error", "error": {"type": "conflict_error", "message": "m"}});
+    let error = failing(Provider::Anthropic, 409, &body.to_string());
+    let (status, body) = rendered(&error, Dialect::OpenAiChat);
+    let expected = json!("invalid_request_error");
+    assert_eq!((status, &body["error"]["type"]), (409, &expected));
 }
 
 #[test]
@@ -376,6 +385,44 @@ fn when_all_routes_fail_the_foremost_speaks() {
     assert!(!error.to_string().contains("sk-"));
     let none = LlmError::from(Exhausted::new(Vec::new()));
     assert_eq!(rendered(&none, Dialect::OpenAiChat).0, 503);
+}
+
+#[test]
+fn a_conversation_that_cannot_be_had_elsewhere_is_asked_for_in_whole() {
+    let cannot_cross = |what| {
+        let (from, to) = (Dialect::AnthropicMessages, Dialect::OpenAiChat);
+        LlmError::Invalid(Box::new(InvalidRequest::CannotCross { what, from, to }))
+    };
+    let all = |errors: Vec<LlmError>| {
+        let routes = errors.into_iter().map(|error| {
+            RouteError::new("a".into(), RouteReason::Failed(error.as_failure(), error))
+        });
+        LlmError::from(Exhausted::new(routes.collect()))
+    };
+    let fails = |status| failing(Provider::Anthropic, status, "{}");
+    for error in [
+        cannot_cross(Feature::Threads),
+        all(vec![cannot_cross(Feature::Threads)]),
+        // The other one would answer if it were asked in this way.
+        all(vec![fails(503), cannot_cross(Feature::Threads)]),
+        all(vec![cannot_cross(Feature::Threads), fails(401)]),
+    ] {
+        assert_eq!(error.verdict().delay, None);
+        let (status, body) = rendered(&error, Dialect::AnthropicMessages);
+        assert_eq!(status, 400);
+        let code = &body["error"]["details"]["error_code"];
+        assert_eq!(code, "thread_unsupported_request");
+        assert_eq!(body["error"]["type"], "invalid_request_error");
+    }
+    for error in [
+        cannot_cross(Feature::Audio),
+        // Nobody would take this request in any form.
+        all(vec![fails(400), cannot_cross(Feature::Threads)]),
+        all(vec![fails(503), cannot_cross(Feature::Audio)]),
+    ] {
+        let (_, body) = rendered(&error, Dialect::AnthropicMessages);
+        assert_eq!(body["error"].get("details"), None);
+    }
 }
 
 #[test]

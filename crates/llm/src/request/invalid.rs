@@ -82,6 +82,8 @@ pub enum Feature {
     CustomTools,
     /// The functions that there were before there were tools.
     LegacyFunctions,
+    /// A conversation of which the provider keeps what came before.
+    Threads,
     /// A file that was uploaded to one provider, where no other one finds it.
     UploadedFiles,
     /// Images, as a file or by address.
@@ -106,6 +108,7 @@ impl Feature {
             Self::ServerTools => "server_tools",
             Self::CustomTools => "custom_tools",
             Self::LegacyFunctions => "legacy_functions",
+            Self::Threads => "threads",
             Self::UploadedFiles => "uploaded_files",
             Self::Images => "images",
             Self::Documents => "documents",
@@ -188,6 +191,7 @@ impl fmt::Display for InvalidRequest {
                     Feature::ServerTools => "tools that the provider runs",
                     Feature::CustomTools => "tools that take text instead of arguments",
                     Feature::LegacyFunctions => "`functions`, which `tools` have replaced,",
+                    Feature::Threads => "a conversation that the provider keeps (`thread`)",
                     Feature::UploadedFiles => "files that were uploaded to a provider",
                     Feature::Images => "images",
                     Feature::Documents => "documents",

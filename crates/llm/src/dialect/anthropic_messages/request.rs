@@ -64,6 +64,8 @@ pub(crate) fn decode_request<'a>(
             "tool_choice" => tools::decode_choice(value, &mut prompt)?,
             "mcp_servers" if is_empty(value) => {}
             "mcp_servers" | "container" => return Err(crossing.refuse(Feature::ServerTools)),
+            // To leave it out would leave out all turns but the last.
+            "thread" => return Err(crossing.refuse(Feature::Threads)),
             "thinking" => reasoning::decode(value, &mut prompt)?,
             "output_format" => prompt.format = Some(format(name, value)?),
             "output_config" => {

@@ -1,0 +1,184 @@
+//! The gateway that an SDK asks, and the providers behind it.
+//!
+//! | model | |
+//! |---|---|
+//! | `openai`, `anthropic` | is well: see [`mirror`] |
+//! | `anthropic-older` | the same, but a schema has to be asked of it as a tool |
+//! | `claude-sonnet-4-5-by-openai` | is `openai`, by a name that an SDK knows |
+//! | `openai-FAULT`, `anthropic-FAULT` | fails like this: see [`faults`] |
+//! | `openai-then-anthropic`, `anthropic-then-openai` | is well until a tool was called; then the first provider is down, and the second one takes over |
+//! | `down` | three routes, and nobody is there |
+
+use crate::mirror;
+use buttress_testkit::{Dialect, Fault, Provider, Received, Reply};
+use buttress_tests::{Gateway, Setup};
+use std::collections::HashMap;
+
+/// No request of a caller's causes more upstream calls than this.
+pub const MAX_CALLS: usize = 3;
+
+/// How long a route waits for an answer that does not come.
+const PATIENCE: &str = "200ms";
+
+const MIRRORS: [(&str, &str, Dialect); 3] = [
+    ("openai", "gpt-4o", Dialect::OpenAi),
+    ("anthropic", "claude-sonnet-4-5", Dialect::Anthropic),
+    (
+        "anthropic-older",
+        "claude-3-haiku-20240307",
+        Dialect::Anthropic,
+    ),
+];
+
+/// What fails, by name.
+fn faults() -> [(&'static str, Reply); 17] {
+    let error = Reply::error;
+    let cut = || Reply::text("One two three four.");
+    [
+        // For longer than anybody waits.
+        ("rate-limited", Reply::rate_limited().retry_after(90)),
+        ("quota", Reply::insufficient_quota()),
+        ("overloaded", Reply::overloaded()),
+        ("broken", Reply::server_error()),
+        ("html", Reply::bad_gateway()),
+        ("invalid-key", Reply::invalid_key()),
+        ("permission", error(Fault::Permission)),
+        ("unknown-model", error(Fault::UnknownModel)),
+        ("conflict", error(Fault::Conflict)),
+        ("invalid", error(Fault::InvalidRequest)),
+        ("too-long", Reply::context_too_long()),
+        ("policy", Reply::content_policy()),
+        ("too-large", error(Fault::RequestTooLarge)),
+        // Until the route has enough of it, and until the caller has.
+        ("silent", Reply::silence()),
+        ("hangs", Reply::silence()),
+        // Streams that break in the middle.
+        ("cut", cut().reset_after(2)),
+        ("overloaded-later", cut().error_after(2, Fault::Overloaded)),
+    ]
+}
+
+pub struct Upstreams {
+    openai: Provider,
+    anthropic: Provider,
+    gateway: Gateway,
+    routes: Vec<String>,
+}
+
+impl Upstreams {
+    pub async fn start() -> Self {
+        let mut replies = HashMap::new();
+        let mut routes = Vec::new();
+        for (kind, dialect) in [
+            ("openai", Dialect::OpenAi),
+            ("anthropic", Dialect::Anthropic),
+        ] {
+            for (fault, reply) in faults() {
+                let name = format!("{kind}-{fault}");
+                replies.insert(name.clone(), reply);
+                routes.push((name, dialect));
+            }
+            let leaves = format!("{kind}-leaves");
+            routes.push((leaves, dialect));
+        }
+        for (name, dialect) in [
+            ("down-1", Dialect::OpenAi),
+            ("down-2", Dialect::Anthropic),
+            ("down-3", Dialect::OpenAi),
+        ] {
+            replies.insert(name.to_owned(), Reply::server_error());
+            routes.push((name.to_owned(), dialect));
+        }
+        for (_, route, dialect) in MIRRORS {
+            routes.push((route.to_owned(), dialect));
+        }
+
+        let start = async |dialect| {
+            let replies = replies.clone();
+            let script = move |call: &Received| match replies.get(call.model()) {
+                Some(reply) => reply.clone(),
+                None => mirror::reply(call),
+            };
+            let provider = Provider::builder(dialect).forever(script);
+            provider.start().await.expect("a port")
+        };
+        let openai = start(Dialect::OpenAi).await;
+        let anthropic = start(Dialect::Anthropic).await;
+
+        let mut setup = Setup::new()
+            .with("server.client_key_env = 'KEY'")
+            .with(&format!("limits.max_calls = {MAX_CALLS}"))
+            .with("defaults.retry.max_retries = 1")
+            // A script asks what fails again and again.
+            .with("defaults.breaker.enabled = false");
+        for (name, dialect) in &routes {
+            let provider = if *dialect == Dialect::OpenAi {
+                &openai
+            } else {
+                &anthropic
+            };
+            setup = setup.route(name, *dialect, provider.url());
+            if name.ends_with("-silent") {
+                setup = setup
+                    .and(&format!("timeout.attempt = '{PATIENCE}'"))
+                    .and(&format!("timeout.first_content = '{PATIENCE}'"))
+                    .and("retry.max_timeouts = 0");
+            }
+        }
+        let models = routes.iter().map(|(name, _)| (name.clone(), vec![&**name]));
+        let mirrors = MIRRORS.map(|(name, route, _)| (name.to_owned(), vec![route]));
+        let others = [
+            (
+                "openai-then-anthropic",
+                vec!["openai-leaves", "claude-sonnet-4-5"],
+            ),
+            ("anthropic-then-openai", vec!["anthropic-leaves", "gpt-4o"]),
+            ("claude-sonnet-4-5-by-openai", vec!["gpt-4o"]),
+            ("down", vec!["down-1", "down-2", "down-3"]),
+        ];
+        let others = others.map(|(name, routes)| (name.to_owned(), routes));
+        for (name, routes) in models.chain(mirrors).chain(others) {
+            setup = setup.with(&format!("models.'{name}' = {routes:?}"));
+        }
+        let gateway = setup.start().await;
+        Self {
+            openai,
+            anthropic,
+            gateway,
+            routes: routes.into_iter().map(|(name, _)| name).collect(),
+        }
+    }
+
+    pub fn gateway_url(&self) -> String {
+        format!("http://{}", self.gateway.address())
+    }
+
+    pub const fn gateway_key(&self) -> &'static str {
+        "the-callers-key"
+    }
+
+    /// How many calls there were for this route's model.
+    fn calls(&self, route: &str) -> usize {
+        let calls = self
+            .openai
+            .calls()
+            .into_iter()
+            .chain(self.anthropic.calls());
+        calls.filter(|call| call.model() == route).count()
+    }
+
+    /// How many calls there were for the model `down`.
+    pub fn calls_while_down(&self) -> usize {
+        ["down-1", "down-2", "down-3"]
+            .map(|route| self.calls(route))
+            .iter()
+            .sum()
+    }
+
+    /// Nothing that is here was left out by the script.
+    pub fn assert_all_asked(&self) {
+        let asked = |route: &&String| **route != "down-3" && self.calls(route) == 0;
+        let left_out: Vec<_> = self.routes.iter().filter(asked).collect();
+        assert!(left_out.is_empty(), "never asked: {left_out:?}");
+    }
+}
