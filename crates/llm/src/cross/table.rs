@@ -91,6 +91,7 @@ fn every_feature_that_is_refused_is_in_the_table() {
         Feature::ServerTools,
         Feature::CustomTools,
         Feature::LegacyFunctions,
+        Feature::Threads,
         Feature::UploadedFiles,
         Feature::Images,
         Feature::Documents,
@@ -104,6 +105,7 @@ fn every_feature_that_is_refused_is_in_the_table() {
         Feature::ServerTools
         | Feature::CustomTools
         | Feature::LegacyFunctions
+        | Feature::Threads
         | Feature::UploadedFiles
         | Feature::Images
         | Feature::Documents

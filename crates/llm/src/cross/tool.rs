@@ -50,6 +50,7 @@ pub(crate) struct ToolResult<'a> {
     /// The id of the call.
     pub(crate) id: Cow<'a, str>,
     /// The tool's name, where the result itself says it.
+    #[expect(dead_code, reason = "for a dialect whose results name the tool")]
     pub(crate) name: Option<Cow<'a, str>>,
     /// Texts, images and documents.
     pub(crate) content: Vec<Block<'a>>,
