@@ -60,6 +60,20 @@ fn what_is_said_of_the_key_is_not_for_the_caller() {
 }
 
 #[test]
+fn what_is_not_allowed_to_the_key_is_told_in_other_words() {
+    let body = r#"{"error":{"message":"key 0f3a77aabbccddeeff of team Blue may not do this","type":"invalid_request_error"}}"#;
+    let error = failing(Provider::Mistral, 403, body);
+    assert_eq!(error.kind(), Kind::Permission);
+    for dialect in Dialect::ALL {
+        let (status, body) = rendered(&error, dialect);
+        assert_eq!(status, 403);
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with("mistral: "), "{message}");
+        assert!(!message.contains("0f3a77"), "{message}");
+    }
+}
+
+#[test]
 fn a_provider_of_the_same_dialect_is_quoted() {
     let body = r#"{ "error": {"message": "m", "type": "tokens", "param": null, "code": "rate_limit_exceeded", "extra": 1} }"#;
     let error = failing(Provider::Groq, 429, body);
