@@ -1,6 +1,7 @@
 use crate::{
     HttpVersion, LlmClient, Secret,
     connect::{self, Connector},
+    secret::Secrets,
     shared::Shared,
 };
 use buttress_llm::{Dialect, Provider, Target};
@@ -66,13 +67,15 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the key to call with.
+    /// Sets the key to call with. Where the provider quotes it in an error, it is taken out.
     pub fn key(mut self, key: Secret) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// Adds headers to every request. They come before those that the client sets itself.
+    /// Adds headers to every request. They come before those that the client sets itself. One
+    /// that is a secret is to be marked as
+    /// [sensitive](http::HeaderValue::set_sensitive): it is then kept out of errors, as the key is.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.headers.extend(headers);
         self
@@ -127,6 +130,7 @@ impl ClientBuilder {
         let base = self.base_url.as_deref().or(provider.base_url());
         let base = base.ok_or(InvalidClient::NoBaseUrl(provider))?;
         let endpoint = endpoint(base, dialect)?;
+        let secrets = Secrets::new(self.key.as_ref(), &self.headers);
         let headers = headers(self.headers, dialect, self.key.as_ref())?;
         let connector = connect::connector(self.connect_timeout, self.version, self.roots)?;
         let http: Client<Connector, _> = Client::builder(TokioExecutor::new())
@@ -143,6 +147,7 @@ impl ClientBuilder {
                 provider,
                 endpoint,
                 headers,
+                secrets,
                 max_answer: self.max_answer,
                 max_event: self.max_event,
             },

@@ -66,7 +66,8 @@ impl Head {
         };
         let answer = Answer::new(self.status.as_u16(), &self.headers, &body).at(self.now);
         let (from, to) = (place.target.dialect(), request.dialect());
-        let usage = LlmError::check(shared.provider, from, &answer)?;
+        let usage = LlmError::check(shared.provider, from, &answer);
+        let usage = usage.map_err(|error| shared.secrets.redact(error))?;
         if request.streams() {
             let odd = "a whole answer to a request for a stream";
             return Err(LlmError::transport(TransportError::Other, odd));

@@ -4,6 +4,7 @@ use crate::{
     Commit,
     fault::transport_error,
     receive::Head,
+    secret::Secrets,
     shared::{Place, Shared},
 };
 use buttress_llm::{
@@ -51,6 +52,7 @@ pub(crate) async fn open(
     let upstream = Upstream {
         pipe,
         body: Some(body),
+        secrets: shared.secrets.clone(),
         watch,
         read: 0,
     };
@@ -107,6 +109,7 @@ struct Upstream<B> {
     pipe: EventPipe,
     /// Dropped, and with it the connection, as soon as there is nothing more to read.
     body: Option<B>,
+    secrets: Secrets,
     watch: Stopwatch,
     /// How much was read since the time was asked for: events, and pieces of the body.
     read: u32,
@@ -126,6 +129,7 @@ impl<B: Source> Upstream<B> {
                     Ok(_) => {}
                     Err(_) => self.body = None,
                 }
+                let event = event.map_err(|error| self.secrets.redact(error));
                 return Poll::Ready(Some(event));
             }
             if self.pipe.is_over()
@@ -196,6 +200,7 @@ mod tests {
     use buttress_llm::Dialect;
     use buttress_timeout::Limits;
     use futures_util::{FutureExt, StreamExt};
+    use http::HeaderMap;
     use hyper::body::Frame;
     use std::convert::Infallible;
     use tokio::time::{Instant, advance};
@@ -237,6 +242,7 @@ mod tests {
         Upstream {
             pipe: EventPipe::new(Dialect::OpenAiChat, to),
             body: Some(body),
+            secrets: Secrets::new(None, &HeaderMap::new()),
             watch: Stopwatch::start(limits, None),
             read: 0,
         }

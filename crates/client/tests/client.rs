@@ -365,3 +365,63 @@ async fn a_key_is_never_shown() {
     let shown = format!("{builder:?} {client:?} {error:?} {error}");
     assert!(!shown.contains("sk-test"), "{shown}");
 }
+
+/// Keys of some providers look like nothing in particular.
+#[tokio::test]
+async fn a_key_that_a_provider_quotes_reaches_nobody() {
+    const PLAIN: &str = "0f3a77aabbccddeeff00112233445566";
+    const OTHER: &str = "a-token-of-a-proxy";
+    let quote = |kind: &str| {
+        format!(
+            r#"{{"error":{{"message":"key {PLAIN} via {OTHER} is bad","type":"{kind}","param":"{PLAIN}"}}}}"#
+        )
+    };
+    let event = |kind| format!("data: {}\n\n", quote(kind));
+    let streamed = |body: String| {
+        let reply = Reply::raw(200).header("content-type", "text/event-stream");
+        reply.body(body)
+    };
+    let content = r#"data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}"#;
+    let mut script = Scripted::openai().any_path();
+    for status in [400, 401, 403, 404, 429, 500] {
+        script = script.then(Reply::raw(status).body(quote("x")));
+    }
+    let provider = script
+        .then(Reply::raw(200).body(quote("x")))
+        .then(streamed(event("server_error")))
+        .then(streamed(format!("{content}\n\n{}", event("server_error"))))
+        .start()
+        .await
+        .unwrap();
+    let mut headers = http::HeaderMap::new();
+    let mut other = http::HeaderValue::try_from(format!("Bearer {OTHER}")).unwrap();
+    other.set_sensitive(true);
+    headers.insert("x-proxy-authorization", other);
+    let client = LlmClient::builder(Provider::Mistral)
+        .base_url(provider.base_url())
+        .key(Secret::new(PLAIN))
+        .headers(headers)
+        .build()
+        .unwrap();
+    let check = |error: LlmError| {
+        let own = error.provider_error().unwrap();
+        let (message, body) = (own.message().unwrap(), own.body());
+        let mut shown = format!("{error} {error:?} {message} {:?} {body:?}", own.param());
+        for dialect in buttress_llm::Dialect::ALL {
+            let (answer, event) = (error.render(dialect), error.render_event(dialect));
+            shown += &format!("{answer:?} {event:?}");
+        }
+        assert!(shown.contains("[key]"), "{shown}");
+        for secret in [PLAIN, OTHER] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    };
+    for _ in 0..7 {
+        check(ask(&client, false).await.unwrap_err());
+    }
+    check(ask(&client, true).await.unwrap_err());
+    let (text, error) = read(ask(&client, true).await.unwrap()).await;
+    assert_eq!(text, "Hi");
+    check(error.unwrap());
+    assert_eq!(provider.call_count(), 9);
+}
