@@ -2,7 +2,7 @@
 
 use crate::{
     fault::transport_error,
-    receive::{self, Head},
+    receive::{self, Head, Opened},
     shared::{Asked, Place, Shared},
     stream,
     wait::within,
@@ -56,13 +56,19 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
 
     let (head, body) = response.into_parts();
     let head = Head::new(head, SystemTime::now());
-    let answer = if request.streams() && head.is_stream() {
+    let mut body = Opened::new(body);
+    let streams = request.streams()
+        && match head.is_stream() {
+            Some(streams) => streams,
+            None => body.is_stream(&mut watch).await?,
+        };
+    let answer = if streams {
         stream::open(shared, place, &request, &encoded, head, body, watch).await
     } else {
         let body = if head.status.is_success() {
             receive::whole(body, shared.max_answer, &mut watch).await
         } else {
-            Ok(receive::of_failure(body, &mut watch).await)
+            Ok(receive::of_failure(body.rest, &mut watch).await)
         };
         head.answer(shared, place, &request, &encoded, body)
     }?;

@@ -3,7 +3,7 @@
 use crate::{
     Commit,
     fault::transport_error,
-    receive::Head,
+    receive::{Head, Opened},
     secret::Secrets,
     shared::{Place, Shared},
 };
@@ -15,7 +15,7 @@ use buttress_timeout::Stopwatch;
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use std::{
     collections::VecDeque,
     error::Error,
@@ -38,20 +38,21 @@ pub(crate) async fn open(
     request: &LlmRequest,
     encoded: &Encoded,
     head: Head,
-    body: Incoming,
+    body: Opened,
     watch: Stopwatch,
 ) -> Result<LlmResponse, LlmError> {
     let to = request.dialect();
-    let pipe = EventPipe::new(place.target.dialect(), to)
+    let mut pipe = EventPipe::new(place.target.dialect(), to)
         .provider(shared.provider)
         .max_event(shared.max_event)
         .include_usage(request.includes_usage())
         .hide_usage(encoded.hide_usage)
         .json_tool(encoded.json_tool)
         .hold();
+    pipe.push(body.start);
     let upstream = Upstream {
         pipe,
-        body: Some(body),
+        body: Some(body.rest),
         secrets: shared.secrets.clone(),
         watch,
         read: 0,

@@ -94,6 +94,64 @@ async fn an_early_failure_of_a_stream_is_an_ordinary_error() {
 }
 
 #[tokio::test]
+async fn a_stream_is_read_as_one_whatever_it_is_called() {
+    let events = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n\
+                  data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
+                  data: [DONE]\n\n";
+    let called = |name: Option<&str>, body: &str| {
+        let reply = Reply::raw(200).body(body.to_owned());
+        match name {
+            Some(name) => reply.header("content-type", name),
+            None => reply,
+        }
+    };
+    let odd = format!("\u{feff} \r\n{events}");
+    let provider = Scripted::openai()
+        .reply(called(None, events))
+        .then(called(Some("text/plain; charset=utf-8"), events))
+        .then(called(Some("Text/Event-Stream"), events))
+        .then(called(Some("text/plain"), &odd).split_at([2, 4, 6, 8]))
+        .start()
+        .await
+        .unwrap();
+    let client = client(&provider);
+    for _ in 0..4 {
+        let (text, error) = read(ask(&client, true).await.unwrap()).await;
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(text, "Hi");
+    }
+}
+
+/// What a server calls its answers, and whether it can stream, is how it was set up.
+#[tokio::test]
+async fn what_is_no_stream_is_not_asked_for_again() {
+    let plain = || Reply::raw(200).header("content-type", "text/plain");
+    let answer = r#"{"choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    let provider = Scripted::openai()
+        .reply(plain().body("Hello!").split_at([3]).stall_after(1))
+        .then(plain().body(answer))
+        .then(
+            Reply::raw(200)
+                .header("content-type", "application/json")
+                .body(answer),
+        )
+        .then(plain().body(r#"{"error":{"message":"m","type":"server_error"}}"#))
+        .start()
+        .await
+        .unwrap();
+    let client = client(&provider);
+    for _ in 0..3 {
+        let error = ask(&client, true).await.unwrap_err();
+        let verdict = error.verdict();
+        assert!(!verdict.retry_same, "{error:?}");
+        assert_eq!(verdict.fallback, buttress_llm::Fallback::Yes);
+        assert_eq!(error.status_for(buttress_llm::Dialect::OpenAiChat), 502);
+    }
+    let error = ask(&client, true).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::ServerError);
+}
+
+#[tokio::test]
 async fn a_late_failure_of_a_stream_is_told_in_the_stream() {
     let provider = Scripted::openai()
         .reply(Reply::text("one two three").deltas(3).end_after(1))
