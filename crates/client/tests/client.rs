@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use buttress_client::{HttpVersion, LlmClient, Secret};
+use buttress_client::{HttpVersion, InvalidClient, LlmClient, Secret};
 use buttress_core::{AsFailure, Blame, Call, Carry, Class};
 use buttress_llm::{AnswerBody, Kind, LlmError, LlmRequest, LlmResponse, Provider, TransportError};
 use buttress_testkit::{Fault, Nowhere, Provider as Scripted, Reply};
@@ -482,4 +482,63 @@ async fn a_key_that_a_provider_quotes_reaches_nobody() {
     assert_eq!(text, "Hi");
     check(error.unwrap());
     assert_eq!(provider.call_count(), 9);
+}
+
+#[tokio::test]
+async fn what_may_be_a_key_in_a_base_url_is_refused_and_not_shown() {
+    for url in [
+        "https://user:hunter2secret@example.com/v1",
+        "https://example.com/v1?key=hunter2secret",
+        "https://example.com/v1#hunter2secret",
+        "ftp://hunter2secret/v1",
+        "hunter2secret",
+        "https://hunter2secret@",
+        "https://example.com/hunter2secret/chat/completions",
+    ] {
+        let builder = LlmClient::builder(Provider::Compatible).base_url(url);
+        let shown = format!("{builder:?}");
+        let error = builder.build().unwrap_err();
+        assert!(matches!(error, InvalidClient::BaseUrl(_)), "{error:?}");
+        let shown = format!("{shown} {error} {error:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    let builder = LlmClient::builder(Provider::Compatible).base_url("http://localhost/v1/");
+    assert!(format!("{builder:?}").contains("http://localhost/v1"));
+    assert!(builder.build().is_ok());
+}
+
+#[tokio::test]
+async fn a_client_decides_alone_how_its_requests_are_framed() {
+    let with = |name: &'static str| {
+        let headers = http::HeaderMap::from_iter([(
+            http::HeaderName::from_static(name),
+            http::HeaderValue::from_static("a-value-of-somebody"),
+        )]);
+        LlmClient::builder(Provider::OpenAi).headers(headers)
+    };
+    for name in [
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "accept-encoding",
+        "content-type",
+        "te",
+    ] {
+        let error = with(name).build().unwrap_err();
+        assert!(
+            matches!(&error, InvalidClient::Header(found) if found == name),
+            "{error:?}"
+        );
+        assert!(!format!("{error} {error:?}").contains("somebody"));
+    }
+    // A key may go in another header than the usual one, and is one there too.
+    let quote = r#"{"error":{"message":"bad a-value-of-somebody"}}"#;
+    let reply = Reply::raw(400).body(quote);
+    let provider = Scripted::openai().any_path().reply(reply).start().await;
+    let provider = provider.unwrap();
+    let client = with("api-key").base_url(provider.base_url()).build();
+    let error = ask(&client.unwrap(), false).await.unwrap_err();
+    let body = error.provider_error().unwrap().body();
+    assert_eq!(body, &quote.replace("a-value-of-somebody", "[key]"));
 }
