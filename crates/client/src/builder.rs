@@ -1,6 +1,8 @@
 use crate::{
-    HttpVersion, LlmClient, Secret,
+    HttpVersion, InvalidBaseUrl, LlmClient, Secret, base_url, carries_key,
     connect::{self, Connector},
+    is_reserved,
+    secret::Secrets,
     shared::Shared,
 };
 use buttress_llm::{Dialect, Provider};
@@ -60,21 +62,30 @@ impl ClientBuilder {
         }
     }
 
-    /// Sets what the dialect's paths are put behind: `http://localhost:8000/v1`.
+    /// Sets what the dialect's paths are put behind: `http://localhost:8000/v1`. See
+    /// [`base_url`](crate::base_url()) for what can be one.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
         self
     }
 
-    /// Sets the key to call with.
+    /// Sets the key to call with. Where the provider quotes it in an error, it is taken out.
     pub fn key(mut self, key: Secret) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// Adds headers to every request. They come before those that the client sets itself.
+    /// Adds headers to every request. They come before those that the client sets itself, and
+    /// none may be [reserved](crate::is_reserved). One that is a secret is to be marked as
+    /// [sensitive](http::HeaderValue::set_sensitive), as those that
+    /// [carry a key](crate::carries_key) are: it is then kept out of errors, as the key is.
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.headers.extend(headers);
+        for (name, value) in &mut self.headers {
+            if carries_key(name) {
+                value.set_sensitive(true);
+            }
+        }
         self
     }
 
@@ -118,8 +129,8 @@ impl ClientBuilder {
     /// Makes the client.
     ///
     /// # Errors
-    /// The provider can't be asked, has no base URL and was given none, or the URL or the key
-    /// can't be used.
+    /// The provider can't be asked, has no base URL and was given none, or the URL, the key or one
+    /// of the headers can't be used.
     pub fn build(self) -> Result<LlmClient, InvalidClient> {
         let provider = self.provider;
         let target = provider.target();
@@ -128,6 +139,7 @@ impl ClientBuilder {
         let base = self.base_url.as_deref().or(provider.base_url());
         let base = base.ok_or(InvalidClient::NoBaseUrl(provider))?;
         let endpoint = endpoint(base, dialect)?;
+        let secrets = Secrets::new(self.key.as_ref(), &self.headers);
         let headers = headers(self.headers, dialect, self.key.as_ref())?;
         let connector = connect::connector(self.connect_timeout, self.version, self.roots)?;
         let http: Client<Connector, _> = Client::builder(TokioExecutor::new())
@@ -144,6 +156,7 @@ impl ClientBuilder {
                 provider,
                 endpoint,
                 headers,
+                secrets,
                 max_answer: self.max_answer,
                 max_event: self.max_event,
             },
@@ -154,11 +167,10 @@ impl ClientBuilder {
 
 /// Where a dialect is spoken behind this base URL.
 fn endpoint(base: &str, dialect: Dialect) -> Result<Uri, InvalidClient> {
-    let invalid = || InvalidClient::BaseUrl(base.to_owned());
+    let base = base_url(base).map_err(InvalidClient::BaseUrl)?.to_string();
     let url = format!("{}{}", base.trim_end_matches('/'), dialect.path());
-    let url: Uri = url.parse().map_err(|_| invalid())?;
-    let usable = matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();
-    if usable { Ok(url) } else { Err(invalid()) }
+    url.parse()
+        .map_err(|_| InvalidClient::BaseUrl(InvalidBaseUrl::NoUrl))
 }
 
 fn headers(
@@ -171,6 +183,9 @@ fn headers(
     const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
     const SELF: HeaderValue =
         HeaderValue::from_static(concat!("buttress/", env!("CARGO_PKG_VERSION")));
+    if let Some(name) = headers.keys().find(|name| is_reserved(name)) {
+        return Err(InvalidClient::Header(name.clone()));
+    }
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(ACCEPT_ENCODING, IDENTITY);
     headers.entry(USER_AGENT).or_insert(SELF);
@@ -197,12 +212,13 @@ fn headers(
     Ok(headers)
 }
 
-/// Without keys: the headers of a configuration may hold some as well.
+/// Without keys: the headers of a configuration may hold some as well, and so may what is no base
+/// URL.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("provider", &self.provider)
-            .field("base_url", &self.base_url)
+            .field("base_url", &self.base_url.as_deref().map(base_url))
             .finish_non_exhaustive()
     }
 }
@@ -215,8 +231,10 @@ pub enum InvalidClient {
     Provider(Provider),
     /// This provider is found at a different place by every customer, and none was given.
     NoBaseUrl(Provider),
-    /// The base URL is not one: `http` or `https`, a host, and a path.
-    BaseUrl(String),
+    /// The base URL is not one, see [`base_url`](crate::base_url()).
+    BaseUrl(InvalidBaseUrl),
+    /// The client alone decides about this header, see [`is_reserved`](crate::is_reserved).
+    Header(HeaderName),
     /// The key holds something that can't stand in a header.
     Key,
     /// TLS can't be set up.
@@ -234,7 +252,8 @@ impl fmt::Display for InvalidClient {
         match self {
             Self::Provider(provider) => write!(f, "{provider} can't be asked"),
             Self::NoBaseUrl(provider) => write!(f, "{provider} needs a base URL"),
-            Self::BaseUrl(url) => write!(f, "{url:?} is no base URL: write http(s)://host/path"),
+            Self::BaseUrl(error) => write!(f, "the base URL {error}"),
+            Self::Header(name) => write!(f, "{name} can't be set: the client does"),
             Self::Key => f.write_str("the key holds a character that can't stand in a header"),
             Self::Tls(_) => f.write_str("TLS can't be set up"),
         }

@@ -1,8 +1,10 @@
 //! One call: the request out, and the answer in until it can be given.
 
 use crate::{
+    carries_key,
     fault::transport_error,
-    receive::{self, Head},
+    is_reserved,
+    receive::{self, Head, Opened},
     shared::{Asked, Place, Shared},
     stream,
     wait::within,
@@ -11,28 +13,9 @@ use buttress_core::{Carry, Context, Event};
 use buttress_llm::{Encoded, LlmError, LlmRequest, LlmResponse};
 use buttress_timeout::Stopwatch;
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request,
-    header::{
-        ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST,
-        TRANSFER_ENCODING,
-    },
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header::ACCEPT};
 use http_body_util::Full;
 use std::{sync::Arc, time::SystemTime};
-
-/// What the client alone decides: who asks, whom, and how the two bodies are framed. A request's
-/// own headers have no say in it.
-const RESERVED: [HeaderName; 8] = [
-    ACCEPT_ENCODING,
-    AUTHORIZATION,
-    CONNECTION,
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    HOST,
-    TRANSFER_ENCODING,
-    HeaderName::from_static("x-api-key"),
-];
 
 pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmResponse, LlmError> {
     let Asked { shared, place } = &*asked;
@@ -56,13 +39,19 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
 
     let (head, body) = response.into_parts();
     let head = Head::new(head, SystemTime::now());
-    let answer = if request.streams() && head.is_stream() {
+    let mut body = Opened::new(body);
+    let streams = request.streams()
+        && match head.is_stream() {
+            Some(streams) => streams,
+            None => body.is_stream(&mut watch).await?,
+        };
+    let answer = if streams {
         stream::open(shared, place, &request, &encoded, head, body, watch).await
     } else {
         let body = if head.status.is_success() {
             receive::whole(body, shared.max_answer, &mut watch).await
         } else {
-            Ok(receive::of_failure(body, &mut watch).await)
+            Ok(receive::of_failure(body.rest, &mut watch).await)
         };
         head.answer(shared, place, &request, &encoded, body)
     }?;
@@ -93,9 +82,10 @@ fn outgoing(
 }
 
 /// Puts a request's own headers in the place of the client's of the same names, with all values
-/// that they have.
+/// that they have. They have no say in who asks, whom, and how the two bodies are framed.
 fn put_own(headers: &mut HeaderMap, own: &HeaderMap) {
-    for name in own.keys().filter(|name| !RESERVED.contains(name)) {
+    let may_set = |name: &&HeaderName| !is_reserved(name) && !carries_key(name);
+    for name in own.keys().filter(may_set) {
         headers.remove(name);
         for value in own.get_all(name) {
             headers.append(name, value.clone());
@@ -133,8 +123,15 @@ mod tests {
     fn own_headers_have_no_say_in_who_asks_whom() {
         let set = headers(&[("authorization", "Bearer key"), ("content-type", "a/b")]);
         let mut sent = set.clone();
-        for name in RESERVED {
-            let own = HeaderMap::from_iter([(name, HeaderValue::from_static("other"))]);
+        for name in [
+            "authorization",
+            "x-api-key",
+            "api-key",
+            "host",
+            "te",
+            "content-type",
+        ] {
+            let own = headers(&[(name, "other")]);
             put_own(&mut sent, &own);
         }
         assert_eq!(sent, set);

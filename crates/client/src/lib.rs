@@ -27,6 +27,7 @@
 //! Dropping the future or the answer closes the HTTP/1 connection or resets the HTTP/2 stream at
 //! once.
 
+mod base_url;
 mod builder;
 mod client;
 mod commit;
@@ -34,15 +35,18 @@ mod connect;
 mod exchange;
 mod fault;
 mod receive;
+mod reserved;
 mod secret;
 mod shared;
 mod stream;
 mod wait;
 
 pub use self::{
+    base_url::{InvalidBaseUrl, base_url},
     builder::{ClientBuilder, InvalidClient},
     client::{LlmClient, ResponseFuture},
     commit::Commit,
     connect::HttpVersion,
+    reserved::{carries_key, is_reserved},
     secret::Secret,
 };

@@ -42,12 +42,18 @@ impl Head {
         }
     }
 
-    /// Whether what follows is a stream of events.
-    pub(crate) fn is_stream(&self) -> bool {
-        let content = self.headers.get(CONTENT_TYPE);
-        let content = content.and_then(|content| content.to_str().ok());
-        let stream = |content: &str| content.trim_start().starts_with("text/event-stream");
-        self.status.is_success() && content.is_some_and(stream)
+    /// Whether what follows is a stream of events, as far as the head tells.
+    pub(crate) fn is_stream(&self) -> Option<bool> {
+        if !self.status.is_success() {
+            return Some(false);
+        }
+        let content = self.headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        let content = content.split(';').next()?.trim().to_ascii_lowercase();
+        match &*content {
+            "text/event-stream" => Some(true),
+            json if json == "application/json" || json.ends_with("+json") => Some(false),
+            _ => None,
+        }
     }
 
     /// The answer that has this body.
@@ -66,10 +72,11 @@ impl Head {
         };
         let answer = Answer::new(self.status.as_u16(), &self.headers, &body).at(self.now);
         let (from, to) = (place.target.dialect(), request.dialect());
-        let usage = LlmError::check(shared.provider, from, &answer)?;
+        let usage = LlmError::check(shared.provider, from, &answer);
+        let usage = usage.map_err(|error| shared.secrets.redact(error))?;
         if request.streams() {
             let odd = "a whole answer to a request for a stream";
-            return Err(LlmError::transport(TransportError::Other, odd));
+            return Err(LlmError::transport(TransportError::Protocol, odd));
         }
         let body = AnswerTranslator::new(from, to)
             .json_tool(encoded.json_tool)
@@ -91,15 +98,101 @@ pub(crate) enum Broken {
 #[derive(Debug)]
 pub(crate) struct TooLarge(usize);
 
+/// A body of which the start may have been looked at.
+pub(crate) struct Opened {
+    pub(crate) start: Bytes,
+    pub(crate) rest: Incoming,
+}
+
+impl Opened {
+    /// Nothing was looked at.
+    pub(crate) const fn new(rest: Incoming) -> Self {
+        let start = Bytes::new();
+        Self { start, rest }
+    }
+
+    /// Reads on until it is seen whether this is a stream of events, which some servers send under
+    /// another name, or none.
+    ///
+    /// # Errors
+    /// It can't be an answer. What a server calls its answers is how it was set up, so asking it
+    /// again is no use.
+    pub(crate) async fn is_stream(&mut self, watch: &mut Stopwatch) -> Result<bool, LlmError> {
+        /// The most of white space that is looked through.
+        const MAX_START: usize = 4 << 10;
+        let mut read = BytesMut::new();
+        let look = loop {
+            let look = look(&read);
+            if look != Look::TooShort || read.len() > MAX_START {
+                break look;
+            }
+            let frame = within(watch, self.rest.frame()).await?;
+            let Some(frame) = frame.transpose().map_err(Broken::Cut)? else {
+                break look;
+            };
+            if let Ok(data) = frame.into_data() {
+                read.extend_from_slice(&data);
+            }
+        };
+        self.start = read.freeze();
+        match look {
+            Look::Stream(at) => {
+                // Before the name of a field there may be nothing.
+                let _ = self.start.split_to(at);
+                Ok(true)
+            }
+            Look::Whole | Look::TooShort => Ok(false),
+            Look::Neither => {
+                let odd = "an answer that is neither a stream nor JSON";
+                Err(LlmError::transport(TransportError::Protocol, odd))
+            }
+        }
+    }
+}
+
+/// What an answer looks like at its start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Look {
+    /// A stream of events that begins here.
+    Stream(usize),
+    /// JSON, or a page in place of it.
+    Whole,
+    Neither,
+    TooShort,
+}
+
+fn look(read: &[u8]) -> Look {
+    const FIELDS: [&[u8]; 5] = [b":", b"data:", b"event:", b"id:", b"retry:"];
+    let mark = "\u{feff}".as_bytes();
+    let text = read.trim_ascii_start();
+    if text.len() < mark.len() && mark.starts_with(text) {
+        return Look::TooShort;
+    }
+    let text = text.strip_prefix(mark).unwrap_or(text).trim_ascii_start();
+    let like = |field: &&[u8]| text.starts_with(field);
+    match text.first() {
+        None => Look::TooShort,
+        Some(b'{' | b'[' | b'"' | b'<') => Look::Whole,
+        _ if FIELDS.iter().any(like) => Look::Stream(read.len() - text.len()),
+        _ if FIELDS.iter().any(|field| field.starts_with(text)) => Look::TooShort,
+        _ => Look::Neither,
+    }
+}
+
 /// Reads a body to its end.
 pub(crate) async fn whole(
-    mut body: Incoming,
+    body: Opened,
     most: usize,
     watch: &mut Stopwatch,
 ) -> Result<Bytes, Broken> {
+    let Opened {
+        start,
+        rest: mut body,
+    } = body;
     // The announced length is only the other side's word.
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(most);
     let mut whole = BytesMut::with_capacity(expected.min(most).min(64 << 10));
+    whole.extend_from_slice(&start);
     loop {
         let frame = within(watch, body.frame()).await;
         let Some(frame) = frame.map_err(Broken::Elapsed)? else {
@@ -168,3 +261,34 @@ impl fmt::Display for TooLarge {
 }
 
 impl error::Error for TooLarge {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_known_by_its_first_field() {
+        for (text, expected) in [
+            ("data: {}", Look::Stream(0)),
+            ("event:x", Look::Stream(0)),
+            ("id: 1", Look::Stream(0)),
+            ("retry: 1", Look::Stream(0)),
+            (": ping", Look::Stream(0)),
+            ("\r\n \n: ping", Look::Stream(4)),
+            ("\u{feff}\ndata:", Look::Stream(4)),
+            ("{\"data\"", Look::Whole),
+            ("\u{feff} [", Look::Whole),
+            ("<html>", Look::Whole),
+            ("", Look::TooShort),
+            (" \n", Look::TooShort),
+            ("\u{feff}", Look::TooShort),
+            ("dat", Look::TooShort),
+            ("data", Look::TooShort),
+            ("data {", Look::Neither),
+            ("Hello", Look::Neither),
+        ] {
+            assert_eq!(look(text.as_bytes()), expected, "{text:?}");
+        }
+        assert_eq!(look(b" \xef\xbb"), Look::TooShort);
+    }
+}

@@ -1,6 +1,6 @@
 //! What the calls of a client have in common.
 
-use crate::{Commit, connect::Connector};
+use crate::{Commit, connect::Connector, secret::Secrets};
 use buttress_llm::{LlmRequest, Provider, Target};
 use buttress_timeout::Limits;
 use bytes::Bytes;
@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) provider: Provider,
     pub(crate) endpoint: Uri,
     pub(crate) headers: HeaderMap,
+    pub(crate) secrets: Secrets,
     pub(crate) max_answer: usize,
     pub(crate) max_event: usize,
 }

@@ -3,7 +3,8 @@
 use crate::{
     Commit,
     fault::transport_error,
-    receive::Head,
+    receive::{Head, Opened},
+    secret::Secrets,
     shared::{Place, Shared},
 };
 use buttress_llm::{
@@ -14,7 +15,7 @@ use buttress_timeout::Stopwatch;
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use std::{
     collections::VecDeque,
     error::Error,
@@ -37,20 +38,22 @@ pub(crate) async fn open(
     request: &LlmRequest,
     encoded: &Encoded,
     head: Head,
-    body: Incoming,
+    body: Opened,
     watch: Stopwatch,
 ) -> Result<LlmResponse, LlmError> {
     let to = request.dialect();
-    let pipe = EventPipe::new(place.target.dialect(), to)
+    let mut pipe = EventPipe::new(place.target.dialect(), to)
         .provider(shared.provider)
         .max_event(shared.max_event)
         .include_usage(request.includes_usage())
         .hide_usage(encoded.hide_usage)
         .json_tool(encoded.json_tool)
         .hold();
+    pipe.push(body.start);
     let upstream = Upstream {
         pipe,
-        body: Some(body),
+        body: Some(body.rest),
+        secrets: shared.secrets.clone(),
         watch,
         read: 0,
     };
@@ -107,6 +110,7 @@ struct Upstream<B> {
     pipe: EventPipe,
     /// Dropped, and with it the connection, as soon as there is nothing more to read.
     body: Option<B>,
+    secrets: Secrets,
     watch: Stopwatch,
     /// How much was read since the time was asked for: events, and pieces of the body.
     read: u32,
@@ -126,6 +130,7 @@ impl<B: Source> Upstream<B> {
                     Ok(_) => {}
                     Err(_) => self.body = None,
                 }
+                let event = event.map_err(|error| self.secrets.redact(error));
                 return Poll::Ready(Some(event));
             }
             if self.pipe.is_over()
@@ -196,6 +201,7 @@ mod tests {
     use buttress_llm::Dialect;
     use buttress_timeout::Limits;
     use futures_util::{FutureExt, StreamExt};
+    use http::HeaderMap;
     use hyper::body::Frame;
     use std::convert::Infallible;
     use tokio::time::{Instant, advance};
@@ -237,6 +243,7 @@ mod tests {
         Upstream {
             pipe: EventPipe::new(Dialect::OpenAiChat, to),
             body: Some(body),
+            secrets: Secrets::new(None, &HeaderMap::new()),
             watch: Stopwatch::start(limits, None),
             read: 0,
         }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
-use buttress_client::{HttpVersion, LlmClient, Secret};
+use buttress_client::{HttpVersion, InvalidClient, LlmClient, Secret};
 use buttress_core::{AsFailure, Blame, Call, Carry, Class};
 use buttress_llm::{AnswerBody, Kind, LlmError, LlmRequest, LlmResponse, Provider, TransportError};
 use buttress_testkit::{Fault, Nowhere, Provider as Scripted, Reply};
@@ -91,6 +91,64 @@ async fn an_early_failure_of_a_stream_is_an_ordinary_error() {
             (Class::Transient, Blame::Service)
         );
     }
+}
+
+#[tokio::test]
+async fn a_stream_is_read_as_one_whatever_it_is_called() {
+    let events = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n\
+                  data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
+                  data: [DONE]\n\n";
+    let called = |name: Option<&str>, body: &str| {
+        let reply = Reply::raw(200).body(body.to_owned());
+        match name {
+            Some(name) => reply.header("content-type", name),
+            None => reply,
+        }
+    };
+    let odd = format!("\u{feff} \r\n{events}");
+    let provider = Scripted::openai()
+        .reply(called(None, events))
+        .then(called(Some("text/plain; charset=utf-8"), events))
+        .then(called(Some("Text/Event-Stream"), events))
+        .then(called(Some("text/plain"), &odd).split_at([2, 4, 6, 8]))
+        .start()
+        .await
+        .unwrap();
+    let client = client(&provider);
+    for _ in 0..4 {
+        let (text, error) = read(ask(&client, true).await.unwrap()).await;
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(text, "Hi");
+    }
+}
+
+/// What a server calls its answers, and whether it can stream, is how it was set up.
+#[tokio::test]
+async fn what_is_no_stream_is_not_asked_for_again() {
+    let plain = || Reply::raw(200).header("content-type", "text/plain");
+    let answer = r#"{"choices":[{"index":0,"message":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    let provider = Scripted::openai()
+        .reply(plain().body("Hello!").split_at([3]).stall_after(1))
+        .then(plain().body(answer))
+        .then(
+            Reply::raw(200)
+                .header("content-type", "application/json")
+                .body(answer),
+        )
+        .then(plain().body(r#"{"error":{"message":"m","type":"server_error"}}"#))
+        .start()
+        .await
+        .unwrap();
+    let client = client(&provider);
+    for _ in 0..3 {
+        let error = ask(&client, true).await.unwrap_err();
+        let verdict = error.verdict();
+        assert!(!verdict.retry_same, "{error:?}");
+        assert_eq!(verdict.fallback, buttress_llm::Fallback::Yes);
+        assert_eq!(error.status_for(buttress_llm::Dialect::OpenAiChat), 502);
+    }
+    let error = ask(&client, true).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::ServerError);
 }
 
 #[tokio::test]
@@ -364,4 +422,123 @@ async fn a_key_is_never_shown() {
     assert_eq!(error.kind(), Kind::Auth);
     let shown = format!("{builder:?} {client:?} {error:?} {error}");
     assert!(!shown.contains("sk-test"), "{shown}");
+}
+
+/// Keys of some providers look like nothing in particular.
+#[tokio::test]
+async fn a_key_that_a_provider_quotes_reaches_nobody() {
+    const PLAIN: &str = "0f3a77aabbccddeeff00112233445566";
+    const OTHER: &str = "a-token-of-a-proxy";
+    let quote = |kind: &str| {
+        format!(
+            r#"{{"error":{{"message":"key {PLAIN} via {OTHER} is bad","type":"{kind}","param":"{PLAIN}"}}}}"#
+        )
+    };
+    let event = |kind| format!("data: {}\n\n", quote(kind));
+    let streamed = |body: String| {
+        let reply = Reply::raw(200).header("content-type", "text/event-stream");
+        reply.body(body)
+    };
+    let content = r#"data: {"choices":[{"index":0,"delta":{"content":"Hi"}}]}"#;
+    let mut script = Scripted::openai().any_path();
+    for status in [400, 401, 403, 404, 429, 500] {
+        script = script.then(Reply::raw(status).body(quote("x")));
+    }
+    let provider = script
+        .then(Reply::raw(200).body(quote("x")))
+        .then(streamed(event("server_error")))
+        .then(streamed(format!("{content}\n\n{}", event("server_error"))))
+        .start()
+        .await
+        .unwrap();
+    let mut headers = http::HeaderMap::new();
+    let mut other = http::HeaderValue::try_from(format!("Bearer {OTHER}")).unwrap();
+    other.set_sensitive(true);
+    headers.insert("x-proxy-authorization", other);
+    let client = LlmClient::builder(Provider::Mistral)
+        .base_url(provider.base_url())
+        .key(Secret::new(PLAIN))
+        .headers(headers)
+        .build()
+        .unwrap();
+    let check = |error: LlmError| {
+        let own = error.provider_error().unwrap();
+        let (message, body) = (own.message().unwrap(), own.body());
+        let mut shown = format!("{error} {error:?} {message} {:?} {body:?}", own.param());
+        for dialect in buttress_llm::Dialect::ALL {
+            let (answer, event) = (error.render(dialect), error.render_event(dialect));
+            shown += &format!("{answer:?} {event:?}");
+        }
+        assert!(shown.contains("[key]"), "{shown}");
+        for secret in [PLAIN, OTHER] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    };
+    for _ in 0..7 {
+        check(ask(&client, false).await.unwrap_err());
+    }
+    check(ask(&client, true).await.unwrap_err());
+    let (text, error) = read(ask(&client, true).await.unwrap()).await;
+    assert_eq!(text, "Hi");
+    check(error.unwrap());
+    assert_eq!(provider.call_count(), 9);
+}
+
+#[tokio::test]
+async fn what_may_be_a_key_in_a_base_url_is_refused_and_not_shown() {
+    for url in [
+        "https://user:hunter2secret@example.com/v1",
+        "https://example.com/v1?key=hunter2secret",
+        "https://example.com/v1#hunter2secret",
+        "ftp://hunter2secret/v1",
+        "hunter2secret",
+        "https://hunter2secret@",
+        "https://example.com/hunter2secret/chat/completions",
+    ] {
+        let builder = LlmClient::builder(Provider::Compatible).base_url(url);
+        let shown = format!("{builder:?}");
+        let error = builder.build().unwrap_err();
+        assert!(matches!(error, InvalidClient::BaseUrl(_)), "{error:?}");
+        let shown = format!("{shown} {error} {error:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    let builder = LlmClient::builder(Provider::Compatible).base_url("http://localhost/v1/");
+    assert!(format!("{builder:?}").contains("http://localhost/v1"));
+    assert!(builder.build().is_ok());
+}
+
+#[tokio::test]
+async fn a_client_decides_alone_how_its_requests_are_framed() {
+    let with = |name: &'static str| {
+        let headers = http::HeaderMap::from_iter([(
+            http::HeaderName::from_static(name),
+            http::HeaderValue::from_static("a-value-of-somebody"),
+        )]);
+        LlmClient::builder(Provider::OpenAi).headers(headers)
+    };
+    for name in [
+        "host",
+        "content-length",
+        "transfer-encoding",
+        "connection",
+        "accept-encoding",
+        "content-type",
+        "te",
+    ] {
+        let error = with(name).build().unwrap_err();
+        assert!(
+            matches!(&error, InvalidClient::Header(found) if found == name),
+            "{error:?}"
+        );
+        assert!(!format!("{error} {error:?}").contains("somebody"));
+    }
+    // A key may go in another header than the usual one, and is one there too.
+    let quote = r#"{"error":{"message":"bad a-value-of-somebody"}}"#;
+    let reply = Reply::raw(400).body(quote);
+    let provider = Scripted::openai().any_path().reply(reply).start().await;
+    let provider = provider.unwrap();
+    let client = with("api-key").base_url(provider.base_url()).build();
+    let error = ask(&client.unwrap(), false).await.unwrap_err();
+    let body = error.provider_error().unwrap().body();
+    assert_eq!(body, &quote.replace("a-value-of-somebody", "[key]"));
 }

@@ -126,7 +126,8 @@ impl error::Error for Rejected {}
 pub struct Elapsed {
     /// What was being waited for.
     pub phase: Phase,
-    /// The limit that passed.
+    /// The limit that passed. Of a [deadline](Phase::Deadline) it is what was left when the one
+    /// began who found that it is over: the whole of it for the first, and less for a later attempt.
     pub limit: Duration,
 }
 
@@ -201,7 +202,8 @@ impl fmt::Display for Elapsed {
             Phase::FirstContent => "no content",
             Phase::Idle => "no further content",
             Phase::Attempt => "not finished",
-            Phase::Deadline => "deadline passed: not finished",
+            // How much was left of it for one attempt is nothing to its caller.
+            Phase::Deadline => return f.write_str("deadline passed before the call was finished"),
         };
         write!(f, "{what} within {:?}", shown(self.limit))
     }
@@ -402,6 +404,15 @@ mod tests {
             (failure.class, failure.blame),
             (Class::Timeout, Blame::Local)
         );
+    }
+
+    #[test]
+    fn what_a_deadline_left_to_an_attempt_is_not_told_as_the_deadline() {
+        let left = Elapsed::new(Phase::Deadline, Duration::from_millis(1200));
+        let told = "deadline passed before the call was finished";
+        assert_eq!(left.to_string(), told);
+        let idle = Elapsed::new(Phase::Idle, Duration::from_millis(1200));
+        assert_eq!(idle.to_string(), "no further content within 1.2s");
     }
 
     #[test]

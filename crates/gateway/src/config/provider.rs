@@ -4,7 +4,7 @@ use super::{
     value::{Wrong, closest, duration, one_of, or_off, quoted, text},
 };
 pub use buttress_client::HttpVersion;
-use buttress_client::Secret;
+use buttress_client::{InvalidBaseUrl, Secret, carries_key, is_reserved};
 use buttress_llm as llm;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use std::{sync::Arc, time::Duration};
@@ -175,57 +175,20 @@ fn base_url(value: &DeValue<'_>) -> Result<Uri, Wrong> {
 
 /// What a dialect's paths can be put behind.
 pub(super) fn url(text: &str) -> Result<Uri, Wrong> {
-    let like = "write it like \"https://api.example.com/v1\"";
-    let url = text.trim_end_matches('/');
-    let url: Uri = url.parse().map_err(|_| Wrong::new("is no URL", like))?;
-    if !matches!(url.scheme_str(), Some("http" | "https")) {
-        return Err(Wrong::new("has to begin with http:// or https://", like));
-    }
-    let Some(authority) = url
-        .authority()
-        .filter(|authority| !authority.host().is_empty())
-    else {
-        return Err(Wrong::new("has no host", like));
-    };
-    if authority.as_str().contains('@') {
-        let help = "leave out what stands before the @; a key goes into key_env";
-        return Err(Wrong::new("holds a user name or a password", help));
-    }
-    if url.query().is_some() || text.contains('#') {
-        return Err(Wrong::new(
-            "has a query or a fragment",
-            "leave out what follows the path",
-        ));
-    }
-    let endpoints = ["/chat/completions", "/messages", "/completions"];
-    if endpoints
-        .iter()
-        .any(|endpoint| url.path().ends_with(endpoint))
-    {
-        let help = "leave out the end of the path: it is added to each request";
-        return Err(Wrong::new(
-            "names an endpoint and not the place above it",
-            help,
-        ));
-    }
-    Ok(url)
+    buttress_client::base_url(text).map_err(|error| {
+        let help = match error {
+            InvalidBaseUrl::UserInfo => {
+                "leave out what stands before the @; a key goes into key_env"
+            }
+            InvalidBaseUrl::Query => "leave out what follows the path",
+            InvalidBaseUrl::Endpoint => {
+                "leave out the end of the path: it is added to each request"
+            }
+            _ => "write it like \"https://api.example.com/v1\"",
+        };
+        Wrong::new(error.to_string(), help)
+    })
 }
-
-/// Headers that would take what buttress itself sends, or that carry a key.
-const RESERVED: [&str; 12] = [
-    "accept-encoding",
-    "api-key",
-    "authorization",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "host",
-    "proxy-authorization",
-    "te",
-    "transfer-encoding",
-    "x-api-key",
-];
 
 fn headers(fields: &mut Fields<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
@@ -242,7 +205,8 @@ fn header(name: &str, value: &DeValue<'_>) -> Result<(HeaderName, HeaderValue), 
     let help = "header names are letters, digits and hyphens";
     let name = HeaderName::from_bytes(name.as_bytes());
     let name = name.map_err(|_| Wrong::new("is no header name", help))?;
-    if RESERVED.contains(&name.as_str()) {
+    // A key does not belong in a file.
+    if is_reserved(&name) || carries_key(&name) {
         let help = "leave it out: buttress sets it, and takes keys from key_env";
         return Err(Wrong::new("can't be set", help));
     }

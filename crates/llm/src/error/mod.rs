@@ -122,6 +122,16 @@ impl LlmError {
         self.verdict().kind
     }
 
+    /// The same without this secret: the key that the call was made with, which the provider may
+    /// have quoted.
+    #[must_use]
+    pub fn redact(mut self, secret: &str) -> Self {
+        if let Self::Provider(error) = &mut self {
+            error.redact(secret);
+        }
+        self
+    }
+
     /// What the provider answered, if it is its answer that tells the failure: of the
     /// [foremost](Exhausted::foremost) error when all routes failed.
     #[must_use]

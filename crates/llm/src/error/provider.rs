@@ -1,4 +1,4 @@
-use super::conceal::conceal;
+use super::conceal::{conceal, redact, spells};
 use crate::{
     Answer, Provider, Verdict,
     classify::{self, Quoted},
@@ -6,7 +6,7 @@ use crate::{
 };
 use buttress_core::{AsFailure, Failure};
 use bytes::Bytes;
-use http::{HeaderMap, Uri, header::LOCATION};
+use http::{HeaderMap, HeaderValue, Uri, header::LOCATION};
 use std::{error, fmt};
 
 /// What a provider answered, and what it means.
@@ -131,11 +131,40 @@ impl ProviderError {
         &self.headers
     }
 
-    /// The body, up to [`MAX_BODY`](Self::MAX_BODY) bytes of it, as it came. It may quote the
-    /// conversation and the key.
+    /// The body, up to [`MAX_BODY`](Self::MAX_BODY) bytes of it, as it came but for what was
+    /// [taken out](Self::redact). It may quote the conversation.
     #[must_use]
     pub const fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// Takes a secret out of all that was answered: the key of the call, which a provider that
+    /// refuses it may quote. A body that spells it with escapes is not kept.
+    pub fn redact(&mut self, secret: &str) {
+        let Quoted {
+            message,
+            kind,
+            code,
+            param,
+        } = &mut self.quoted;
+        let texts = [message, kind, code, param, &mut self.request_id];
+        for text in texts.into_iter().chain([&mut self.location]).flatten() {
+            if let Some(redacted) = redact(text.as_bytes(), secret) {
+                *text = String::from_utf8_lossy(&redacted).into_owned();
+            }
+        }
+        for value in self.headers.values_mut() {
+            if redact(value.as_bytes(), secret).is_some() {
+                *value = HeaderValue::from_static("");
+            }
+        }
+        if let Some(redacted) = redact(&self.body, secret) {
+            self.body = redacted.into();
+        }
+        if spells(&self.body, secret) {
+            self.body = Bytes::new();
+            self.whole = false;
+        }
     }
 
     /// Whether it points elsewhere. What it says then is not about the request.

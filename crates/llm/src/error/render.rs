@@ -104,8 +104,8 @@ impl LlmError {
     /// The answer to a caller of this dialect.
     ///
     /// What a provider of the same dialect said goes through as it is; what one of another
-    /// dialect said is said in the words of this one. What a provider said of its key does not
-    /// go through: the key is not the caller's.
+    /// dialect said is said in the words of this one. What a provider said of its key, and of what
+    /// the key may do, does not go through: the key is not the caller's.
     #[must_use]
     pub fn render(&self, dialect: Dialect) -> ErrorAnswer {
         let status = self.status_for(dialect);
@@ -133,8 +133,7 @@ impl LlmError {
     /// The provider's own body, where the caller will understand it and may see it.
     fn own_words(&self, dialect: Dialect) -> Option<Bytes> {
         let error = self.provider_error()?;
-        let may_pass =
-            error.is_whole() && !error.is_redirect() && error.verdict().kind != Kind::Auth;
+        let may_pass = error.is_whole() && !error.is_redirect() && !is_of_key(error);
         if !may_pass || error.provider().dialect() != Some(dialect) {
             return None;
         }
@@ -155,8 +154,8 @@ impl LlmError {
         let error = self.provider_error();
         match dialect {
             Dialect::OpenAiChat => {
-                let param = error.and_then(ProviderError::param);
-                openai_body(kind, self.status_for(dialect), &message, param)
+                let param = error.and_then(ProviderError::param).map(conceal);
+                openai_body(kind, self.status_for(dialect), &message, param.as_deref())
             }
             Dialect::AnthropicMessages => {
                 let mut body = anthropic_body(kind, self.status_for(dialect), &message);
@@ -178,7 +177,7 @@ impl LlmError {
     /// another place.
     fn message(&self) -> String {
         match self.provider_error() {
-            Some(error) if error.verdict().kind == Kind::Auth || error.is_redirect() => {
+            Some(error) if is_of_key(error) || error.is_redirect() => {
                 format!("{}: {}", error.provider(), error.verdict().why)
             }
             Some(error) => {
@@ -209,6 +208,11 @@ impl LlmError {
             (_, kind) => kind,
         }
     }
+}
+
+/// Whether it speaks of the key: the key was refused, or what was asked is not allowed to it.
+const fn is_of_key(error: &ProviderError) -> bool {
+    matches!(error.verdict().kind, Kind::Auth | Kind::Permission)
 }
 
 /// The provider's own status where callers know it, else the one that the kind stands for.

@@ -60,6 +60,57 @@ fn what_is_said_of_the_key_is_not_for_the_caller() {
 }
 
 #[test]
+fn what_is_not_allowed_to_the_key_is_told_in_other_words() {
+    let body = r#"{"error":{"message":"key 0f3a77aabbccddeeff of team Blue may not do this","type":"invalid_request_error"}}"#;
+    let error = failing(Provider::Mistral, 403, body);
+    assert_eq!(error.kind(), Kind::Permission);
+    for dialect in Dialect::ALL {
+        let (status, body) = rendered(&error, dialect);
+        assert_eq!(status, 403);
+        let message = body["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with("mistral: "), "{message}");
+        assert!(!message.contains("0f3a77"), "{message}");
+    }
+}
+
+#[test]
+fn a_key_that_is_known_is_nowhere_in_an_error() {
+    const KEY: &str = "0f3a77aabb/ccddeeff";
+    let escaped = KEY.replace('/', "\\/");
+    for key in [KEY, &escaped] {
+        let body = format!(
+            r#"{{"error":{{"message":"bad {key}","type":"{key}","param":"{key}","code":"{key}"}}}}"#
+        );
+        for status in [400, 401, 403, 429, 500] {
+            let error = failing(Provider::Mistral, status, &body);
+            let verdict = error.verdict();
+            let error = error.redact(KEY);
+            assert_eq!(error.verdict(), verdict);
+            for dialect in Dialect::ALL {
+                let text = error.render(dialect).body;
+                let text = String::from_utf8_lossy(&text).replace('\\', "");
+                let event = error.render_event(dialect);
+                let event = String::from_utf8_lossy(&event).replace('\\', "");
+                assert!(
+                    !text.contains(KEY) && !event.contains(KEY),
+                    "{text} {event}"
+                );
+            }
+            let own = error.provider_error().unwrap();
+            assert_eq!((own.code(), own.param()), (Some("[key]"), Some("[key]")));
+            assert_eq!(own.message().unwrap(), "bad [key]");
+            let kept = String::from_utf8_lossy(own.body()).replace('\\', "");
+            assert!(!kept.contains(KEY), "{kept}");
+        }
+    }
+    // What a message is cut at may be in the middle of it.
+    let long = format!("{}{KEY}", "x".repeat(8 * 1024 - 10));
+    let error = failing(Provider::Mistral, 400, &long).redact(KEY);
+    let message = error.provider_error().unwrap().message().unwrap();
+    assert!(message.ends_with("x[key]"));
+}
+
+#[test]
 fn a_provider_of_the_same_dialect_is_quoted() {
     let body = r#"{ "error": {"message": "m", "type": "tokens", "param": null, "code": "rate_limit_exceeded", "extra": 1} }"#;
     let error = failing(Provider::Groq, 429, body);
