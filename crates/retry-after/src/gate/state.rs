@@ -337,6 +337,7 @@ impl State {
     /// Lets calls through again, at the pace at hand while others wait, else all of them.
     pub(crate) fn open(&mut self, now: Instant, alone: bool) {
         self.origin = None;
+        self.backoffs = 0;
         if alone {
             self.mode = Mode::Open;
         } else {

@@ -332,6 +332,7 @@ proptest! {
                     real.anchor.block().unpark(now);
                     if model.parked {
                         (model.parked, model.probe, model.shut_until) = (false, None, None);
+                        model.in_a_row = 0;
                     }
                 }
             }

@@ -59,6 +59,15 @@ fn limits_without_a_wait_double_it_until_a_success() {
 }
 
 #[test]
+fn a_gate_that_is_opened_by_hand_begins_anew() {
+    let (mut state, now) = state();
+    state.settle(7, Verdict::Limited(None), None, now);
+    state.open(now, true);
+    state.settle(state.epoch(), Verdict::Limited(None), None, now);
+    assert_eq!(state.admit(now, true), Admit::At(now + secs(1)));
+}
+
+#[test]
 fn the_pace_grows_with_successes_and_halves_at_a_limit() {
     let (mut state, now) = state();
     state.settle(7, limited(1), None, now);
