@@ -239,7 +239,7 @@ impl Drop for InFlight {
 /// One failure for each thing that a layer may do about it.
 const FAILURES: [Failure; 5] = [
     Failure::SERVICE,
-    Failure::new(Class::Transient, Blame::Key)
+    Failure::new(Class::Transient, Blame::Limit)
         .retry_after(RetryAfter::After(Duration::from_millis(500))),
     Failure::new(Class::Timeout, Blame::Service),
     Failure::new(Class::BadInput, Blame::Request),

@@ -3,9 +3,9 @@ use buttress_core::{Blame, Class, Failure, Judge, Witness};
 /// A judge whose witness hears of the one or the other thing that may be wrong with a key, and of
 /// all else as of a call that has nothing to do with it.
 ///
-/// A limit is mostly one on a model: the next route may well ask the same provider for another
-/// one. A key that is refused, or has nothing left to spend, is so for all models. So each has a
-/// gate of its own, see [`Route::key`](crate::Route::key).
+/// A limit, also one of the day, is mostly one on a model: the next route may well ask the same
+/// provider for another one. A key that is refused, or has no money left, is so for all models. So
+/// each has a gate of its own, see [`Route::key`](crate::Route::key).
 #[derive(Clone, Copy, Debug)]
 pub struct Hears<J> {
     inner: J,
@@ -56,13 +56,9 @@ impl<W: Witness> Witness for Heard<W> {
     fn settled(self, outcome: Result<(), Failure>) {
         // Something that speaks of neither.
         const BESIDE: Failure = Failure::new(Class::Transient, Blame::Request);
-        let outcome = outcome.map_err(|failure| {
-            let of = match failure.class {
-                Class::Persistent => Of::Keys,
-                _ => Of::Limits,
-            };
-            let concerns = failure.blame != Blame::Key || of == self.of;
-            if concerns { failure } else { BESIDE }
+        let outcome = outcome.map_err(|failure| match (failure.blame, self.of) {
+            (Blame::Key, Of::Limits) | (Blame::Limit, Of::Keys) => BESIDE,
+            _ => failure,
         });
         self.witness.settled(outcome);
     }
@@ -93,7 +89,7 @@ mod tests {
 
     #[test]
     fn each_hears_of_its_own_and_of_all_that_is_no_keys() {
-        let limited = Failure::new(Class::Transient, Blame::Key);
+        let limited = Failure::new(Class::Persistent, Blame::Limit);
         let refused = Failure::new(Class::Persistent, Blame::Key);
         let beside = Failure::new(Class::Transient, Blame::Request);
         let judge = AtOnce::new(ByError::new());

@@ -8,7 +8,7 @@ type BoxError = Box<dyn error::Error + Send + Sync + 'static>;
 /// One verdict, three readers: retry asks the [`Class`], the breaker and the gate ask the
 /// [`Blame`], and whoever waits asks [`RetryAfter`]. Because the three parts are independent,
 /// the layers of a stack can act differently on the same failure. A rate-limited answer, for
-/// example, is `Transient` (retry may wait), blames the `Key` (its gate closes, the breaker
+/// example, is `Transient` (retry may wait), blames a `Limit` (its gate closes, the breaker
 /// ignores it) and carries the wait that was asked for (fallback goes on at once where that
 /// wait does not fit).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,8 +92,11 @@ pub enum Class {
 pub enum Blame {
     /// The request: nobody's health is in question.
     Request,
-    /// The key, account or tenant on whose behalf the call was made: its gate listens.
+    /// The key, account or tenant on whose behalf the call was made: all of its gates listen.
     Key,
+    /// A limit of the key, which may bind only some of its calls, such as those to one model: the
+    /// gate listens that the call went through.
+    Limit,
     /// The service: its circuit breaker listens.
     Service,
     /// This side: configuration, another layer, or a call that never reached the service.
@@ -204,6 +207,7 @@ impl Blame {
         match self {
             Self::Request => "request",
             Self::Key => "key",
+            Self::Limit => "limit",
             Self::Service => "service",
             Self::Local => "local",
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// | OK | success | |
 /// | UNAVAILABLE, INTERNAL, UNKNOWN, a code that gRPC does not know | transient | service |
 /// | DEADLINE_EXCEEDED | timeout | service |
-/// | RESOURCE_EXHAUSTED | transient | key |
+/// | RESOURCE_EXHAUSTED | transient | limit |
 /// | ABORTED | transient | request |
 /// | UNAUTHENTICATED | persistent | key |
 /// | NOT_FOUND, FAILED_PRECONDITION, UNIMPLEMENTED, CANCELLED | persistent | request |
@@ -43,7 +43,7 @@ impl GrpcStatus {
         let (class, blame) = match code {
             0 => return Ok(()),
             4 => (Class::Timeout, Blame::Service),
-            8 => (Class::Transient, Blame::Key),
+            8 => (Class::Transient, Blame::Limit),
             10 => (Class::Transient, Blame::Request),
             16 => (Class::Persistent, Blame::Key),
             1 | 5 | 7 | 9 | 12 => (Class::Persistent, Blame::Request),

@@ -22,13 +22,14 @@
 //!
 //! | kind | blames | same place again | elsewhere | class for the layers |
 //! |---|---|---|---|---|
-//! | [`RateLimited`](Kind::RateLimited) | key | after the wait asked for | yes | transient |
+//! | [`RateLimited`](Kind::RateLimited) | limit | after the wait asked for | yes | transient |
 //! | [`Overloaded`](Kind::Overloaded), [`ServerError`](Kind::ServerError) | service | yes | yes | transient |
 //! | [`Transient`](Kind::Transient): a conflict | request | yes | yes | transient |
 //! | [`Transient`](Kind::Transient): a broken connection | service | yes | yes | transient |
 //! | [`Timeout`](Kind::Timeout), told by the service | service | yes | yes | transient |
 //! | [`Timeout`](Kind::Timeout), nobody answered | service | once | yes | timeout |
 //! | [`QuotaExhausted`](Kind::QuotaExhausted), [`Auth`](Kind::Auth) | key | no | yes | persistent |
+//! | [`QuotaExhausted`](Kind::QuotaExhausted): perhaps of one model alone | limit | no | yes | persistent |
 //! | [`Permission`](Kind::Permission) | request | no | yes | persistent |
 //! | [`NotFound`](Kind::NotFound) | request | no | yes | persistent |
 //! | [`InvalidRequest`](Kind::InvalidRequest), [`ContentPolicy`](Kind::ContentPolicy) | request | no | to routes that opt in | bad input |

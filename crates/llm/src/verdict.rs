@@ -73,7 +73,7 @@ impl Verdict {
     #[must_use]
     pub const fn new(kind: Kind, why: &'static str) -> Self {
         let (blame, retry_same, fallback) = match kind {
-            Kind::RateLimited => (Blame::Key, true, Fallback::Yes),
+            Kind::RateLimited => (Blame::Limit, true, Fallback::Yes),
             Kind::Overloaded | Kind::ServerError | Kind::Timeout => {
                 (Blame::Service, true, Fallback::Yes)
             }
@@ -247,8 +247,8 @@ mod tests {
         let wait = Duration::from_secs(9);
         let limited = Verdict::new(Kind::RateLimited, "");
         let cases = [
-            (limited, Class::Transient, Blame::Key),
-            (limited.never(), Class::Persistent, Blame::Key),
+            (limited, Class::Transient, Blame::Limit),
+            (limited.never(), Class::Persistent, Blame::Limit),
             (
                 Verdict::new(Kind::Timeout, ""),
                 Class::Transient,

@@ -170,7 +170,7 @@ mod tests {
         let failure = verdict(&answer(429, &headers).await);
         assert_eq!(
             (failure.class, failure.blame),
-            (Class::Transient, Blame::Key)
+            (Class::Transient, Blame::Limit)
         );
         assert_eq!(failure.wait(), Some(Duration::from_millis(734)));
     }

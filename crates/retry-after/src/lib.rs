@@ -6,9 +6,9 @@
 //!   any of the forms that providers use, and leaves it in the answer's extensions: a
 //!   [`RateLimit`], and the `RetryAfter` that the classifiers of `buttress-core` look for. The
 //!   parsers are public and pure.
-//! - [`GateLayer`] acts on verdicts, wherever they come from. A failure that blames the key closes
-//!   the key's gate for all callers: who would only be told "429" again waits in line here, or
-//!   is turned away at once and can go elsewhere.
+//! - [`GateLayer`] acts on verdicts, wherever they come from. A failure that blames the key,
+//!   or a limit of it, closes the key's gate for all callers: who would only be told "429" again
+//!   waits in line here, or is turned away at once and can go elsewhere.
 //!
 //! ```
 //! use buttress_core::{Carried, http::{AtEnd, HttpStatus}};
@@ -50,9 +50,9 @@
 //!
 //! | verdict | the gate |
 //! |---|---|
-//! | transient, blames the key, with a wait | closes until then |
+//! | transient, blames the key or a limit of it, with a wait | closes until then |
 //! | the same without a wait | closes for a back-off of its own, doubled until a success |
-//! | persistent, blames the key (invalid, or its quota spent) | parks the key, for the wait if there is one |
+//! | persistent, blames the key (invalid, or its money spent) or a limit of it (a quota of the day) | parks the key, for the wait if there is one |
 //! | anything else | does not care |
 //!
 //! A wait of more than [`max_closed`](GateSettings::max_closed) is not believed to its end: then one

@@ -185,7 +185,7 @@ mod tests {
     use crate::{Jitter, Seed};
     use buttress_core::Blame;
 
-    const LIMITED: Failure = Failure::new(Class::Transient, Blame::Key);
+    const LIMITED: Failure = Failure::new(Class::Transient, Blame::Limit);
     const TIMEOUT: Failure = Failure::new(Class::Timeout, Blame::Service);
 
     fn ms(millis: u64) -> Duration {

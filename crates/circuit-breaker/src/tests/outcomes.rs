@@ -16,14 +16,14 @@ async fn failures_that_others_are_to_blame_for_count_neither_way() {
     let layer = layer(Settings::standard().consecutive_failures(1));
     let handle = layer.handle();
     let mut service = layer.layer(service_fn(answer));
-    for blame in [Blame::Key, Blame::Request, Blame::Local] {
+    for blame in [Blame::Key, Blame::Limit, Blame::Request, Blame::Local] {
         call(&mut service, Ask::Blame(blame)).await.unwrap_err();
         assert_eq!(handle.counts().calls, 0);
     }
     // A probe gives its place back.
     handle.force_open();
     advance(30 * SECOND).await;
-    for blame in [Blame::Key, Blame::Request, Blame::Local] {
+    for blame in [Blame::Key, Blame::Limit, Blame::Request, Blame::Local] {
         call(&mut service, Ask::Blame(blame)).await.unwrap_err();
         let counts = handle.counts();
         assert_eq!(handle.state(), State::HalfOpen);
@@ -154,7 +154,7 @@ async fn what_the_key_or_the_request_is_to_blame_for_is_not_slow() {
         sleep(6 * SECOND).await;
         answer(ask).await
     }));
-    for blame in [Blame::Key, Blame::Request] {
+    for blame in [Blame::Key, Blame::Limit, Blame::Request] {
         call(&mut service, Ask::Blame(blame)).await.unwrap_err();
     }
     assert_eq!(layer.handle().counts().calls, 0);

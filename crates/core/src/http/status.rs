@@ -7,7 +7,7 @@ use std::time::SystemTime;
 /// | status | class | blame |
 /// |---|---|---|
 /// | 1xx, 2xx, 3xx | success | |
-/// | 429 | transient | key |
+/// | 429 | transient | limit |
 /// | 408 | transient | service |
 /// | 409, 425 | transient | request |
 /// | 401, 402, 407 | persistent | key |
@@ -39,7 +39,7 @@ impl HttpStatus {
     pub const fn verdict(status: StatusCode) -> Result<(), Failure> {
         let (class, blame) = match status.as_u16() {
             ..400 => return Ok(()),
-            429 => (Class::Transient, Blame::Key),
+            429 => (Class::Transient, Blame::Limit),
             408 => (Class::Transient, Blame::Service),
             409 | 425 => (Class::Transient, Blame::Request),
             401 | 402 | 407 => (Class::Persistent, Blame::Key),
@@ -102,7 +102,7 @@ mod tests {
     fn a_limited_key_is_told_apart_from_a_failing_service() {
         assert_eq!(verdict(200, &[]), Ok(()));
         let limited = verdict(429, &[("retry-after", "2")]).unwrap_err();
-        assert_eq!(limited.blame, Blame::Key);
+        assert_eq!(limited.blame, Blame::Limit);
         assert_eq!(limited.wait(), Some(Duration::from_secs(2)));
         assert_eq!(verdict(503, &[]), Err(Failure::SERVICE));
         assert_eq!(verdict(599, &[]), Err(Failure::SERVICE));

@@ -143,6 +143,12 @@ fn every_way_to_act_has_its_words() {
             &["does not come back within a call", "parks the key for 1m"],
         ),
         (
+            people(
+                r#"{"provider": "bedrock", "status": 429, "body": {"__type": "ThrottlingException", "message": "Too many tokens per day"}}"#,
+            ),
+            &["perhaps of this model alone", "parks this model of the key"],
+        ),
+        (
             row(200, none(), r#"{"choices": [{"finish_reason": "length"}]}"#),
             &[
                 "given to the caller",

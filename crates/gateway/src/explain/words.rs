@@ -209,7 +209,7 @@ fn breaker(verdict: &Verdict) -> String {
                 None => "counts it as a failure of the service".to_owned(),
             };
         }
-        Blame::Key => "the key",
+        Blame::Key | Blame::Limit => "the key",
         Blame::Request => "the request",
         _ => "this side",
     };
@@ -222,11 +222,15 @@ fn gate(verdict: &Verdict) -> String {
     let failure = verdict.failure();
     match (failure.blame, failure.class) {
         _ if verdict.usable => "stays open".to_owned(),
-        (Blame::Key, Class::Persistent) => {
+        (Blame::Key | Blame::Limit, Class::Persistent) => {
             let wait = failure.wait().unwrap_or(settings.park_for);
-            format!("parks the key for {}; then one call tries it", span(wait))
+            let what = match failure.blame {
+                Blame::Key => "the key",
+                _ => "this model of the key",
+            };
+            format!("parks {what} for {}; then one call tries it", span(wait))
         }
-        (Blame::Key, _) => match failure.wait() {
+        (Blame::Key | Blame::Limit, _) => match failure.wait() {
             Some(wait) if wait > settings.max_wait => {
                 let (wait, line) = (span(wait), duration(settings.max_wait));
                 format!("closes for {wait}; calls that would wait more than {line} are rejected")

@@ -43,6 +43,14 @@ pub(crate) const QUOTA: Verdict = Verdict::new(
     "the account's quota or money is used up",
 );
 
+/// What is counted by the day mostly counts each model by itself. Where nobody says, the others
+/// are given the benefit of the doubt.
+pub(crate) const ONE_QUOTA: Verdict = Verdict::new(
+    Kind::QuotaExhausted,
+    "a quota is used up, perhaps of this model alone",
+)
+.blame(Blame::Limit);
+
 pub(crate) const AUTH: Verdict = Verdict::new(Kind::Auth, "the key is missing, wrong or expired");
 
 pub(crate) const PERMISSION: Verdict = Verdict::new(Kind::Permission, "the key may not do this");

@@ -12,12 +12,12 @@ pub(super) const BEDROCK: Profile = Profile {
 };
 
 const RULES: &[Rule] = &[
-    Rule::new(QUOTA).named(&["throttlingexception"]).says(&[
+    Rule::new(ONE_QUOTA).named(&["throttlingexception"]).says(&[
         &["per day"],
         &["per month"],
         &["daily"],
     ]),
-    Rule::new(QUOTA).named(&["servicequotaexceededexception"]),
+    Rule::new(ONE_QUOTA).named(&["servicequotaexceededexception"]),
     Rule::new(RATE_LIMITED).named(&[
         "throttlingexception",
         "toomanyrequestsexception",

@@ -21,18 +21,20 @@ const RULES: &[Rule] = &[
     ]),
     Rule::new(QUOTA)
         .status(&[0, 429])
-        .named_like(&["perday", "permonth"]),
-    Rule::new(QUOTA)
+        .says(&[&["prepayment credits", "depleted"]]),
+    Rule::new(ONE_QUOTA)
         .status(&[0, 429])
-        .named(&["quota_exceeded"]),
-    Rule::new(QUOTA).status(&[0, 429]).says(&[
+        .named_like(&["perday", "permonth"]),
+    Rule::new(ONE_QUOTA)
+        .status(&[0, 429])
+        .named(&["quota_exceeded", "quota_exhausted"]),
+    Rule::new(ONE_QUOTA).status(&[0, 429]).says(&[
         // A limit of nothing: the tier does not have this model.
         &["limit: 0,"],
         &["limit: 0\n"],
         &["submit a quota increase request"],
         &["daily quota"],
         &["quota", "per day"],
-        &["prepayment credits", "depleted"],
     ]),
     Rule::new(RATE_LIMITED)
         .status(&[0, 429])

@@ -86,7 +86,8 @@ pub(super) const OPENROUTER: Profile = Profile::compatible("openrouter")
         ]),
         // Money that is held for calls in flight, and comes back when they end.
         Rule::new(RATE_LIMITED).status(&[402]).timed(),
-        Rule::new(QUOTA)
+        // Those that are paid for go on.
+        Rule::new(ONE_QUOTA)
             .status(&[0, 429])
             .says(&[&["free-models-per-day"]]),
         Rule::new(QUOTA)
@@ -106,7 +107,7 @@ pub(super) const OPENROUTER: Profile = Profile::compatible("openrouter")
 pub(super) const CEREBRAS: Profile = Profile::compatible("cerebras")
     .at("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY")
     .max_completion_tokens()
-    .rules(&[Rule::new(QUOTA).status(&[0, 429]).says(&[&["per day"]])]);
+    .rules(&[Rule::new(ONE_QUOTA).status(&[0, 429]).says(&[&["per day"]])]);
 
 pub(super) const XAI: Profile = Profile::compatible("xai")
     .at("https://api.x.ai/v1", "XAI_API_KEY")

@@ -74,8 +74,8 @@ impl Verdict {
             return Self::Well;
         };
         match (failure.blame, failure.class) {
-            (Blame::Key, Class::Persistent) => Self::Spent(failure.wait()),
-            (Blame::Key, Class::Transient | Class::Timeout | Class::Partial) => {
+            (Blame::Key | Blame::Limit, Class::Persistent) => Self::Spent(failure.wait()),
+            (Blame::Key | Blame::Limit, Class::Transient | Class::Timeout | Class::Partial) => {
                 Self::Limited(failure.wait())
             }
             _ => Self::Beside,

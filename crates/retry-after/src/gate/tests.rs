@@ -74,7 +74,7 @@ fn layer_with(
     gate.classify(classify).observe(Carried::new())
 }
 
-const LIMITED: Failure = Failure::new(Class::Transient, Blame::Key);
+const LIMITED: Failure = Failure::new(Class::Transient, Blame::Limit);
 const SPENT: Failure = Failure::new(Class::Persistent, Blame::Key);
 
 fn limited(wait: Duration) -> Error {

@@ -1,6 +1,7 @@
 //! What providers document beyond the facts, and the false friends among it.
 
 use crate::{Answer, Fallback, Kind, Provider, Verdict, classify, classify_error_object};
+use buttress_core::{Blame, Class};
 use http::{HeaderMap, HeaderName};
 use serde_json::json;
 use std::time::Duration;
@@ -324,6 +325,65 @@ fn bedrock_names_its_errors_in_a_header() {
     let named = json!({"__type": "com.amazon.coral#ThrottlingException", "message": ""});
     let verdict = judge(Provider::Bedrock, 400, &[], &named.to_string());
     assert_eq!(verdict.unwrap_err().kind, Kind::RateLimited);
+}
+
+#[test]
+fn a_quota_that_may_be_one_models_leaves_the_key_to_the_others() {
+    let gemini = |quota: &str| {
+        let details = json!([{
+            "@type": "type.googleapis.com/google.rpc.QuotaFailure",
+            "violations": [{ "quotaId": quota }],
+        }]);
+        let error = json!({"code": 429, "status": "RESOURCE_EXHAUSTED", "details": details});
+        json!({ "error": error }).to_string()
+    };
+    let by_the_day = gemini("GenerateRequestsPerDayPerProjectPerModel-FreeTier");
+    let no_tier = message("Quota exceeded for metric: requests, limit: 0, model: gemini-3.1-pro");
+    let aws = message("Too many tokens per day, please wait before trying again.");
+    let aws = format!(r#"{{"__type": "ThrottlingException", {}"#, &aws[1..]);
+    let money = openai(
+        "insufficient_quota",
+        "insufficient_quota",
+        "Check your billing.",
+    );
+    let prepaid = message("Your prepayment credits are depleted.");
+    for (provider, body, blame) in [
+        (Provider::Gemini, by_the_day, Blame::Limit),
+        (Provider::Gemini, no_tier, Blame::Limit),
+        (Provider::Gemini, prepaid, Blame::Key),
+        (Provider::Bedrock, aws, Blame::Limit),
+        (
+            Provider::Cerebras,
+            message("Tokens per day limit exceeded"),
+            Blame::Limit,
+        ),
+        (
+            Provider::OpenRouter,
+            message("Rate limit exceeded: free-models-per-day."),
+            Blame::Limit,
+        ),
+        (
+            Provider::Cohere,
+            message("You are using a Trial key, limited to 1000 API calls / month"),
+            Blame::Key,
+        ),
+        (Provider::OpenAi, money, Blame::Key),
+    ] {
+        let verdict = judge(provider, 429, &[], &body).unwrap_err();
+        assert_eq!(
+            (verdict.kind, verdict.failure().class, verdict.blame),
+            (Kind::QuotaExhausted, Class::Persistent, blame),
+            "{provider} {body}"
+        );
+    }
+    // Forbidden to be sent again, it is still a limit that passes.
+    let limited = openai("requests", "rate_limit_exceeded", "Rate limit reached");
+    let vetoed = [("x-should-retry", "false")];
+    let verdict = judge(Provider::OpenAi, 429, &vetoed, &limited).unwrap_err();
+    assert_eq!(
+        (verdict.kind, verdict.failure().class, verdict.blame),
+        (Kind::RateLimited, Class::Persistent, Blame::Limit)
+    );
 }
 
 #[test]

@@ -218,9 +218,11 @@ fn only_failures_of_the_key_say_something_of_it() {
     use buttress_core::RetryAfter;
     let of = |class, blame| Verdict::of(Err(Failure::new(class, blame)));
     assert_eq!(Verdict::of(Ok(())), Verdict::Well);
-    assert_eq!(of(Class::Transient, Blame::Key), Verdict::Limited(None));
-    assert_eq!(of(Class::Persistent, Blame::Key), Verdict::Spent(None));
-    assert_eq!(of(Class::BadInput, Blame::Key), Verdict::Beside);
+    for blame in [Blame::Key, Blame::Limit] {
+        assert_eq!(of(Class::Transient, blame), Verdict::Limited(None));
+        assert_eq!(of(Class::Persistent, blame), Verdict::Spent(None));
+        assert_eq!(of(Class::BadInput, blame), Verdict::Beside);
+    }
     assert_eq!(of(Class::Rejected, Blame::Local), Verdict::Beside);
     let busy = Failure::SERVICE.retry_after(RetryAfter::After(secs(9)));
     assert_eq!(Verdict::of(Err(busy)), Verdict::Beside);
