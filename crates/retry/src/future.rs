@@ -63,6 +63,8 @@ enum Begun<F, E> {
     Called(F),
     /// It came too late: this is the last word.
     Late(E),
+    /// Its service is broken for good: an attempt that failed before it was made.
+    Broken(E),
 }
 
 /// The attempt to come.
@@ -176,13 +178,12 @@ where
                 StateProj::Called { future } => ready!(future.poll(cx)),
                 // Later => Called
                 StateProj::Later { later } => match ready!(session.poll_call(later, cx)) {
-                    Ok(Begun::Called(future)) => {
+                    Begun::Called(future) => {
                         this.state.set(State::Called { future });
                         continue;
                     }
-                    Ok(Begun::Late(error)) => return Poll::Ready(Err(error)),
-                    // Broken for good: an attempt that failed before it was made.
-                    Err(error) => Err(error),
+                    Begun::Late(error) => return Poll::Ready(Err(error)),
+                    Begun::Broken(error) => Err(error),
                 },
             };
             match session.classify(result.as_ref()) {
@@ -230,7 +231,7 @@ where
         &mut self,
         later: &mut Later<S, R::Request, S::Error>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Begun<S::Future, S::Error>, S::Error>>
+    ) -> Poll<Begun<S::Future, S::Error>>
     where
         S: Service<R::Request> + Clone,
     {
@@ -243,7 +244,9 @@ where
         }
         let shared = &self.shared;
         let service = later.service.get_or_insert_with(|| shared.service());
-        ready!(service.poll_ready(cx))?;
+        if let Err(error) = ready!(service.poll_ready(cx)) {
+            return Poll::Ready(Begun::Broken(error));
+        }
         // It may have taken as long as there was. Of a response nothing is left to give back: the
         // attempt is made then, and whoever set the deadline ends it.
         let deadline = self.context.deadline();
@@ -255,7 +258,7 @@ where
                 // The call passes on to whoever hears of the failure.
                 self.take_call_in_hand();
             }
-            return Poll::Ready(Ok(Begun::Late(error)));
+            return Poll::Ready(Begun::Late(error));
         }
         let next = later.next.take().expect("an attempt is begun once");
         if let Some(payment) = next.payment {
@@ -264,7 +267,7 @@ where
         if let Some(attempts) = &mut self.attempts {
             attempts.call_in_hand = false;
         }
-        Poll::Ready(Ok(Begun::Called(service.call(next.request))))
+        Poll::Ready(Begun::Called(service.call(next.request)))
     }
 
     /// The next attempt, if there is to be one.

@@ -2,7 +2,7 @@
 //!
 //! It asks the code that carries calls over in the gateway. What is only a part of a request or an
 //! answer is put into a whole one, translated, and taken out again; where each part stands is all
-//! that is known of a dialect here, see [`shape`].
+//! that is known of a dialect here, see `shape`.
 
 mod answer;
 mod converse;
