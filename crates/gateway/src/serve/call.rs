@@ -74,7 +74,11 @@ pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Respon
         let asked = asked.for_model(request.model());
         return asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, &message);
     };
-    let call = Call::new().max_calls(app.config.limits.max_calls);
+    let limits = &app.config.limits;
+    let mut call = Call::new().max_calls(limits.max_calls);
+    if let Some(deadline) = limits.deadline {
+        call = call.within(deadline);
+    }
     request.set_call(call.clone());
     let log = CallLog::new(asked.id().clone(), began, request.model(), call);
     match stack.oneshot(request).await {

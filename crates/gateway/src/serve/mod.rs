@@ -5,6 +5,7 @@ mod answer;
 mod app;
 mod auth;
 mod call;
+mod frames;
 mod listener;
 mod log;
 mod models;
