@@ -2,7 +2,7 @@
 
 use crate::{ANTHROPIC, BOTH, OPENAI, before, mode, post, read, well};
 use buttress_testkit::{Dialect, Reply, Script};
-use buttress_tests::SLACK;
+use buttress_tests::{Gateway, SLACK};
 use serde_json::json;
 use std::time::Duration;
 use tokio::{
@@ -61,6 +61,54 @@ async fn a_key_is_asked_for() {
         assert_eq!(read(OPENAI, gateway.get(path, &[]).await).await.status, 200);
     }
     assert_eq!(provider.call_count(), 4);
+}
+
+/// A page can have its visitor's browser send what a form can, anywhere, and whatever it likes to
+/// a name of its own.
+#[tokio::test]
+async fn a_web_page_spends_no_keys() {
+    let provider = well().await;
+    let open = before(&provider).await.start().await;
+    let keyed = before(&provider)
+        .await
+        .with("server.client_key_env = 'KEY'")
+        .start()
+        .await;
+    let key = ("x-api-key", KEY);
+    for mode in BOTH {
+        let ask = async |gateway: &Gateway, headers: &[_]| {
+            let body = mode.request().to_string();
+            read(mode, gateway.post(mode.caller.path(), headers, body).await).await
+        };
+        for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
+            let kind = ("content-type", kind);
+            for answer in [ask(&open, &[kind]).await, ask(&keyed, &[kind, key]).await] {
+                answer.assert_given_up(415, "invalid_request_error");
+                assert!(answer.body.contains("application/json"), "{}", answer.body);
+            }
+        }
+        let foreign = [("origin", "https://example.com"), ("host", "example.com")];
+        for header in foreign {
+            let answer = ask(&open, &[header]).await;
+            let error = mode.caller("invalid_request_error", "permission_error");
+            answer.assert_given_up(403, error);
+            assert!(answer.body.contains(header.0), "{}", answer.body);
+            ask(&keyed, &[header, key])
+                .await
+                .assert_good("Hello.", "only");
+        }
+        let near = [
+            ("origin", "http://localhost:3000"),
+            ("host", "localhost:8080"),
+            ("content-type", "application/json; charset=utf-8"),
+        ];
+        ask(&open, &near).await.assert_good("Hello.", "only");
+    }
+    for path in ["/v1/models", "/healthz", "/readyz", "/nowhere"] {
+        let answer = open.get(path, &[("host", "example.com")]).await;
+        assert_eq!(read(OPENAI, answer).await.status, 403, "{path}");
+    }
+    assert_eq!(provider.call_count(), 6);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! One call: read, sent through the stack of its model, answered.
 
-use super::{answer, app::App, log::CallLog, refusal::Asked};
+use super::{answer, app::App, log::CallLog, page::is_json, refusal::Asked};
 use axum::{
     body::{Body, HttpBody},
     extract::Request,
@@ -87,8 +87,11 @@ pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Respon
     }
 }
 
-/// A body is read as it comes: one that is compressed is for its caller to unpack.
+/// A body is read as it comes, as JSON: one that is compressed is for its caller to unpack.
 fn plain(headers: &HeaderMap) -> Result<(), Unread> {
+    if !is_json(headers) {
+        return Err(Unread::NotJson);
+    }
     let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
     let packed = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
     packed.map_or(Ok(()), |packed| {
@@ -113,6 +116,7 @@ fn forwarded(headers: &HeaderMap) -> HeaderMap {
 enum Unread {
     /// It is packed, like this if that is a known way.
     Encoded(Option<&'static str>),
+    NotJson,
     TooLarge,
     TooSlow,
     Broken,
@@ -129,6 +133,13 @@ impl Unread {
                      JSON, without this header",
                     how.unwrap_or("…")
                 ),
+            ),
+            Self::NotJson => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Kind::InvalidRequest,
+                "the request's body is not said to be JSON: send it with `content-type: \
+                 application/json`"
+                    .to_owned(),
             ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -150,7 +161,7 @@ impl Unread {
 
     /// Whether its caller may still be sending.
     const fn may_go_on(&self) -> bool {
-        matches!(self, Self::Encoded(_) | Self::TooLarge)
+        matches!(self, Self::Encoded(_) | Self::NotJson | Self::TooLarge)
     }
 }
 
@@ -247,6 +258,7 @@ mod tests {
     fn only_what_is_not_packed_is_read() {
         let encoded = |values: &[&str]| {
             let mut headers = HeaderMap::new();
+            headers.insert("content-type", HeaderValue::from_static("application/json"));
             for value in values {
                 headers.append(CONTENT_ENCODING, value.parse().unwrap());
             }

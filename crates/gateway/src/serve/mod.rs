@@ -9,6 +9,7 @@ mod frames;
 mod listener;
 mod log;
 mod models;
+mod page;
 mod ready;
 mod refusal;
 mod request_id;
