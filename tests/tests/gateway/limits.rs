@@ -1,7 +1,7 @@
 //! Who may ask, and how much at a time.
 
 use crate::{ANTHROPIC, BOTH, OPENAI, before, mode, post, read, well};
-use buttress_testkit::{Dialect, Reply, Script};
+use buttress_testkit::{Dialect, Provider, Reply, Script};
 use buttress_tests::{Gateway, SLACK};
 use serde_json::json;
 use std::time::Duration;
@@ -133,6 +133,64 @@ async fn a_body_may_be_so_large() {
     assert_eq!(provider.call_count(), 0);
     let answer = gateway.ask(OPENAI).await;
     answer.assert_good("Hello.", "only");
+}
+
+#[tokio::test]
+async fn all_bodies_together_may_be_so_large() {
+    let slow = Reply::text("Hello.").delay(Duration::from_millis(500));
+    for mode in BOTH {
+        let provider = Provider::openai().forever(slow.clone());
+        let provider = provider.start().await.unwrap();
+        let gateway = before(&provider)
+            .await
+            .with("server.max_body = '64KiB'")
+            .with("server.max_in_flight_bytes = '64KiB'")
+            .start()
+            .await;
+        let mut request = mode.request();
+        request["messages"][0]["content"] = "x".repeat(40 << 10).into();
+        let request = request.to_string();
+        let second = async {
+            provider.next_call().await;
+            // A small one still fits.
+            let (large, small) =
+                tokio::join!(post(&gateway, mode, request.clone()), gateway.ask(mode));
+            small.assert_good("Hello.", "only");
+            large
+        };
+        let (first, second) = tokio::join!(post(&gateway, mode, request.clone()), second);
+        first.assert_good("Hello.", "only");
+        assert_eq!(second.status, 503, "{}", second.body);
+        let error = mode.caller("service_unavailable_error", "overloaded_error");
+        assert_eq!(second.told_error()["error"]["type"], error);
+        assert_eq!(second.retry_after(), Some(1));
+        // Nothing was begun: an SDK may send it again.
+        assert_eq!(second.header("x-should-retry"), None);
+        let again = post(&gateway, mode, request).await;
+        again.assert_good("Hello.", "only");
+    }
+}
+
+#[tokio::test]
+async fn there_may_be_so_many_connections() {
+    let provider = well().await;
+    let gateway = before(&provider)
+        .await
+        .with("server.max_connections = 1")
+        .start()
+        .await;
+    let mut first = TcpStream::connect(gateway.address()).await.unwrap();
+    let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    first.write_all(request).await.unwrap();
+    first.read_u8().await.unwrap();
+
+    let mut second = TcpStream::connect(gateway.address()).await.unwrap();
+    second.write_all(request).await.unwrap();
+    let answer = timeout(Duration::from_millis(200), second.read_u8()).await;
+    assert!(answer.is_err(), "it is served beside the first");
+    drop(first);
+    let answer = timeout(SLACK, second.read_u8()).await.expect("its turn");
+    assert_eq!(answer.unwrap(), b'H');
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod page;
 mod ready;
 mod refusal;
 mod request_id;
+mod room;
 mod router;
 mod running;
 mod sandbox;
