@@ -216,6 +216,23 @@ async fn headers_may_be_so_large() {
 }
 
 #[tokio::test]
+async fn headers_may_be_so_many() {
+    let provider = well().await;
+    let gateway = before(&provider).await.start().await;
+    let ask = async |count| {
+        let names: Vec<_> = (0..count).map(|at| format!("x-{at}")).collect();
+        let headers: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+        let body = ANTHROPIC.request().to_string();
+        let answer = gateway.post("/v1/messages", &headers, body).await;
+        read(ANTHROPIC, answer).await
+    };
+    // Three are the client's own.
+    ask(253).await.assert_good("Hello.", "only");
+    assert_eq!(ask(254).await.status, 431);
+    assert_eq!(provider.call_count(), 1);
+}
+
+#[tokio::test]
 async fn an_answer_costs_what_the_route_says() {
     let provider = well().await;
     let gateway = before(&provider)
