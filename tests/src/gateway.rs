@@ -164,6 +164,7 @@ impl Gateway {
         self.send("GET", path, headers, Bytes::new()).await
     }
 
+    /// A `host` or `content-type` that is given takes the place of the right one.
     pub async fn send(
         &self,
         method: &str,
@@ -171,12 +172,12 @@ impl Gateway {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> io::Result<Open> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", self.address().to_string())
-            .header("content-type", "application/json");
-        for (name, value) in headers {
+        let mut request = Request::builder().method(method).uri(path);
+        let host = self.address().to_string();
+        let own = [("host", &*host), ("content-type", "application/json")];
+        let given = |name| headers.iter().any(|(given, _)| *given == name);
+        let own = own.iter().filter(|(name, _)| !given(*name));
+        for (name, value) in own.chain(headers) {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body.into())).expect("a request");

@@ -148,7 +148,7 @@ impl Proposal {
         write!(
             socket,
             "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}\
-             content-length: {}\r\n\r\n{body}",
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
         .unwrap();
@@ -308,7 +308,7 @@ fn a_file_and_keys_in_the_environment_are_served() {
         assert!(!serving.greeting.contains("SANDBOX"));
         assert!(!serving.greeting.contains(KEY));
         let mut socket = TcpStream::connect(serving.address()).unwrap();
-        let request = b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         socket.write_all(request).unwrap();
         assert!(read(socket).ends_with("\r\n\r\nok\n"));
     }

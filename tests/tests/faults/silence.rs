@@ -207,6 +207,30 @@ async fn a_caller_who_reads_slowly_is_not_a_silent_provider() {
 }
 
 #[tokio::test]
+async fn the_deadline_holds_for_a_caller_who_does_not_read() {
+    // One after the other: making so long an answer takes the time of everybody here.
+    for mode in Mode::streamed().take(2) {
+        in_modes([mode], async |mode| {
+            let deadline = Duration::from_secs(1);
+            let provider = always(mode, Reply::huge(16 << 20)).await;
+            let gateway = one(mode, &provider)
+                .with("limits.deadline = '1s'")
+                .start()
+                .await;
+
+            let open = gateway.open(mode).await;
+            sleep(deadline + LIMIT).await;
+            assert_closed_at_once(&provider, 0, open.sent + deadline).await;
+            // What was on its way is still read, and then why there is no more.
+            let answer = Answer::read(mode, open).await;
+            answer.assert_broken_off(&answer.text(), timed_out(mode), "only");
+            assert!(answer.clean);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn the_deadline_ends_it_all() {
     in_all_modes(async |mode| {
         let (first, second) = (always(mode, Reply::silence()).await, well(mode).await);

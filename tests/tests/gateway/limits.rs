@@ -1,8 +1,8 @@
 //! Who may ask, and how much at a time.
 
 use crate::{ANTHROPIC, BOTH, OPENAI, before, mode, post, read, well};
-use buttress_testkit::{Dialect, Reply, Script};
-use buttress_tests::SLACK;
+use buttress_testkit::{Dialect, Provider, Reply, Script};
+use buttress_tests::{Gateway, SLACK};
 use serde_json::json;
 use std::time::Duration;
 use tokio::{
@@ -63,6 +63,54 @@ async fn a_key_is_asked_for() {
     assert_eq!(provider.call_count(), 4);
 }
 
+/// A page can have its visitor's browser send what a form can, anywhere, and whatever it likes to
+/// a name of its own.
+#[tokio::test]
+async fn a_web_page_spends_no_keys() {
+    let provider = well().await;
+    let open = before(&provider).await.start().await;
+    let keyed = before(&provider)
+        .await
+        .with("server.client_key_env = 'KEY'")
+        .start()
+        .await;
+    let key = ("x-api-key", KEY);
+    for mode in BOTH {
+        let ask = async |gateway: &Gateway, headers: &[_]| {
+            let body = mode.request().to_string();
+            read(mode, gateway.post(mode.caller.path(), headers, body).await).await
+        };
+        for kind in ["text/plain", "application/x-www-form-urlencoded", ""] {
+            let kind = ("content-type", kind);
+            for answer in [ask(&open, &[kind]).await, ask(&keyed, &[kind, key]).await] {
+                answer.assert_given_up(415, "invalid_request_error");
+                assert!(answer.body.contains("application/json"), "{}", answer.body);
+            }
+        }
+        let foreign = [("origin", "https://example.com"), ("host", "example.com")];
+        for header in foreign {
+            let answer = ask(&open, &[header]).await;
+            let error = mode.caller("invalid_request_error", "permission_error");
+            answer.assert_given_up(403, error);
+            assert!(answer.body.contains(header.0), "{}", answer.body);
+            ask(&keyed, &[header, key])
+                .await
+                .assert_good("Hello.", "only");
+        }
+        let near = [
+            ("origin", "http://localhost:3000"),
+            ("host", "localhost:8080"),
+            ("content-type", "application/json; charset=utf-8"),
+        ];
+        ask(&open, &near).await.assert_good("Hello.", "only");
+    }
+    for path in ["/v1/models", "/healthz", "/readyz", "/nowhere"] {
+        let answer = open.get(path, &[("host", "example.com")]).await;
+        assert_eq!(read(OPENAI, answer).await.status, 403, "{path}");
+    }
+    assert_eq!(provider.call_count(), 6);
+}
+
 #[tokio::test]
 async fn a_body_may_be_so_large() {
     let provider = well().await;
@@ -88,6 +136,64 @@ async fn a_body_may_be_so_large() {
 }
 
 #[tokio::test]
+async fn all_bodies_together_may_be_so_large() {
+    let slow = Reply::text("Hello.").delay(Duration::from_millis(500));
+    for mode in BOTH {
+        let provider = Provider::openai().forever(slow.clone());
+        let provider = provider.start().await.unwrap();
+        let gateway = before(&provider)
+            .await
+            .with("server.max_body = '64KiB'")
+            .with("server.max_in_flight_bytes = '64KiB'")
+            .start()
+            .await;
+        let mut request = mode.request();
+        request["messages"][0]["content"] = "x".repeat(40 << 10).into();
+        let request = request.to_string();
+        let second = async {
+            provider.next_call().await;
+            // A small one still fits.
+            let (large, small) =
+                tokio::join!(post(&gateway, mode, request.clone()), gateway.ask(mode));
+            small.assert_good("Hello.", "only");
+            large
+        };
+        let (first, second) = tokio::join!(post(&gateway, mode, request.clone()), second);
+        first.assert_good("Hello.", "only");
+        assert_eq!(second.status, 503, "{}", second.body);
+        let error = mode.caller("service_unavailable_error", "overloaded_error");
+        assert_eq!(second.told_error()["error"]["type"], error);
+        assert_eq!(second.retry_after(), Some(1));
+        // Nothing was begun: an SDK may send it again.
+        assert_eq!(second.header("x-should-retry"), None);
+        let again = post(&gateway, mode, request).await;
+        again.assert_good("Hello.", "only");
+    }
+}
+
+#[tokio::test]
+async fn there_may_be_so_many_connections() {
+    let provider = well().await;
+    let gateway = before(&provider)
+        .await
+        .with("server.max_connections = 1")
+        .start()
+        .await;
+    let mut first = TcpStream::connect(gateway.address()).await.unwrap();
+    let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    first.write_all(request).await.unwrap();
+    first.read_u8().await.unwrap();
+
+    let mut second = TcpStream::connect(gateway.address()).await.unwrap();
+    second.write_all(request).await.unwrap();
+    let answer = timeout(Duration::from_millis(200), second.read_u8()).await;
+    assert!(answer.is_err(), "it is served beside the first");
+    drop(first);
+    let answer = timeout(SLACK, second.read_u8()).await.expect("its turn");
+    assert_eq!(answer.unwrap(), b'H');
+}
+
+#[tokio::test]
 async fn headers_may_be_so_large() {
     let provider = well().await;
     let gateway = before(&provider)
@@ -107,6 +213,23 @@ async fn headers_may_be_so_large() {
     assert_eq!(ask(20 << 10).await.status, 431);
     assert_eq!(provider.call_count(), 0);
     ask(1 << 10).await.assert_good("Hello.", "only");
+}
+
+#[tokio::test]
+async fn headers_may_be_so_many() {
+    let provider = well().await;
+    let gateway = before(&provider).await.start().await;
+    let ask = async |count| {
+        let names: Vec<_> = (0..count).map(|at| format!("x-{at}")).collect();
+        let headers: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+        let body = ANTHROPIC.request().to_string();
+        let answer = gateway.post("/v1/messages", &headers, body).await;
+        read(ANTHROPIC, answer).await
+    };
+    // Three are the client's own.
+    ask(253).await.assert_good("Hello.", "only");
+    assert_eq!(ask(254).await.status, 431);
+    assert_eq!(provider.call_count(), 1);
 }
 
 #[tokio::test]

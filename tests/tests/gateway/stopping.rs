@@ -60,6 +60,7 @@ async fn a_call_that_waits_for_its_retry_finishes() {
         let body = mode.request().to_string();
         let asked = http::Request::post(mode.caller.path())
             .header("host", address.to_string())
+            .header("content-type", "application/json")
             .body(http_body_util::Full::new(bytes::Bytes::from(body)))
             .unwrap();
         let asked = tokio::spawn(buttress_tests::wire::send(address, asked));
@@ -103,7 +104,7 @@ async fn who_asks_nothing_does_not_hold_it_up() {
     // Says nothing; has got its answer, and stays.
     let silent = TcpStream::connect(address).await.unwrap();
     let mut idle = TcpStream::connect(address).await.unwrap();
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await
         .unwrap();
     let mut answer = [0; 15];

@@ -23,6 +23,7 @@ pub(super) fn run(config: &Config, options: &Options<'_>, notes: &mut Notes) {
         window(route, &path, notes);
         prices(route, &path, notes);
     }
+    room(config, notes);
     keys(config, options, notes);
     if !notes.has_errors() {
         doubts(config, notes);
@@ -113,6 +114,26 @@ fn window(route: &Route, path: &str, notes: &mut Notes) {
             notes,
             found.help("lower it, or raise `context_window`"),
             &[],
+        );
+    }
+}
+
+/// A request that may be read has to find room when there is no other.
+fn room(config: &Config, notes: &mut Notes) {
+    let server = &config.server;
+    let paths = ["server.max_in_flight_bytes", "server.max_body"];
+    let wrong = paths.iter().any(|path| notes.is_wrong(path));
+    if server.max_in_flight_bytes < server.max_body && !wrong {
+        let message = format!(
+            "a request of {} (`max_body`) never fits into {}",
+            units::size(server.max_body),
+            units::size(server.max_in_flight_bytes)
+        );
+        let found = Diagnostic::error(paths[0], message);
+        note(
+            notes,
+            found.help("raise it, or lower `max_body`"),
+            &paths[1..],
         );
     }
 }

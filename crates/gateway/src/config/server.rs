@@ -22,6 +22,11 @@ pub struct Server {
     pub client_key: Option<Secret>,
     /// The largest body of a request, in bytes.
     pub max_body: usize,
+    /// The most bytes of the requests that are read and kept at a time, all callers taken
+    /// together.
+    pub max_in_flight_bytes: usize,
+    /// The most connections of callers. Others wait until one of these is closed.
+    pub max_connections: usize,
     /// The most bytes of a request's headers.
     pub max_header: usize,
     /// How long a caller may take to send the headers of a request.
@@ -53,6 +58,9 @@ impl Default for Server {
             client_key_env: CLIENT_KEY.to_owned(),
             client_key: None,
             max_body: 32 << 20,
+            max_in_flight_bytes: 512 << 20,
+            // Over HTTP/1.1 each call has one, and a single gate may hold a thousand of them.
+            max_connections: 4096,
             max_header: 64 << 10,
             header_timeout: Duration::from_secs(30),
             // Whoever has a load balancer before it knows; for all others it is a wait for nothing.
@@ -84,6 +92,14 @@ impl Server {
         );
         fields.set("client_key_env", &mut self.client_key_env, variable);
         fields.set("max_body", &mut self.max_body, size(1 << 10..=1 << 30));
+        let most = usize::try_from(1_u64 << 40).unwrap_or(usize::MAX);
+        fields.set(
+            "max_in_flight_bytes",
+            &mut self.max_in_flight_bytes,
+            size(1 << 10..=most),
+        );
+        let connections = integer(1..=1_000_000);
+        fields.set("max_connections", &mut self.max_connections, connections);
         // hyper reads at least 8 KiB at a time.
         fields.set("max_header", &mut self.max_header, size(8 << 10..=1 << 20));
         fields.set("header_timeout", &mut self.header_timeout, times());

@@ -1,23 +1,16 @@
 //! Answers to callers: whole, streamed, or an error in their own dialect.
 
-use super::{app::App, log::CallLog};
+use super::{app::App, frames::Frames, log::CallLog};
 use axum::{body::Body, response::Response};
 use buttress::{
     Call,
-    llm::{AnswerBody, Dialect, ErrorAnswer, EventStream, LlmError, LlmResponse},
+    llm::{AnswerBody, Dialect, ErrorAnswer, LlmError, LlmResponse},
 };
-use bytes::Bytes;
-use futures_core::Stream;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
 };
-use std::{
-    convert::Infallible,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::time::Duration;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
@@ -59,11 +52,7 @@ pub(super) fn success(app: &App, answer: LlmResponse, mut log: CallLog) -> Respo
             head.insert(CACHE_CONTROL, NO_CACHE);
             head.insert(CONTENT_TYPE, EVENTS);
             log.streams();
-            Body::from_stream(Frames {
-                stream: Some(stream),
-                dialect,
-                log,
-            })
+            Body::from_stream(Frames::new(stream, dialect, log))
         }
     };
     let mut response = Response::new(body);
@@ -114,44 +103,6 @@ fn put(headers: &mut HeaderMap, name: HeaderName, value: String) {
 /// Rounded up: whoever comes back must not come too early.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
-}
-
-/// The frames of a stream. When it breaks, the caller is told so in its own dialect: there is
-/// no end that could be taken for a proper one.
-struct Frames {
-    stream: Option<EventStream>,
-    dialect: Dialect,
-    log: CallLog,
-}
-
-impl Stream for Frames {
-    type Item = Result<Bytes, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(stream) = &mut self.stream else {
-            return Poll::Ready(None);
-        };
-        let next = ready!(Pin::new(stream).poll_next(cx));
-        Poll::Ready(match next {
-            Some(Ok(event)) => {
-                // Whoever reads no further has missed nothing, and has not left too early.
-                if event.is_last() {
-                    self.log.answered();
-                }
-                Some(Ok(event.frame))
-            }
-            Some(Err(error)) => {
-                self.stream = None;
-                self.log.broke_off(&error);
-                Some(Ok(error.render_event(self.dialect)))
-            }
-            None => {
-                self.stream = None;
-                self.log.answered();
-                None
-            }
-        })
-    }
 }
 
 #[cfg(test)]

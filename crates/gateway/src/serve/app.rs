@@ -1,6 +1,6 @@
 //! What all requests share.
 
-use super::upstreams::Upstreams;
+use super::{room::Room, upstreams::Upstreams};
 use crate::config::Config;
 use buttress::StackService;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,12 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 pub(super) struct App {
     pub(super) config: Config,
     pub(super) upstreams: Upstreams,
+    /// For the requests that are read and kept.
+    pub(super) room: Room,
     draining: AtomicBool,
 }
 
 impl App {
     pub(super) const fn new(config: Config, upstreams: Upstreams) -> Self {
         Self {
+            room: Room::new(config.server.max_in_flight_bytes),
             config,
             upstreams,
             draining: AtomicBool::new(false),

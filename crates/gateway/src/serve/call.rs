@@ -1,6 +1,7 @@
 //! One call: read, sent through the stack of its model, answered.
 
-use super::{answer, app::App, log::CallLog, refusal::Asked};
+use super::{answer, app::App, log::CallLog, page::is_json, refusal::Asked, room::Taken};
+use crate::config;
 use axum::{
     body::{Body, HttpBody},
     extract::Request,
@@ -13,7 +14,7 @@ use buttress::{
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode, Version,
-    header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, EXPECT},
+    header::{ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, EXPECT, RETRY_AFTER},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::time::Duration;
@@ -36,20 +37,26 @@ pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Respon
     let began = Instant::now();
     let (head, mut body) = request.into_parts();
     let asked = Asked::of(&head.uri, &head.headers).speaking(dialect);
-    let most = app.config.server.max_body;
+    let server = &app.config.server;
+    // Given back when the answer is there, or has begun: the request may be needed until then.
+    let mut taken = app.room.enter();
     let readable = plain(&head.headers);
     let read = match readable {
-        Ok(()) => read(&mut body, most).await,
+        Ok(()) => read(&mut body, server.max_body, &mut taken).await,
         Err(unread) => Err(unread),
     };
     let body = match read {
         Ok(body) => body,
         Err(unread) => {
-            let (status, kind, message) = unread.tell(most);
+            let (status, kind, message) = unread.tell(server);
             let mut response = asked.refuse(status, kind, &message);
             if matches!(unread, Unread::Encoded(_)) {
                 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
                 response.headers_mut().insert(ACCEPT_ENCODING, IDENTITY);
+            }
+            if unread == Unread::NoRoom {
+                const MOMENT: HeaderValue = HeaderValue::from_static("1");
+                response.headers_mut().insert(RETRY_AFTER, MOMENT);
             }
             // What may still come of the body is no request. HTTP/2 ends the stream by itself.
             if head.version <= Version::HTTP_11 {
@@ -74,7 +81,11 @@ pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Respon
         let asked = asked.for_model(request.model());
         return asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, &message);
     };
-    let call = Call::new().max_calls(app.config.limits.max_calls);
+    let limits = &app.config.limits;
+    let mut call = Call::new().max_calls(limits.max_calls);
+    if let Some(deadline) = limits.deadline {
+        call = call.within(deadline);
+    }
     request.set_call(call.clone());
     let log = CallLog::new(asked.id().clone(), began, request.model(), call);
     match stack.oneshot(request).await {
@@ -83,8 +94,11 @@ pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Respon
     }
 }
 
-/// A body is read as it comes: one that is compressed is for its caller to unpack.
+/// A body is read as it comes, as JSON: one that is compressed is for its caller to unpack.
 fn plain(headers: &HeaderMap) -> Result<(), Unread> {
+    if !is_json(headers) {
+        return Err(Unread::NotJson);
+    }
     let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
     let packed = encodings.find(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
     packed.map_or(Ok(()), |packed| {
@@ -109,13 +123,16 @@ fn forwarded(headers: &HeaderMap) -> HeaderMap {
 enum Unread {
     /// It is packed, like this if that is a known way.
     Encoded(Option<&'static str>),
+    NotJson,
     TooLarge,
+    /// Of others there is too much already.
+    NoRoom,
     TooSlow,
     Broken,
 }
 
 impl Unread {
-    fn tell(&self, most: usize) -> (StatusCode, Kind, String) {
+    fn tell(&self, server: &config::Server) -> (StatusCode, Kind, String) {
         match self {
             Self::Encoded(how) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -126,10 +143,28 @@ impl Unread {
                     how.unwrap_or("…")
                 ),
             ),
+            Self::NotJson => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                Kind::InvalidRequest,
+                "the request's body is not said to be JSON: send it with `content-type: \
+                 application/json`"
+                    .to_owned(),
+            ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 Kind::InvalidRequest,
-                format!("the request is larger than {most} bytes, which is this gateway's limit"),
+                format!(
+                    "the request is larger than {} bytes, which is this gateway's limit",
+                    server.max_body
+                ),
+            ),
+            Self::NoRoom => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                Kind::Overloaded,
+                format!(
+                    "all requests together are larger than {} bytes, which is this gateway's limit",
+                    server.max_in_flight_bytes
+                ),
             ),
             Self::TooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
@@ -146,17 +181,24 @@ impl Unread {
 
     /// Whether its caller may still be sending.
     const fn may_go_on(&self) -> bool {
-        matches!(self, Self::Encoded(_) | Self::TooLarge)
+        matches!(
+            self,
+            Self::Encoded(_) | Self::NotJson | Self::TooLarge | Self::NoRoom
+        )
     }
 }
 
 /// Reads a body to its end.
 ///
-/// One that is announced to be too large is not begun with, so that a caller who asks first
+/// One that is announced to be too large, or for which there is no room, is not begun with, so that a caller who asks first
 /// (`Expect: 100-continue`) is spared sending it.
-async fn read(body: &mut Body, most: usize) -> Result<Bytes, Unread> {
-    if body.size_hint().lower() > most as u64 {
+async fn read(body: &mut Body, most: usize, taken: &mut Taken<'_>) -> Result<Bytes, Unread> {
+    let announced = body.size_hint().lower();
+    if announced > most as u64 {
         return Err(Unread::TooLarge);
+    }
+    if !taken.fits(announced) {
+        return Err(Unread::NoRoom);
     }
     let mut body = Limited::new(body, most);
     // Most come in one piece, which is then not copied.
@@ -177,6 +219,9 @@ async fn read(body: &mut Body, most: usize) -> Result<Bytes, Unread> {
         let Ok(data) = frame.into_data() else {
             continue;
         };
+        if !taken.grow(data.len()) {
+            return Err(Unread::NoRoom);
+        }
         if first.is_empty() && whole.is_empty() {
             first = data;
         } else {
@@ -202,7 +247,7 @@ fn let_end(mut body: Body) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::room::Room, *};
     use futures_util::{StreamExt, stream};
     use std::io;
     use tokio::time::{Instant, sleep};
@@ -218,31 +263,65 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_may_come_slowly_but_not_stop() {
+        let room = Room::new(100);
         let mut slow = body(&["a", "b", "c"], PATIENCE - Duration::from_secs(1));
-        assert_eq!(read(&mut slow, 3).await.unwrap(), "abc");
+        assert_eq!(read(&mut slow, 3, &mut room.enter()).await.unwrap(), "abc");
 
         let start = Instant::now();
         let mut stopped = body(&["a"], Duration::from_secs(86_400));
-        assert_eq!(read(&mut stopped, 3).await, Err(Unread::TooSlow));
+        assert_eq!(
+            read(&mut stopped, 3, &mut room.enter()).await,
+            Err(Unread::TooSlow)
+        );
         assert_eq!(start.elapsed(), PATIENCE);
-        assert_eq!(Unread::TooSlow.tell(3).0, StatusCode::REQUEST_TIMEOUT);
+        assert_eq!(
+            Unread::TooSlow.tell(&config::Server::default()).0,
+            StatusCode::REQUEST_TIMEOUT
+        );
     }
 
     #[tokio::test]
     async fn a_body_may_be_as_large_as_is_allowed() {
-        assert_eq!(read(&mut Body::from("abc"), 3).await.unwrap(), "abc");
+        let room = Room::new(100);
         assert_eq!(
-            read(&mut Body::from("abcd"), 3).await,
+            read(&mut Body::from("abc"), 3, &mut room.enter())
+                .await
+                .unwrap(),
+            "abc"
+        );
+        assert_eq!(
+            read(&mut Body::from("abcd"), 3, &mut room.enter()).await,
             Err(Unread::TooLarge)
         );
         let mut unannounced = body(&["ab", "cd"], Duration::ZERO);
-        assert_eq!(read(&mut unannounced, 3).await, Err(Unread::TooLarge));
+        assert_eq!(
+            read(&mut unannounced, 3, &mut room.enter()).await,
+            Err(Unread::TooLarge)
+        );
+    }
+
+    #[tokio::test]
+    async fn all_bodies_together_may_be_as_large_as_is_allowed() {
+        let room = Room::new(5);
+        let mut taken = room.enter();
+        let first = read(&mut Body::from("abc"), 3, &mut taken).await;
+        assert_eq!(first.unwrap(), "abc");
+        // Announced, and come upon.
+        let unannounced = body(&["ab", "c"], Duration::ZERO);
+        for mut more in [Body::from("abc"), unannounced] {
+            let second = read(&mut more, 3, &mut room.enter()).await;
+            assert_eq!(second, Err(Unread::NoRoom));
+        }
+        drop(taken);
+        let third = read(&mut Body::from("abc"), 3, &mut room.enter()).await;
+        assert!(third.is_ok());
     }
 
     #[test]
     fn only_what_is_not_packed_is_read() {
         let encoded = |values: &[&str]| {
             let mut headers = HeaderMap::new();
+            headers.insert("content-type", HeaderValue::from_static("application/json"));
             for value in values {
                 headers.append(CONTENT_ENCODING, value.parse().unwrap());
             }
@@ -253,7 +332,7 @@ mod tests {
         assert_eq!(encoded(&["gzip"]), Err(Unread::Encoded(Some("gzip"))));
         let secret = encoded(&["identity", "something"]);
         assert_eq!(secret, Err(Unread::Encoded(None)));
-        let (status, _, message) = Unread::Encoded(Some("br")).tell(1);
+        let (status, _, message) = Unread::Encoded(Some("br")).tell(&config::Server::default());
         assert_eq!(status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         assert!(message.contains("content-encoding: br"), "{message}");
     }

@@ -21,13 +21,20 @@ use std::{
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
-    time,
+    time::{self, Instant},
 };
 use tower::ServiceExt;
 
 /// After an error of `accept` that is not one connection's own (such as too many open files),
 /// trying again at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How many headers a request may have over HTTP/1. hyper takes 100 unless told otherwise, which
+/// proxies in a row can come near; what they may take in memory is limited by `max_header`.
+const MAX_HEADERS: usize = 256;
+
+/// How often it is told, at most, that there are as many connections as there may be.
+const TELL_FULL: Duration = Duration::from_secs(60);
 
 /// Serves callers until `stop` resolves, then lets what is under way finish within the grace.
 ///
@@ -45,13 +52,23 @@ pub(super) async fn serve(
     let graceful = GracefulShutdown::new();
     let mut open = JoinSet::new();
     let mut stop = pin!(stop);
+    let mut told: Option<Instant> = None;
     loop {
+        let full = open.len() >= settings.max_connections;
+        if full && told.is_none_or(|told| told.elapsed() > TELL_FULL) {
+            told = Some(Instant::now());
+            tracing::warn!(
+                open = open.len(),
+                "no more connections are accepted for now"
+            );
+        }
         let accepted = tokio::select! {
             biased;
             () = &mut stop => break,
             // Those that have ended, so that the set does not grow.
             Some(_) = open.join_next() => continue,
-            accepted = listener.accept() => accepted,
+            // The others wait where the system keeps them.
+            accepted = listener.accept(), if !full => accepted,
         };
         match accepted {
             Ok((stream, _)) => {
@@ -87,6 +104,7 @@ fn connections(settings: &config::Server) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
+        .max_headers(MAX_HEADERS)
         .max_buf_size(settings.max_header);
     connections
         .http2()

@@ -100,6 +100,11 @@ impl CallLog {
         self.tell(level(error), "broke off", &end);
     }
 
+    /// Whether its line is written: nothing of the call is still to come.
+    pub(super) const fn is_told(&self) -> bool {
+        self.told
+    }
+
     fn tell(&mut self, level: Level, words: &str, end: &End<'_>) {
         if std::mem::replace(&mut self.told, true) {
             return;

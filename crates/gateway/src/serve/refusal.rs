@@ -80,9 +80,10 @@ impl<'a> Asked<'a> {
         );
         let mut response = failed(answer);
         self.id.tell(response.headers_mut());
-        // A request that did not arrive in time may do so the next time: nothing was begun, and
-        // the SDKs send it again when nobody tells them not to.
-        if response.status() != StatusCode::REQUEST_TIMEOUT {
+        // A request that did not arrive in time, or found no room, may do better the next time:
+        // nothing was begun, and the SDKs send it again when nobody tells them not to.
+        let again = [StatusCode::REQUEST_TIMEOUT, StatusCode::SERVICE_UNAVAILABLE];
+        if !again.contains(&response.status()) {
             answer::give_up(response.headers_mut());
         }
         response
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_request_that_came_too_slowly_may_be_sent_again() {
+    fn only_a_request_that_did_not_get_in_may_be_sent_again() {
         let uri = Uri::from_static("/");
         let retry = |status| {
             let answer = Asked::of(&uri, &HeaderMap::new()).refuse(status, Kind::Timeout, "no");
@@ -155,6 +156,7 @@ mod tests {
             !answer.headers().contains_key("x-should-retry")
         };
         assert!(retry(StatusCode::REQUEST_TIMEOUT));
+        assert!(retry(StatusCode::SERVICE_UNAVAILABLE));
         assert!(!retry(StatusCode::PAYLOAD_TOO_LARGE));
     }
 }

@@ -1,6 +1,6 @@
 //! What callers can ask for.
 
-use super::{app::App, auth::Admitted, call, models, ready, refusal::Asked};
+use super::{app::App, auth::Admitted, call, models, page::NoPage, ready, refusal::Asked};
 use axum::{
     Router,
     extract::{Request, State},
@@ -30,12 +30,15 @@ pub(super) fn router(app: Arc<App>) -> Router {
     if app.config.server.client_key.is_some() {
         router = router.route_layer(from_extractor_with_state::<Admitted, _>(Arc::clone(&app)));
     }
-    router
+    let mut router = router
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready::show))
         .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(app)
+        .method_not_allowed_fallback(wrong_method);
+    if app.config.server.client_key.is_none() {
+        router = router.layer(from_extractor_with_state::<NoPage, _>(Arc::clone(&app)));
+    }
+    router.with_state(app)
 }
 
 async fn openai(State(app): State<Arc<App>>, request: Request) -> Response {

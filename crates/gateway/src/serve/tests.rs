@@ -22,8 +22,10 @@ async fn gateway() -> (Running, usize) {
 async fn a_body_that_is_too_large_may_be_sent_to_its_end() {
     let (running, too_large) = gateway().await;
     let mut caller = TcpStream::connect(running.address()).await.unwrap();
-    let head =
-        format!("POST /v1/messages HTTP/1.1\r\nhost: test\r\ncontent-length: {too_large}\r\n\r\n");
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n\
+         content-type: application/json\r\ncontent-length: {too_large}\r\n\r\n"
+    );
     caller.write_all(head.as_bytes()).await.unwrap();
     caller.write_all(&vec![b'x'; too_large]).await.unwrap();
     let mut answer = String::new();
@@ -39,8 +41,8 @@ async fn a_body_that_is_announced_too_large_is_not_asked_for() {
     for path in ["/v1/chat/completions", "/v1/messages"] {
         let mut caller = TcpStream::connect(running.address()).await.unwrap();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\n\
-             content-length: {too_large}\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
+             content-type: application/json\r\ncontent-length: {too_large}\r\n\r\n"
         );
         caller.write_all(head.as_bytes()).await.unwrap();
         let mut answer = String::new();

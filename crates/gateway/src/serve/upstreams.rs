@@ -5,7 +5,7 @@ use buttress::{
     Declares, Prices, Route, Shapes, Stack, StackService,
     circuit_breaker::{CircuitBreakerLayer, Settings},
     client::{Commit, LlmClient},
-    retry::{Backoff, Budget, Jitter, RetryLayer},
+    retry::{Backoff, Budget, BudgetBuilder, Jitter, RetryLayer},
     retry_after::{GateLayer, GateSettings},
     timeout::Limits,
 };
@@ -56,14 +56,9 @@ impl Upstreams {
             routes.push(route);
         }
         let stack = |chain: &config::Chain| {
-            let mut chained = chain
-                .routes
-                .iter()
-                .filter_map(|&at| routes.get(at).cloned());
-            let first = chained.next().ok_or("a chain without routes")?;
-            let stack = chained.fold(Stack::new(first), Stack::then);
-            let limits = &config.limits;
-            let stack = stack.deadline(limits.deadline).max_calls(limits.max_calls);
+            let chained = chain.routes.iter();
+            let chained = chained.filter_map(|&at| routes.get(at).cloned());
+            let stack = stack(&config.limits, chained).ok_or("a chain without routes")?;
             Ok(stack.service())
         };
         let stacks = config
@@ -92,6 +87,13 @@ impl Upstreams {
     pub(super) fn routes(&self) -> &[Route] {
         &self.routes
     }
+}
+
+fn stack(limits: &config::Limits, mut routes: impl Iterator<Item = Route>) -> Option<Stack> {
+    let first = Stack::new(routes.next()?);
+    let stack = routes.fold(first, Stack::then);
+    let stack = stack.deadline(limits.deadline);
+    Some(stack.max_calls(limits.max_calls))
 }
 
 fn sign(route: &config::Route) -> (Arc<str>, Sign) {
@@ -196,16 +198,16 @@ fn retry(settings: &config::Retry) -> Result<RetryLayer, BoxError> {
         .max_timeouts(settings.max_timeouts)
         .max_wait(settings.max_wait)
         .backoff(backoff);
-    Ok(match settings.budget {
-        Some(percent) => layer.budget(
-            Budget::builder()
-                .percent(percent)
-                .reserve(settings.budget_reserve)
-                .cap(settings.budget_cap)
-                .build()?,
-        ),
+    Ok(match budget(settings) {
+        Some(budget) => layer.budget(budget.build()?),
         None => layer.without_budget(),
     })
+}
+
+fn budget(settings: &config::Retry) -> Option<BudgetBuilder> {
+    let budget = Budget::builder().percent(settings.budget?);
+    let budget = budget.reserve(settings.budget_reserve);
+    Some(budget.cap(settings.budget_cap))
 }
 
 /// The gates that routes share: of one key for all that is asked with it, and of one model for
@@ -285,6 +287,7 @@ fn breaker(settings: &config::Breaker) -> Result<CircuitBreakerLayer, BoxError> 
 mod tests {
     use super::*;
     use crate::config::Options;
+    use buttress::{client::Secret, llm::Provider};
     use proptest::prelude::*;
 
     /// What may stand in a file, from edge to edge, and now and then beyond.
@@ -357,6 +360,45 @@ mod tests {
                 prop_assert!(made.is_none(), "{}\n{file}", made.unwrap_or("".into()));
             }
         }
+    }
+
+    /// The numbers stand here and in the layers: what a file without them means is what the layers
+    /// mean by themselves.
+    #[test]
+    fn the_defaults_are_those_of_the_layers() {
+        let key = |_: &str| Some("sk".to_owned());
+        let file = "[[routes]]\nprovider = \"openai\"\n";
+        let (config, _) = Config::parse("buttress.toml", file, &Options::new(&key)).unwrap();
+        let given = Upstreams::new(&config).unwrap().routes().to_vec();
+        let given = stack(&config.limits, given.into_iter()).unwrap();
+
+        // With streams it differs on purpose: the layers do not know whether there is a deadline
+        // around them, and here there is one.
+        let streamed = Limits::streamed().attempt(None);
+        let client = LlmClient::builder(Provider::OpenAi).key(Secret::new("sk"));
+        let client = client.build().unwrap().stream_limits(streamed);
+        let expected = Stack::new(Route::new("openai", client));
+
+        let shown = |stack: &Stack| {
+            // The same length; that it was set is no difference as long as `open` is shorter.
+            let shown = format!("{stack:#?}").replace("AtLeast(", "Set(");
+            // By these a gate and a breaker that came anew are told from those before.
+            let ids = ["word: ", "epoch: ", "first: ", "generation: "];
+            let is_id = |line: &str| ids.iter().any(|id| line.trim_start().starts_with(id));
+            let settings: Vec<_> = shown.lines().filter(|line| !is_id(line)).collect();
+            settings.join("\n")
+        };
+        assert_eq!(shown(&given), shown(&expected));
+
+        // Of a budget that is made only the reserve is shown.
+        let given = budget(&config.routes[0].retry).unwrap();
+        assert_eq!(format!("{given:?}"), format!("{:?}", Budget::builder()));
+        let deadline = config.limits.deadline;
+        assert_eq!(
+            deadline,
+            Limits::streamed().attempt,
+            "the deadline takes its place"
+        );
     }
 
     /// Most of what is tried above has to get that far.

@@ -28,6 +28,8 @@ fn it_shows_the_defaults() {
     assert_eq!(server.listen, default.listen);
     assert_eq!(server.client_key_env, default.client_key_env);
     assert_eq!(server.max_body, default.max_body);
+    assert_eq!(server.max_in_flight_bytes, default.max_in_flight_bytes);
+    assert_eq!(server.max_connections, default.max_connections);
     assert_eq!(server.max_header, default.max_header);
     assert_eq!(server.header_timeout, default.header_timeout);
     assert_eq!(server.drain_delay, default.drain_delay);
