@@ -27,18 +27,18 @@ pin_project! {
         R: Replay<Req>,
     {
         #[pin]
-        state: State<S::Future, S, R::Request>,
+        state: State<S::Future, S, R::Request, S::Error>,
         session: Session<Req, S, C, O, R, P>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F, S, Q> {
+    enum State<F, S, Q, E> {
         // An attempt is running.
         Called { #[pin] future: F },
         // The next one has not begun. Boxed, since most calls never come here.
-        Later { later: Box<Later<S, Q>> },
+        Later { later: Box<Later<S, Q, E>> },
     }
 }
 
@@ -46,12 +46,26 @@ pin_project! {
 type Failed<T, E> = (Result<T, E>, Failure);
 
 /// What is between two attempts.
-struct Later<S, Q> {
+struct Later<S, Q, E> {
     /// The next one has to wait.
     sleep: Option<Pin<Box<Sleep>>>,
     /// Its service has to become ready: readiness counts for one call.
     service: Option<S>,
     next: Option<Next<Q>>,
+    /// What the last one said, for when no time is left for another.
+    error: Option<E>,
+    /// Whether the last one was refused and not made.
+    refused: bool,
+}
+
+/// What comes of the attempt to come, or why its service did not become ready.
+type Beginning<F, E> = Result<Begun<F, E>, E>;
+
+/// What comes of the attempt to come.
+enum Begun<F, E> {
+    Called(F),
+    /// It came too late: this is the last word.
+    Late(E),
 }
 
 /// The attempt to come.
@@ -156,18 +170,20 @@ where
                     return Poll::Ready(result);
                 };
                 // A failed response may hold a connection, and nobody will read it.
-                drop(result);
-                let later = Box::new(Later::new(next));
+                let error = result.err();
+                let refused = failure.class == Class::Rejected;
+                let later = Box::new(Later::new(next, error, refused));
                 this.state.set(State::Later { later });
             }
             let result = match this.state.as_mut().project() {
                 StateProj::Called { future } => ready!(future.poll(cx)),
                 // Later => Called
                 StateProj::Later { later } => match ready!(session.poll_call(later, cx)) {
-                    Ok(future) => {
+                    Ok(Begun::Called(future)) => {
                         this.state.set(State::Called { future });
                         continue;
                     }
+                    Ok(Begun::Late(error)) => return Poll::Ready(Err(error)),
                     // Broken for good: an attempt that failed before it was made.
                     Err(error) => Err(error),
                 },
@@ -180,13 +196,15 @@ where
     }
 }
 
-impl<S, Q> Later<S, Q> {
-    fn new(next: Next<Q>) -> Self {
+impl<S, Q, E> Later<S, Q, E> {
+    fn new(next: Next<Q>, error: Option<E>, refused: bool) -> Self {
         let wait = next.wait;
         Self {
             sleep: (!wait.is_zero()).then(|| Box::pin(sleep(wait))),
             service: None,
             next: Some(next),
+            error,
+            refused,
         }
     }
 }
@@ -213,9 +231,9 @@ where
     /// Makes the next attempt, when it has waited and its service is ready.
     fn poll_call(
         &mut self,
-        later: &mut Later<S, R::Request>,
+        later: &mut Later<S, R::Request, S::Error>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<S::Future, S::Error>>
+    ) -> Poll<Beginning<S::Future, S::Error>>
     where
         S: Service<R::Request> + Clone,
     {
@@ -229,6 +247,19 @@ where
         let shared = &self.shared;
         let service = later.service.get_or_insert_with(|| shared.service());
         ready!(service.poll_ready(cx))?;
+        // It may have taken as long as there was. Of a response nothing is left to give back: the
+        // attempt is made then, and whoever set the deadline ends it.
+        let deadline = self.context.deadline();
+        if deadline.is_some_and(|deadline| deadline <= Instant::now())
+            && let Some(error) = later.error.take()
+        {
+            self.context.record(Event::GaveUp(GiveUp::DeadlineTooNear));
+            if later.refused {
+                // The call passes on to whoever hears of the failure.
+                self.take_call_in_hand();
+            }
+            return Poll::Ready(Ok(Begun::Late(error)));
+        }
         let next = later.next.take().expect("an attempt is begun once");
         if let Some(payment) = next.payment {
             payment.settle();
@@ -236,7 +267,7 @@ where
         if let Some(attempts) = &mut self.attempts {
             attempts.call_in_hand = false;
         }
-        Poll::Ready(Ok(service.call(next.request)))
+        Poll::Ready(Ok(Begun::Called(service.call(next.request))))
     }
 
     /// The next attempt, if there is to be one.

@@ -523,6 +523,70 @@ async fn a_call_dropped_while_it_waits_gives_the_next_attempt_s_call_back() {
     }
 }
 
+/// A clone becomes ready after this long.
+struct Slow<S> {
+    inner: S,
+    after: Duration,
+    ready: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl<S: Clone> Clone for Slow<S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            after: self.after,
+            ready: Some(Box::pin(tokio::time::sleep(self.after))),
+        }
+    }
+}
+
+impl<R, S: Service<R>> Service<R> for Slow<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        if let Some(sleep) = &mut self.ready {
+            std::task::ready!(sleep.as_mut().poll(cx));
+        }
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> S::Future {
+        self.inner.call(request)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_is_made_when_its_service_is_ready_too_late() {
+    for refused in [false, true] {
+        let call = Call::new().max_calls(5).within(Duration::from_secs(10));
+        let error = || -> BoxError {
+            match refused {
+                true => Rejected::new(Cause::GateClosed).into(),
+                false => "broken".into(),
+            }
+        };
+        let provider = Provider::new([Err(error())]);
+        let service = Slow {
+            inner: provider.clone(),
+            after: Duration::from_secs(30),
+            ready: None,
+        };
+        let layer = layer().retry_if(
+            |_: &Failure, outcome: Result<&Response<&'static str>, &BoxError>| outcome.is_err(),
+        );
+        let (result, events) = send(layer.layer(service), &call).await;
+        assert_eq!(result.unwrap_err().to_string(), error().to_string());
+        assert_eq!(events.last(), Some(&Event::GaveUp(GiveUp::DeadlineTooNear)));
+        assert_eq!(provider.calls(), 1);
+        // What was paid for it is given back, unless it passes on: of one call that was refused
+        // there is one to give back, and who hears of the refusal has it in hand.
+        assert_eq!(calls_left(&call), 4, "{refused}");
+        assert_eq!(layer.settings.budget.unwrap().available(), 10);
+    }
+}
+
 /// The layer above hears that the last attempt was refused, and does not pay for its next one.
 #[tokio::test(start_paused = true)]
 async fn the_call_of_a_refused_attempt_is_left_to_who_hears_of_it() {

@@ -2,7 +2,7 @@ use super::{
     GateWitness,
     entry::{Anchor, Entered, Turn, Turned},
 };
-use buttress_core::{Context, Event, Rejected};
+use buttress_core::{Cause, Context, Event, Rejected};
 use pin_project_lite::pin_project;
 use std::{
     pin::Pin,
@@ -109,6 +109,14 @@ where
             }
         }
         ready!(this.service.poll_ready(cx))?;
+        // It may have taken as long as there was.
+        let deadline = this.context.deadline();
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            // The turn passes on to the next one.
+            *this.witness = None;
+            this.context.record(Event::Rejected(Cause::DeadlinePast));
+            return Poll::Ready(Err(Rejected::new(Cause::DeadlinePast).into()));
+        }
         let request = this.request.take().expect("polled after the call was made");
         let witness = this.witness.take().expect("the turn has come");
         Poll::Ready(Ok((this.service.call(request), witness)))

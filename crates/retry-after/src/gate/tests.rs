@@ -567,6 +567,31 @@ async fn an_open_gate_calls_the_instance_that_was_made_ready() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_call_is_made_when_its_service_is_ready_too_late() {
+    let (inner, mut server) = mock::pair::<Ask, u64>();
+    let classify = classify_fn(|_: Result<&u64, &tower::BoxError>| Ok(()));
+    let gate = GateLayer::standard()
+        .classify(classify)
+        .observe(Carried::new());
+    let service = gate.layer(inner);
+    let call = Call::new().within(secs(10));
+    server.allow(1);
+    gate.handle().close_for(secs(1));
+    let mut late = task::spawn(service.clone().oneshot(asked_by(&call)));
+    assert_pending!(late.poll());
+    sleep(secs(1)).await;
+    server.allow(0);
+    assert_pending!(late.poll());
+    sleep(secs(10)).await;
+    server.allow(1);
+    let error = assert_ready!(late.poll()).unwrap_err();
+    let rejected = error.downcast_ref::<Rejected>().unwrap();
+    assert_eq!(rejected.cause, Cause::DeadlinePast);
+    assert!(call.journey().to_string().contains("deadline"));
+    assert_pending!(task::spawn(server.next_request()).poll());
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_key_has_its_own_gate_and_their_number_is_bounded() {
     let server = Server::default();
     let gate = layer_with(GateSettings::standard().max_keys(2)).keyed(|ask: &Ask| ask.number);

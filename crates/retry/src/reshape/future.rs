@@ -19,20 +19,27 @@ pin_project! {
         O: Observe<Req>,
     {
         #[pin]
-        state: State<S::Future, S>,
+        state: State<S::Future, S, S::Error>,
         session: Session<Req, S, H, C, O>,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<F, S> {
+    enum State<F, S, E> {
         // The request is out, in the shape that is kept.
         Called { #[pin] future: F },
         // It has got a new shape, whose service has to become ready: readiness counts for one
         // call. Boxed, since most calls never come here.
-        Readying { service: Box<S> },
+        Readying { later: Box<Later<S, E>> },
     }
+}
+
+/// What is between two attempts.
+struct Later<S, E> {
+    service: S,
+    /// What the last attempt said, for when no time is left for another.
+    error: Option<E>,
 }
 
 /// All of a call but its current attempt.
@@ -95,13 +102,24 @@ where
                         return Poll::Ready(result);
                     }
                     // A failed response may hold a connection, and nobody will read it.
-                    drop(result);
-                    let service = Box::new(session.shared.service());
-                    this.state.set(State::Readying { service });
+                    let error = result.err();
+                    let service = session.shared.service();
+                    let later = Box::new(Later { service, error });
+                    this.state.set(State::Readying { later });
                 }
                 // Readying => Called
-                StateProj::Readying { service } => {
+                StateProj::Readying { later } => {
+                    let Later { service, error } = &mut **later;
                     ready!(service.poll_ready(cx))?;
+                    // It may have taken as long as there was.
+                    if session.is_late()
+                        && let Some(error) = error.take()
+                    {
+                        session
+                            .context
+                            .record(Event::GaveUp(GiveUp::DeadlineTooNear));
+                        return Poll::Ready(Err(error));
+                    }
                     session.call_in_hand = false;
                     let request = session.kept.clone();
                     let request = request.expect("kept when it was given this shape");
@@ -117,6 +135,12 @@ impl<Req, S, H, C, O> Session<Req, S, H, C, O>
 where
     O: Observe<Req>,
 {
+    /// Whether no time is left for another attempt.
+    fn is_late(&self) -> bool {
+        let deadline = self.context.deadline();
+        deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
     /// Gives the request another shape, if it failed and there is one that can be afforded.
     fn reshape<T, E>(&mut self, outcome: Result<&T, &E>) -> bool
     where
@@ -137,8 +161,7 @@ where
         let Some(Reshaped { request, note }) = reshaped else {
             return false;
         };
-        let deadline = self.context.deadline();
-        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        if self.is_late() {
             self.context.record(Event::GaveUp(GiveUp::DeadlineTooNear));
             return false;
         }

@@ -1,5 +1,7 @@
 use super::*;
-use buttress_core::{AsFailure, Blame, Call, Carried, Carry, Class, Context as _, Event, Journey};
+use buttress_core::{
+    AsFailure, Blame, Call, Carried, Carry, Class, Context as _, Event, GiveUp, Journey,
+};
 use std::sync::{Arc, Mutex};
 use tokio_test::{assert_pending, assert_ready, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -128,6 +130,41 @@ async fn it_ends_when_no_shape_will_do() {
     let never = layer().max(0).layer(server(0, Class::BadInput, &seen));
     assert_eq!(never.oneshot(ask(100)).await, refused);
     assert_eq!(count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_is_made_when_its_service_is_ready_too_late() {
+    let (inner, mut server) = tower_test::mock::pair::<Ask, u32>();
+    server.allow(1);
+    let classify = buttress_core::classify_fn(|outcome: Result<&u32, &tower::BoxError>| {
+        outcome
+            .map(|_| ())
+            .map_err(|_| Failure::new(Class::BadInput, Blame::Request))
+    });
+    let hook = |ask: &Ask, _: &Failure, _: Result<&u32, &tower::BoxError>| {
+        Some(Reshaped::new(ask.clone(), "again"))
+    };
+    let layer = ReshapeLayer::new(hook)
+        .classify(classify)
+        .observe(Carried::new());
+    let call = Call::new().within(std::time::Duration::from_secs(10));
+    let request = Ask {
+        size: 1,
+        call: Some(call.clone()),
+    };
+    let mut future = task::spawn(layer.layer(inner).oneshot(request));
+    assert_pending!(future.poll());
+    let (_, answer) = server.next_request().await.unwrap();
+    answer.send_error("no");
+    assert_pending!(future.poll());
+    tokio::time::advance(std::time::Duration::from_secs(11)).await;
+    server.allow(1);
+    assert_eq!(assert_ready!(future.poll()).unwrap_err().to_string(), "no");
+    drop(future);
+    assert_eq!(calls_left(&call), Call::DEFAULT_MAX_CALLS - 1);
+    let journey = call.journey();
+    let last = &journey.steps().last().unwrap().event;
+    assert_eq!(last, &Event::GaveUp(GiveUp::DeadlineTooNear));
 }
 
 #[tokio::test(start_paused = true)]
