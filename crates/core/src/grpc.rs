@@ -9,14 +9,14 @@ use std::time::Duration;
 /// | code | class | blame |
 /// |---|---|---|
 /// | OK | success | |
-/// | UNAVAILABLE, INTERNAL, UNKNOWN | transient | service |
+/// | UNAVAILABLE, INTERNAL, UNKNOWN, a code that gRPC does not know | transient | service |
 /// | DEADLINE_EXCEEDED | timeout | service |
 /// | RESOURCE_EXHAUSTED | transient | key |
 /// | ABORTED | transient | request |
 /// | UNAUTHENTICATED, PERMISSION_DENIED | persistent | key |
 /// | NOT_FOUND, FAILED_PRECONDITION, UNIMPLEMENTED, CANCELLED | persistent | request |
 /// | DATA_LOSS | persistent | service |
-/// | INVALID_ARGUMENT, ALREADY_EXISTS, OUT_OF_RANGE, an unknown code | bad input | request |
+/// | INVALID_ARGUMENT, ALREADY_EXISTS, OUT_OF_RANGE | bad input | request |
 ///
 /// An answer without `grpc-status` in its head is a success so far: the status follows in the
 /// trailers, where [`AtEnd`](crate::http::AtEnd) reads it. One whose HTTP status is not 200 did not come
@@ -42,14 +42,15 @@ impl GrpcStatus {
     pub const fn verdict(code: u32) -> Result<(), Failure> {
         let (class, blame) = match code {
             0 => return Ok(()),
-            2 | 13 | 14 => (Class::Transient, Blame::Service),
             4 => (Class::Timeout, Blame::Service),
             8 => (Class::Transient, Blame::Key),
             10 => (Class::Transient, Blame::Request),
             7 | 16 => (Class::Persistent, Blame::Key),
             1 | 5 | 9 | 12 => (Class::Persistent, Blame::Request),
             15 => (Class::Persistent, Blame::Service),
-            _ => (Class::BadInput, Blame::Request),
+            3 | 6 | 11 => (Class::BadInput, Blame::Request),
+            // 2, 13 and 14. What is no code at all is UNKNOWN to all who speak gRPC.
+            _ => (Class::Transient, Blame::Service),
         };
         Err(Failure::new(class, blame))
     }
@@ -209,7 +210,16 @@ mod tests {
             Err(Failure::SERVICE)
         );
         assert_eq!(verdict(&[("grpc-status", "x")]), Err(Failure::SERVICE));
-        let unknown = verdict(&[("grpc-status", "99")]).unwrap_err();
-        assert_eq!(unknown.class, Class::BadInput);
+    }
+
+    #[test]
+    fn a_code_that_nobody_knows_is_unknown() {
+        for code in ["2", "17", "99", "4294967295"] {
+            assert_eq!(verdict(&[("grpc-status", code)]), Err(Failure::SERVICE));
+        }
+        for code in [3, 6, 11] {
+            let failure = GrpcStatus::verdict(code).unwrap_err();
+            assert_eq!(failure.class, Class::BadInput);
+        }
     }
 }
