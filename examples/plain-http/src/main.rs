@@ -12,7 +12,7 @@ use buttress::circuit_breaker::{CircuitBreakerLayer, Settings};
 use buttress::core::{http::AtEnd, http::HttpStatus};
 use buttress::retry::{Backoff, Buffered, RetryLayer};
 use buttress::retry_after::{GateLayer, RetryAfterLayer};
-use buttress::timeout::DeadlineLayer;
+use buttress::timeout::{AnyData, DeadlineLayer, ToEnd};
 use buttress::{AttemptLayer, Call, Carried, Carry, Cause};
 use buttress_testkit::{Provider, Received, Reply, Script};
 use bytes::Bytes;
@@ -41,8 +41,9 @@ fn client(
 > {
     let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1))?;
     Ok(ServiceBuilder::new()
-        // The whole call, all its attempts and waits taken together.
-        .layer(DeadlineLayer::new(Duration::from_secs(30)))
+        // The whole call, all its attempts and waits taken together, and the body of the answer:
+        // without a scope a deadline ends where the head is there.
+        .layer(DeadlineLayer::new(Duration::from_secs(30)).scope(ToEnd::new(AnyData::new())))
         .layer(
             RetryLayer::http()
                 .backoff(backoff)
