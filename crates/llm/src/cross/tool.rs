@@ -10,7 +10,7 @@ pub(crate) struct Tool<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) description: Option<Cow<'a, str>>,
     /// The JSON schema of its arguments; none where it takes none.
-    pub(crate) parameters: Option<&'a RawValue>,
+    pub(crate) parameters: Option<Cow<'a, RawValue>>,
     /// Whether the arguments have to follow the schema to the letter, where that is said.
     pub(crate) strict: Option<bool>,
 }
