@@ -197,7 +197,13 @@ pub(super) fn url(text: &str) -> Result<Uri, Wrong> {
             "leave out what follows the path",
         ));
     }
-    let endpoints = ["/chat/completions", "/messages", "/completions"];
+    let endpoints = [
+        "/chat/completions",
+        "/messages",
+        "/completions",
+        ":generateContent",
+        ":streamGenerateContent",
+    ];
     if endpoints
         .iter()
         .any(|endpoint| url.path().ends_with(endpoint))
@@ -212,7 +218,7 @@ pub(super) fn url(text: &str) -> Result<Uri, Wrong> {
 }
 
 /// Headers that would take what buttress itself sends, or that carry a key.
-const RESERVED: [&str; 12] = [
+const RESERVED: [&str; 13] = [
     "accept-encoding",
     "api-key",
     "authorization",
@@ -225,6 +231,7 @@ const RESERVED: [&str; 12] = [
     "te",
     "transfer-encoding",
     "x-api-key",
+    "x-goog-api-key",
 ];
 
 fn headers(fields: &mut Fields<'_>) -> HeaderMap {
