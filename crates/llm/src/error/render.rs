@@ -236,6 +236,8 @@ fn status(dialect: Dialect, status: Option<u16>, verdict: &Verdict) -> u16 {
         (_, Some(300..400)) => 502,
         // Each dialect has its own number for it.
         (Kind::Overloaded, Some(503 | 529) | None) => overloaded,
+        // Google calls a key that it refuses an argument of the request.
+        (Kind::Auth, Some(400)) => 401,
         // Registered statuses; others (498, 520 to 530, …) are one vendor's.
         (_, Some(status @ (400..=418 | 421..=426 | 428 | 429 | 431 | 451 | 500..=511))) => status,
         (Kind::Overloaded, _) => overloaded,
