@@ -93,7 +93,9 @@ impl Answer {
     /// The events of a stream, comments left out.
     pub fn events(&self) -> Vec<Event> {
         assert!(self.is_stream(), "{:?}", self.headers);
-        let blocks = self.body.split("\n\n").filter(|block| !block.is_empty());
+        // Gemini ends its lines as HTTP does.
+        let body = self.body.replace("\r\n", "\n");
+        let blocks = body.split("\n\n").filter(|block| !block.is_empty());
         blocks.filter_map(Event::parse).collect()
     }
 
@@ -113,21 +115,23 @@ impl Answer {
 
     /// The text of the answer, as far as it came.
     pub fn text(&self) -> String {
-        let openai = self.mode.caller == Dialect::OpenAi;
+        const GEMINI: &str = "/candidates/0/content/parts/0/text";
         if !self.is_stream() {
             let body = self.json();
-            let pointer = match openai {
-                true => "/choices/0/message/content",
-                false => "/content/0/text",
+            let pointer = match self.mode.caller {
+                Dialect::OpenAi => "/choices/0/message/content",
+                Dialect::Gemini => GEMINI,
+                _ => "/content/0/text",
             };
             let text = body.pointer(pointer).and_then(Value::as_str);
             return text
                 .unwrap_or_else(|| panic!("no text in {body}"))
                 .to_owned();
         }
-        let pointer = match openai {
-            true => "/choices/0/delta/content",
-            false => "/delta/text",
+        let pointer = match self.mode.caller {
+            Dialect::OpenAi => "/choices/0/delta/content",
+            Dialect::Gemini => GEMINI,
+            _ => "/delta/text",
         };
         let data = self.data();
         let texts = data.iter().filter_map(|data| data.pointer(pointer));
@@ -136,12 +140,15 @@ impl Answer {
 
     /// Why the model stopped, if the answer says it.
     pub fn finish(&self) -> Option<String> {
-        let openai = self.mode.caller == Dialect::OpenAi;
-        let (pointer, told) = match (openai, self.is_stream()) {
-            (true, false) => ("/choices/0/finish_reason", vec![self.json()]),
-            (true, true) => ("/choices/0/finish_reason", self.data()),
-            (false, false) => ("/stop_reason", vec![self.json()]),
-            (false, true) => ("/delta/stop_reason", self.data()),
+        let told = match self.is_stream() {
+            true => self.data(),
+            false => vec![self.json()],
+        };
+        let pointer = match self.mode.caller {
+            Dialect::OpenAi => "/choices/0/finish_reason",
+            Dialect::Gemini => "/candidates/0/finishReason",
+            _ if self.is_stream() => "/delta/stop_reason",
+            _ => "/stop_reason",
         };
         let mut told = told.iter().filter_map(|data| data.pointer(pointer));
         told.find_map(Value::as_str).map(str::to_owned)
@@ -152,6 +159,7 @@ impl Answer {
         let events = self.events();
         let is_end = |event: &Event| match self.mode.caller {
             Dialect::OpenAi => event.data == "[DONE]",
+            Dialect::Gemini => event.data.contains("\"finishReason\""),
             _ => event.name.as_deref() == Some("message_stop"),
         };
         let end = events.iter().position(is_end);
@@ -162,6 +170,7 @@ impl Answer {
     }
 
     /// The error that a failing answer is, or that a stream ends with: its `type`, and the whole.
+    /// Of Gemini's it is the `status`.
     fn error(&self) -> Option<(String, Value)> {
         let body = match self.is_stream() {
             true => {
@@ -176,6 +185,12 @@ impl Answer {
         assert!(error["message"].as_str().is_some_and(|it| !it.is_empty()));
         match self.mode.caller {
             Dialect::OpenAi => assert!(error.contains_key("param") && error.contains_key("code")),
+            Dialect::Gemini => {
+                let code = error["code"].as_u64().expect("a code");
+                assert!(self.is_stream() || code == u64::from(self.status), "{body}");
+                let status = error["status"].as_str().expect("a status");
+                return Some((status.to_owned(), body));
+            }
             _ => assert_eq!(body["type"], "error"),
         }
         Some((error["type"].as_str().expect("a type").to_owned(), body))
@@ -193,7 +208,10 @@ impl Answer {
         assert!(self.clean, "cut off: {:?}", self.body);
         assert_eq!(self.is_stream(), self.mode.stream, "{:?}", self.headers);
         assert_eq!(self.text(), text);
-        let finish = self.mode.caller("stop", "end_turn");
+        let finish = match self.mode.caller {
+            Dialect::Gemini => "STOP",
+            _ => self.mode.caller("stop", "end_turn"),
+        };
         assert_eq!(self.finish().as_deref(), Some(finish), "{}", self.body);
         if self.mode.stream {
             assert!(self.has_end(), "{}", self.body);
@@ -210,8 +228,7 @@ impl Answer {
         assert_eq!(self.status, status, "{}", self.body);
         assert!(self.clean, "cut off: {:?}", self.body);
         assert_eq!(self.header("content-type"), Some("application/json"));
-        let told = self.error().map(|(kind, _)| kind);
-        assert_eq!(told.as_deref(), Some(error), "{}", self.body);
+        self.assert_told(error);
         assert_eq!(self.header("x-should-retry"), Some("false"));
     }
 
@@ -221,11 +238,28 @@ impl Answer {
     pub fn assert_broken_off(&self, text: &str, error: &str, route: &str) {
         assert_eq!(self.status, 200, "{}", self.body);
         assert_eq!(self.text(), text);
-        let told = self.error().map(|(kind, _)| kind);
-        assert_eq!(told.as_deref(), Some(error), "{}", self.body);
+        self.assert_told(error);
         assert_eq!(self.finish(), None, "a finish was made up: {}", self.body);
         assert!(!self.has_end(), "an end was made up: {}", self.body);
         assert_eq!(self.route(), Some(route));
+    }
+
+    /// The caller was told of an error of this type: a caller of Gemini's, of one that means the
+    /// same to it as this one does to OpenAI's.
+    #[track_caller]
+    fn assert_told(&self, error: &str) {
+        let told = self.error().expect("an error").0;
+        let expected: &[&str] = match (self.mode.caller, error) {
+            (Dialect::Gemini, "invalid_request_error") => {
+                &["INVALID_ARGUMENT", "UNAUTHENTICATED", "NOT_FOUND"]
+            }
+            (Dialect::Gemini, "requests" | "insufficient_quota") => &["RESOURCE_EXHAUSTED"],
+            (Dialect::Gemini, "service_unavailable_error") => &["UNAVAILABLE"],
+            (Dialect::Gemini, "server_error") => &["INTERNAL", "UNAVAILABLE"],
+            (Dialect::Gemini, "timeout") => &["DEADLINE_EXCEEDED"],
+            _ => &[error],
+        };
+        assert!(expected.contains(&&*told), "{told}: {}", self.body);
     }
 
     /// The head came as soon as this had happened.

@@ -58,6 +58,7 @@ impl Setup {
     pub fn route(mut self, name: &str, dialect: Dialect, url: impl Into<String>) -> Self {
         let (kind, path) = match dialect {
             Dialect::OpenAi => ("openai", "/v1"),
+            Dialect::Gemini => ("gemini", ""),
             _ => ("anthropic", ""),
         };
         let url = url.into();
@@ -147,7 +148,7 @@ impl Gateway {
     /// Asks for a short answer in this mode, and waits for its head.
     pub async fn open(&self, mode: Mode) -> Open {
         let body = mode.request().to_string();
-        let open = self.post(mode.caller.path(), &[], body).await;
+        let open = self.post(&mode.path(), &[], body).await;
         open.expect("an answer")
     }
 

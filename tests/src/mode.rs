@@ -16,10 +16,11 @@ pub struct Mode {
     pub stream: bool,
 }
 
-use Dialect::{Anthropic, OpenAi};
+use Dialect::{Anthropic, Gemini, OpenAi};
 
 impl Mode {
-    /// Both dialects on either side, streamed and whole.
+    /// OpenAI's and Anthropic's dialects on either side, and Gemini's with its own and with
+    /// OpenAI's; streamed and whole.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::streamed().chain(Self::whole())
     }
@@ -38,12 +39,20 @@ impl Mode {
             (Anthropic, Anthropic),
             (OpenAi, Anthropic),
             (Anthropic, OpenAi),
+            (Gemini, Gemini),
+            (OpenAi, Gemini),
+            (Gemini, OpenAi),
         ];
         pairs.into_iter().map(move |(caller, provider)| Self {
             caller,
             provider,
             stream,
         })
+    }
+
+    /// Whether its requests are lists of messages on both sides.
+    pub fn has_messages(self) -> bool {
+        self.caller != Gemini && self.provider != Gemini
     }
 
     /// A provider that is asked in this mode.
@@ -56,7 +65,8 @@ impl Mode {
         self.caller != self.provider
     }
 
-    /// What the caller knows under these two names.
+    /// What the caller knows under these two names. Gemini's words are taken for OpenAI's: see
+    /// [`Answer`](crate::Answer).
     pub fn caller<T>(self, openai: T, anthropic: T) -> T {
         pick(self.caller, openai, anthropic)
     }
@@ -66,8 +76,19 @@ impl Mode {
         pick(self.provider, openai, anthropic)
     }
 
+    /// Where the caller asks.
+    pub fn path(self) -> String {
+        self.caller.path_for("any", self.stream)
+    }
+
     /// What the caller asks.
     pub fn request(self) -> Value {
+        if self.caller == Gemini {
+            return json!({
+                "contents": [{ "role": "user", "parts": [{ "text": "Hello?" }] }],
+                "generationConfig": { "maxOutputTokens": 50 },
+            });
+        }
         json!({
             "model": "any",
             "max_tokens": 50,
@@ -79,7 +100,7 @@ impl Mode {
 
 fn pick<T>(dialect: Dialect, openai: T, anthropic: T) -> T {
     match dialect {
-        OpenAi => openai,
+        OpenAi | Gemini => openai,
         Anthropic => anthropic,
         other => unreachable!("{other:?} is not spoken here"),
     }

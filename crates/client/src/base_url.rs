@@ -33,7 +33,13 @@ pub enum InvalidBaseUrl {
 /// # Errors
 /// It can't.
 pub fn base_url(text: &str) -> Result<Uri, InvalidBaseUrl> {
-    const ENDPOINTS: [&str; 3] = ["/chat/completions", "/messages", "/completions"];
+    const ENDPOINTS: [&str; 5] = [
+        "/chat/completions",
+        "/messages",
+        "/completions",
+        ":generateContent",
+        ":streamGenerateContent",
+    ];
     let url = text.trim_end_matches('/');
     let url: Uri = url.parse().map_err(|_| InvalidBaseUrl::NoUrl)?;
     if !matches!(url.scheme_str(), Some("http" | "https")) {

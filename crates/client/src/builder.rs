@@ -3,11 +3,11 @@ use crate::{
     connect::{self, Connector},
     is_reserved,
     secret::Secrets,
-    shared::Shared,
+    shared::{Endpoint, Shared},
 };
 use buttress_llm::{Dialect, Provider};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Uri,
+    HeaderMap, HeaderName, HeaderValue,
     header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, USER_AGENT},
 };
 use hyper_util::{
@@ -24,7 +24,7 @@ const ANTHROPIC_VERSION: &str = "2023-06-01";
 ///
 /// | setting | default | |
 /// |---|---|---|
-/// | `base_url` | the provider's own | as in the official SDKs: OpenAI's ends in `/v1`, Anthropic's does not |
+/// | `base_url` | the provider's own | as in the official SDKs: OpenAI's ends in `/v1`, Anthropic's and Gemini's do not |
 /// | `key` | none is sent | |
 /// | `connect_timeout` | 5 s | name, TCP and TLS; OpenAI's and Anthropic's SDKs allow 5 s |
 /// | `http_version` | negotiated | |
@@ -138,7 +138,9 @@ impl ClientBuilder {
         let dialect = target.dialect();
         let base = self.base_url.as_deref().or(provider.base_url());
         let base = base.ok_or(InvalidClient::NoBaseUrl(provider))?;
-        let endpoint = endpoint(base, dialect)?;
+        let base = base_url(base).map_err(InvalidClient::BaseUrl)?.to_string();
+        let endpoint = Endpoint::new(&base, dialect);
+        let endpoint = endpoint.ok_or(InvalidClient::BaseUrl(InvalidBaseUrl::NoUrl))?;
         let secrets = Secrets::new(self.key.as_ref(), &self.headers);
         let headers = headers(self.headers, dialect, self.key.as_ref())?;
         let connector = connect::connector(self.connect_timeout, self.version, self.roots)?;
@@ -165,14 +167,6 @@ impl ClientBuilder {
     }
 }
 
-/// Where a dialect is spoken behind this base URL.
-fn endpoint(base: &str, dialect: Dialect) -> Result<Uri, InvalidClient> {
-    let base = base_url(base).map_err(InvalidClient::BaseUrl)?.to_string();
-    let url = format!("{}{}", base.trim_end_matches('/'), dialect.path());
-    url.parse()
-        .map_err(|_| InvalidClient::BaseUrl(InvalidBaseUrl::NoUrl))
-}
-
 fn headers(
     mut headers: HeaderMap,
     dialect: Dialect,
@@ -190,20 +184,20 @@ fn headers(
     headers.insert(ACCEPT_ENCODING, IDENTITY);
     headers.entry(USER_AGENT).or_insert(SELF);
 
-    let anthropic = dialect == Dialect::AnthropicMessages;
-    if anthropic {
+    if dialect == Dialect::AnthropicMessages {
         const VERSION: HeaderValue = HeaderValue::from_static(ANTHROPIC_VERSION);
         let name = HeaderName::from_static("anthropic-version");
         headers.entry(name).or_insert(VERSION);
     }
     if let Some(key) = key {
-        let (name, value) = if anthropic {
-            (
-                HeaderName::from_static("x-api-key"),
-                key.expose().to_owned(),
-            )
-        } else {
-            (AUTHORIZATION, format!("Bearer {}", key.expose()))
+        let own = match dialect {
+            Dialect::AnthropicMessages => Some(HeaderName::from_static("x-api-key")),
+            Dialect::Gemini => Some(HeaderName::from_static("x-goog-api-key")),
+            _ => None,
+        };
+        let (name, value) = match own {
+            Some(name) => (name, key.expose().to_owned()),
+            None => (AUTHORIZATION, format!("Bearer {}", key.expose())),
         };
         let mut value = HeaderValue::try_from(value).map_err(|_| InvalidClient::Key)?;
         value.set_sensitive(true);

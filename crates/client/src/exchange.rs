@@ -24,7 +24,7 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
     for note in &encoded.notes {
         call.record(Event::Note(note));
     }
-    let outgoing = outgoing(shared, place, &request, &encoded);
+    let outgoing = outgoing(shared, place, &request, &encoded)?;
 
     let limits = if request.streams() {
         place.streamed
@@ -64,10 +64,10 @@ fn outgoing(
     place: &Place,
     request: &LlmRequest,
     encoded: &Encoded,
-) -> Request<Full<Bytes>> {
+) -> Result<Request<Full<Bytes>>, LlmError> {
     let mut outgoing = Request::new(Full::new(encoded.body.clone()));
     *outgoing.method_mut() = Method::POST;
-    *outgoing.uri_mut() = shared.endpoint.clone();
+    *outgoing.uri_mut() = shared.endpoint.of(request, &place.target)?;
     *outgoing.headers_mut() = shared.headers.clone();
     if request.dialect() == place.target.dialect() {
         put_own(outgoing.headers_mut(), request.own_headers());
@@ -78,7 +78,7 @@ fn outgoing(
         HeaderValue::from_static("application/json")
     };
     outgoing.headers_mut().insert(ACCEPT, accept);
-    outgoing
+    Ok(outgoing)
 }
 
 /// Puts a request's own headers in the place of the client's of the same names, with all values

@@ -17,11 +17,12 @@ const FRAMING: [&str; 12] = [
 ];
 
 /// Who asks.
-const KEYS: [&str; 4] = [
+const KEYS: [&str; 5] = [
     "api-key",
     "authorization",
     "proxy-authorization",
     "x-api-key",
+    "x-goog-api-key",
 ];
 
 /// Whether the client alone decides about this header: it says whom a request is for, or how a

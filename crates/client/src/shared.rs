@@ -1,7 +1,7 @@
 //! What the calls of a client have in common.
 
 use crate::{Commit, connect::Connector, secret::Secrets};
-use buttress_llm::{LlmRequest, Provider, Target};
+use buttress_llm::{Dialect, InvalidRequest, LlmRequest, Provider, Target};
 use buttress_timeout::Limits;
 use bytes::Bytes;
 use http::{HeaderMap, Uri};
@@ -41,9 +41,50 @@ impl Place {
 pub(crate) struct Shared {
     pub(crate) http: Client<Connector, Full<Bytes>>,
     pub(crate) provider: Provider,
-    pub(crate) endpoint: Uri,
+    pub(crate) endpoint: Endpoint,
     pub(crate) headers: HeaderMap,
     pub(crate) secrets: Secrets,
     pub(crate) max_answer: usize,
     pub(crate) max_event: usize,
+}
+
+/// Where requests go.
+#[derive(Debug)]
+pub(crate) enum Endpoint {
+    /// All to one address.
+    One(Uri),
+    /// Behind this base URL, each to an address of its model.
+    OfModel(Box<str>),
+}
+
+impl Endpoint {
+    /// Where this dialect is spoken behind this base URL; nothing, if that is none.
+    pub(crate) fn new(base: &str, dialect: Dialect) -> Option<Self> {
+        let base = base.trim_end_matches('/');
+        let url: Uri = format!("{base}{}", dialect.path("m", false)).parse().ok()?;
+        let usable = matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some();
+        usable.then(|| {
+            if dialect.is_addressed() {
+                Self::OfModel(base.into())
+            } else {
+                Self::One(url)
+            }
+        })
+    }
+
+    /// The address for this request.
+    pub(crate) fn of(&self, request: &LlmRequest, target: &Target) -> Result<Uri, InvalidRequest> {
+        match self {
+            Self::One(url) => Ok(url.clone()),
+            Self::OfModel(base) => {
+                let model = request.model_at(target);
+                let path = target.dialect().path(model, request.streams());
+                let url = format!("{base}{path}").parse();
+                url.map_err(|_| InvalidRequest::Field {
+                    field: "model".to_owned(),
+                    problem: "is too long for an address".to_owned(),
+                })
+            }
+        }
+    }
 }

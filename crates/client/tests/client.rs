@@ -394,6 +394,39 @@ async fn the_other_dialect_is_crossed_into() {
 }
 
 #[tokio::test]
+async fn gemini_is_asked_at_an_address_of_its_model() {
+    let provider = Scripted::gemini()
+        .key(KEY)
+        .forever(Reply::text("hi"))
+        .start()
+        .await
+        .unwrap();
+    let client = LlmClient::builder(Provider::Gemini)
+        .base_url(provider.base_url())
+        .key(Secret::new(KEY))
+        .build()
+        .unwrap();
+    ask(&client, false).await.unwrap();
+    let (text, error) = read(ask(&client.model("g/1"), true).await.unwrap()).await;
+    assert!(error.is_none());
+    assert_eq!(text, "hi");
+    let own = request(true).for_model("own");
+    client.model("other").oneshot(own).await.unwrap();
+    let calls = provider.calls();
+    let paths = calls.iter().map(|call| call.path());
+    assert!(paths.eq([
+        "/v1beta/models/m:generateContent",
+        "/v1beta/models/g%2F1:streamGenerateContent?alt=sse",
+        "/v1beta/models/own:streamGenerateContent?alt=sse",
+    ]));
+    assert_eq!(calls[0].header("x-goog-api-key"), Some(KEY));
+    assert_eq!(calls[0].header("authorization"), None);
+    let long = "x".repeat(70_000);
+    let error = ask(&client.model(long), false).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::InvalidRequest);
+}
+
+#[tokio::test]
 async fn headers_go_along_where_the_dialect_is_the_same() {
     let provider = Scripted::openai()
         .any_path()

@@ -16,6 +16,15 @@ pub(crate) fn claude(name: &str) -> Option<(u32, u32)> {
     Some((major, minor))
 }
 
+/// The version of one of Google's models: `(2, 5)` of `gemini-2.5-flash`, with or without what a
+/// reseller puts in front. None of those that have no number in their names.
+pub(crate) fn gemini(name: &str) -> Option<(u32, u32)> {
+    let (_, rest) = name.split_once("gemini-")?;
+    let version = rest.split('-').next()?;
+    let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
 /// Whether a model of this name thinks before it answers, if it is told to.
 pub(crate) fn reasons(name: &str) -> bool {
     if let Some(version) = claude(name) {
@@ -29,6 +38,7 @@ pub(crate) fn reasons(name: &str) -> bool {
         "claude",
         "gemini-1",
         "gemini-2.0",
+        "gemma",
         "mistral",
         "llama",
     ];
@@ -68,6 +78,20 @@ mod tests {
             ("gpt-5", None),
         ] {
             assert_eq!(claude(name), version, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_version_of_a_gemini_is_in_its_name() {
+        for (name, version) in [
+            ("gemini-2.5-flash", Some((2, 5))),
+            ("google/gemini-3-pro-preview", Some((3, 0))),
+            ("gemini-3.1-pro", Some((3, 1))),
+            ("gemini-1.5-pro-002", Some((1, 5))),
+            ("gemini-flash-latest", None),
+            ("gpt-5", None),
+        ] {
+            assert_eq!(gemini(name), version, "{name}");
         }
     }
 

@@ -7,15 +7,16 @@ pub enum Fault {
     /// 429: too many requests in this minute. It asks for no wait; see
     /// [`Reply::retry_after`](crate::Reply::retry_after).
     RateLimited,
-    /// The money is spent. OpenAI: 429 `insufficient_quota`; Anthropic: 400, told by its message only.
+    /// The money is spent. OpenAI: 429 `insufficient_quota`; Anthropic: 400, told by its message
+    /// only; Gemini: 429, told by the name of the quota only.
     InsufficientQuota,
-    /// OpenAI: 503; Anthropic: 529 `overloaded_error`.
+    /// OpenAI and Gemini: 503; Anthropic: 529 `overloaded_error`.
     Overloaded,
     /// 500.
     ServerError,
     /// 504 (OpenAI: 408): the service gave up on its own work.
     Timeout,
-    /// 401.
+    /// 401 (Gemini: 400).
     InvalidKey,
     /// 403.
     Permission,

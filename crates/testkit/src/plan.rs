@@ -95,11 +95,12 @@ impl Plan {
 
     /// An answer outside of the script.
     pub(crate) fn aside(call: &Received, status: u16, body: &serde_json::Value) -> Self {
-        let reply = Reply::raw(status)
-            .header("content-type", JSON)
-            .header(call.dialect.request_id_header(), request_id(call))
-            .body(body.to_string());
-        Self::new(&reply, call)
+        let reply = Reply::raw(status).header("content-type", JSON);
+        let reply = match call.dialect.request_id_header() {
+            Some(name) => reply.header(name, request_id(call)),
+            None => reply,
+        };
+        Self::new(&reply.body(body.to_string()), call)
     }
 }
 
@@ -161,7 +162,8 @@ fn headers(
     let mut ours = vec![("date", httpdate::fmt_http_date(now))];
     if let Some(content_type) = content_type {
         ours.push(("content-type", content_type.into()));
-        ours.push((call.dialect.request_id_header(), request_id(call)));
+        let name = call.dialect.request_id_header();
+        ours.extend(name.map(|name| (name, request_id(call))));
     }
     if let Some(wait) = reply.retry_date {
         let date = httpdate::fmt_http_date(now + in_range(wait));

@@ -12,8 +12,8 @@ use tokio::net::TcpSocket;
 
 /// A provider on a loopback socket that does what its script says.
 ///
-/// It answers `POST /v1/chat/completions` and `POST /v1/messages`, each in its own dialect and by
-/// the script, over HTTP/1.1 or HTTP/2 with prior knowledge. `GET /v1/models` is answered aside:
+/// It answers `POST /v1/chat/completions`, `POST /v1/messages` and `POST` to Gemini's
+/// `/v1beta/models/{model}:generateContent`, each in its own dialect and by the script, over HTTP/1.1 or HTTP/2 with prior knowledge. `GET /v1/models` is answered aside:
 /// it takes no step and is not recorded. Anything else is a 404.
 ///
 /// Dropping it closes its port and all its connections.
@@ -44,6 +44,11 @@ impl Provider {
     /// A provider whose own dialect is Anthropic's.
     pub fn anthropic() -> Builder {
         Self::builder(Dialect::Anthropic)
+    }
+
+    /// A provider whose own dialect is Gemini's.
+    pub fn gemini() -> Builder {
+        Self::builder(Dialect::Gemini)
     }
 
     /// A provider with this dialect of its own: the one for [`base_url`](Self::base_url), the list
@@ -205,8 +210,8 @@ impl Builder {
         self
     }
 
-    /// Wants this key, as `authorization: Bearer` (OpenAI) or `x-api-key` (Anthropic) \[any or
-    /// none\]. A call without it gets a 401 and takes no step.
+    /// Wants this key, as `authorization: Bearer` (OpenAI), `x-api-key` (Anthropic) or
+    /// `x-goog-api-key` (Gemini) \[any or none\]. A call without it gets a 401 and takes no step.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self

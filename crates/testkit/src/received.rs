@@ -1,4 +1,4 @@
-use crate::Dialect;
+use crate::{Dialect, dialect::Address};
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use serde_json::Value;
@@ -45,7 +45,14 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    pub(crate) fn of(body: &[u8]) -> Self {
+    pub(crate) fn of(path: &str, body: &[u8]) -> Self {
+        if let Some(address) = Address::of(path) {
+            return Self {
+                model: Some(address.model.to_owned()),
+                stream: address.stream,
+                include_usage: true,
+            };
+        }
         let Ok(body) = serde_json::from_slice::<Value>(body) else {
             return Self::default();
         };

@@ -40,7 +40,9 @@ impl Shared {
     pub(crate) fn receive(&self, parts: Parts, connection: u64) -> (Option<usize>, Plan) {
         let place = parts.path.split('?').next().unwrap_or_default();
         let dialect = Dialect::of_path(place).filter(|_| parts.method == Method::POST);
-        let asks_models = parts.method == Method::GET && place == "/v1/models";
+        let asks_models =
+            parts.method == Method::GET && matches!(place, "/v1/models" | "/v1beta/models");
+        let asked = Asked::of(place, &parts.body);
         let too_large = parts.too_large;
         let mut call = Received {
             index: 0,
@@ -52,7 +54,7 @@ impl Shared {
             method: parts.method,
             path: parts.path,
             headers: hide_keys(parts.headers),
-            asked: Asked::of(&parts.body),
+            asked,
             body: parts.body,
             finished: false,
             closed: None,
@@ -99,7 +101,8 @@ impl Shared {
 
 fn hide_keys(mut headers: HeaderMap) -> HeaderMap {
     for (name, value) in &mut headers {
-        if name == header::AUTHORIZATION || name == "x-api-key" || name == "api-key" {
+        let own = ["x-api-key", "x-goog-api-key", "api-key"];
+        if name == header::AUTHORIZATION || own.contains(&name.as_str()) {
             value.set_sensitive(true);
         }
     }

@@ -2,13 +2,18 @@
 
 use crate::{always, one, start};
 use buttress_testkit::{Provider, Received, Reply};
-use buttress_tests::{Answer, Gateway, Mode, in_all_modes};
+use buttress_tests::{Answer, Gateway, Mode, in_modes};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// What is looked at here are messages.
+fn with_messages() -> impl Iterator<Item = Mode> {
+    Mode::all().filter(|mode| mode.has_messages())
+}
+
 async fn ask(gateway: &Gateway, mode: Mode, request: &Value) -> Answer {
     let body = request.to_string();
-    let open = gateway.post(mode.caller.path(), &[], body).await.unwrap();
+    let open = gateway.post(&mode.path(), &[], body).await.unwrap();
     Answer::read(mode, open).await
 }
 
@@ -19,7 +24,7 @@ fn asked(provider: &Provider) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_context_too_long_is_trimmed() {
-    in_all_modes(async |mode| {
+    in_modes(with_messages(), async |mode| {
         let script = mode.scripted().reply(Reply::context_too_long());
         let script = script.reply(Reply::context_too_long());
         let provider = start(script.then(Reply::text("At last."))).await;
@@ -53,7 +58,7 @@ async fn a_context_too_long_is_trimmed() {
 
 #[tokio::test]
 async fn nothing_is_trimmed_unless_it_is_asked_for() {
-    in_all_modes(async |mode| {
+    in_modes(with_messages(), async |mode| {
         let provider = always(mode, Reply::context_too_long()).await;
         let gateway = one(mode, &provider).start().await;
         let mut request = mode.request();
@@ -71,7 +76,7 @@ async fn nothing_is_trimmed_unless_it_is_asked_for() {
 
 #[tokio::test]
 async fn what_takes_too_long_is_asked_for_in_small() {
-    in_all_modes(async |mode| {
+    in_modes(with_messages(), async |mode| {
         let script = mode.scripted().reply(Reply::silence());
         let script = script.reply(Reply::silence());
         let provider = start(script.then(Reply::text("At last."))).await;

@@ -1,6 +1,7 @@
 //! What the gateway does beside recovering: who may ask it, for what, and how it ends.
 
 mod asking;
+mod gemini;
 mod limits;
 mod models;
 mod passing;

@@ -333,6 +333,20 @@ fn address(provider: &Provider, path: &str, instead: &[&str], notes: &mut Notes)
             instead,
         );
     }
+    if provider.kind.dialect() == Some(Dialect::Gemini) {
+        let (what, help) = match segment {
+            _ if segment.ends_with("/openai") => (
+                "Gemini's own dialect is not spoken there",
+                "write kind = \"compatible\" for this address, or leave out /v1beta/openai",
+            ),
+            _ if segment.ends_with("/v1beta") => (
+                "requests will go to /v1beta/v1beta/models",
+                "leave out /v1beta: it is added to each request",
+            ),
+            _ => return,
+        };
+        note(notes, Diagnostic::warning(path, what).help(help), instead);
+    }
     if provider.kind.dialect() == Some(Dialect::OpenAiChat) && segment.is_empty() {
         let known = provider
             .kind

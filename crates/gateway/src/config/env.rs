@@ -164,6 +164,7 @@ const fn stand_in(kind: llm::Provider) -> Option<&'static str> {
     match kind {
         llm::Provider::OpenAi => Some("gpt-4.1"),
         llm::Provider::Anthropic => Some("claude-sonnet-4-5"),
+        llm::Provider::Gemini => Some("gemini-2.5-flash"),
         llm::Provider::Mistral => Some("mistral-medium-latest"),
         llm::Provider::Groq => Some("llama-3.3-70b-versatile"),
         llm::Provider::DeepSeek => Some("deepseek-chat"),

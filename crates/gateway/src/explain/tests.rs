@@ -432,17 +432,11 @@ fn no_stream_is_nothing_to_explain() {
 #[test]
 fn a_stream_of_another_api_is_told_and_not_judged() {
     let streamed = args(|args| args.stream = true);
-    let gemini = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\n";
     let responses = "event: response.created\ndata: {\"type\":\"response.created\"}\n\n";
     let failed = "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\"}\n\n";
-    let expected = "buttress: not a stream of openai.chat or anthropic.messages\n";
-    for input in [
-        gemini,
-        responses,
-        &format!("{responses}{failed}"),
-        "{}",
-        "text",
-    ] {
+    let expected =
+        "buttress: not a stream of openai.chat, anthropic.messages or gemini.generateContent\n";
+    for input in [responses, &format!("{responses}{failed}"), "{}", "text"] {
         let (code, out, err) = explain_with(&streamed, input);
         assert_eq!(
             (code, out.as_str(), err.as_str()),
@@ -451,12 +445,24 @@ fn a_stream_of_another_api_is_told_and_not_judged() {
         );
     }
     let head = "HTTP/2 200\ncontent-type: text/event-stream\n\n";
-    let (code, _, err) = explain_with(&ExplainArgs::default(), format!("{head}{gemini}"));
+    let (code, _, err) = explain_with(&ExplainArgs::default(), format!("{head}{responses}"));
     assert_eq!((code, err.as_str()), (UNREADABLE, expected));
     // Azure begins so, and OpenRouter while it waits.
     for input in ["data: {\"choices\":[]}\n\n", ": OPENROUTER PROCESSING\n\n"] {
         assert_eq!(explain_with(&streamed, input).0, READ, "{input}");
     }
+}
+
+#[test]
+fn a_stream_of_geminis_is_known_by_its_words() {
+    let said = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\r\n\r\n";
+    let last = "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\r\n\r\n";
+    let streamed = args(|args| args.stream = true);
+    let (code, out, _) = explain_with(&streamed, said);
+    assert_eq!(code, READ);
+    assert!(out.contains("gemini.generateContent"), "{out}");
+    let (_, whole, _) = explain_with(&streamed, format!("{said}{last}"));
+    assert_ne!(out, whole);
 }
 
 #[test]

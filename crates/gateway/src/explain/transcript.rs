@@ -16,7 +16,8 @@ pub(super) struct Transcript {
 }
 
 /// Why a stream of another API is not explained.
-pub(super) const NO_STREAM: &str = "not a stream of openai.chat or anthropic.messages";
+pub(super) const NO_STREAM: &str =
+    "not a stream of openai.chat, anthropic.messages or gemini.generateContent";
 
 impl Transcript {
     /// Reads a stream to its end behind what was read of it already, however long: what is kept
@@ -131,15 +132,25 @@ fn is_known(item: &StreamItem) -> Option<bool> {
 
 const CHOICES: &[u8] = b"\"choices\"";
 
+const GEMINIS: [&[u8]; 3] = [
+    b"\"candidates\"",
+    b"\"usageMetadata\"",
+    b"\"promptFeedback\"",
+];
+
 const ENOUGH_TO_TELL: usize = 4096;
 
-/// The dialect that a stream looks like: Anthropic names its events, OpenAI's chat does not.
+/// The dialect that a stream looks like: Anthropic names its events, the others do not, and
+/// Gemini's have words that nobody else has.
 pub(super) fn dialect_of(body: &[u8]) -> Dialect {
     let head = body.get(..ENOUGH_TO_TELL).unwrap_or(body);
     let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head);
     let mut lines = head.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let has = |word: &[u8]| head.windows(word.len()).any(|at| at == word);
     if lines.any(|line| line.starts_with(b"event:")) {
         Dialect::AnthropicMessages
+    } else if GEMINIS.iter().any(|word| has(word)) && !has(CHOICES) {
+        Dialect::Gemini
     } else {
         Dialect::OpenAiChat
     }

@@ -15,7 +15,7 @@ impl FromRequestParts<Arc<App>> for Admitted {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         match &app.config.server.client_key {
-            Some(key) if !is_allowed(&parts.headers, key) => {
+            Some(key) if !is_allowed(&parts.headers, parts.uri.query(), key) => {
                 let message = "the gateway's key is missing or wrong: send it as the API key";
                 let asked = Asked::of(&parts.uri, &parts.headers);
                 Err(asked.refuse(StatusCode::UNAUTHORIZED, Kind::Auth, message))
@@ -25,16 +25,20 @@ impl FromRequestParts<Arc<App>> for Admitted {
     }
 }
 
-/// Whether a caller presents this key, in either of the ways in which the SDKs send theirs.
+/// Whether a caller presents this key, in any of the ways in which the SDKs send theirs: Google's
+/// own examples put it into the address.
 ///
 /// How long the comparison takes says nothing of where the two differ.
-fn is_allowed(headers: &HeaderMap, key: &Secret) -> bool {
+fn is_allowed(headers: &HeaderMap, query: Option<&str>, key: &Secret) -> bool {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| {
         let (scheme, token) = value.as_bytes().split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
     });
-    let api_key = headers.get("x-api-key").map(|value| value.as_bytes());
-    let presented = bearer.into_iter().chain(api_key);
+    let own = ["x-api-key", "x-goog-api-key"].into_iter();
+    let own = own.filter_map(|name| headers.get(name).map(|value| value.as_bytes()));
+    let query = query.into_iter().flat_map(|query| query.split('&'));
+    let query = query.filter_map(|part| part.strip_prefix("key=").map(str::as_bytes));
+    let presented = bearer.into_iter().chain(own).chain(query);
     let expected = key.expose().as_bytes();
     // All are compared, so that a second key tells nothing of the first.
     presented.fold(false, |allowed, presented| {
@@ -52,15 +56,18 @@ mod tests {
         let allowed = |name: &'static str, value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(name, value.parse().unwrap());
-            is_allowed(&headers, &key)
+            is_allowed(&headers, None, &key)
         };
         assert!(allowed("authorization", "Bearer sk-right"));
         assert!(allowed("authorization", "bearer sk-right"));
         assert!(allowed("x-api-key", "sk-right"));
+        assert!(allowed("x-goog-api-key", "sk-right"));
+        let asked = |query| is_allowed(&HeaderMap::new(), Some(query), &key);
+        assert!(asked("alt=sse&key=sk-right") && !asked("key=sk-wrong") && !asked("sk-right"));
         assert!(!allowed("authorization", "sk-right"));
         assert!(!allowed("authorization", "Bearer sk-wrong"));
         assert!(!allowed("authorization", "Bearer "));
         assert!(!allowed("x-api-key", "sk-righ"));
-        assert!(!is_allowed(&HeaderMap::new(), &key));
+        assert!(!is_allowed(&HeaderMap::new(), None, &key));
     }
 }

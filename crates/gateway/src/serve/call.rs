@@ -33,7 +33,19 @@ const FORWARDED: [HeaderName; 4] = [
     HeaderName::from_static("openai-beta"),
 ];
 
-pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Response {
+/// What the address of a request says, in a dialect whose bodies do not say it.
+#[derive(Clone, Copy)]
+pub(super) struct Address<'a> {
+    pub(super) model: &'a str,
+    pub(super) stream: bool,
+}
+
+pub(super) async fn run(
+    app: &App,
+    dialect: Dialect,
+    address: Option<Address<'_>>,
+    request: Request,
+) -> Response {
     let began = Instant::now();
     let (head, mut body) = request.into_parts();
     let asked = Asked::of(&head.uri, &head.headers).speaking(dialect);
@@ -69,7 +81,13 @@ pub(super) async fn run(app: &App, dialect: Dialect, request: Request) -> Respon
             return response;
         }
     };
-    let mut request = match LlmRequest::parse(dialect, body) {
+    let parsed = match address {
+        Some(Address { model, stream }) => {
+            LlmRequest::parse_addressed(dialect, model, stream, body)
+        }
+        None => LlmRequest::parse(dialect, body),
+    };
+    let mut request = match parsed {
         Ok(request) => request.headers(forwarded(&head.headers)),
         Err(error) => {
             let message = format!("invalid request: {error}");

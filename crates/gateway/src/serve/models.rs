@@ -1,4 +1,4 @@
-//! `GET /v1/models`, and of one of them.
+//! `GET /v1/models` and `/v1beta/models`, and of one of them.
 
 use super::{app::App, refusal::Asked};
 use axum::{
@@ -6,24 +6,25 @@ use axum::{
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
-use buttress::llm::Kind;
+use buttress::llm::{Dialect, Kind};
 use http::{HeaderMap, StatusCode, Uri};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The models that are served, in the form that the caller's SDK reads.
-pub(super) async fn list(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
     let models = app.config.models();
-    let shown: Value = models.iter().map(|model| show(model, &headers)).collect();
-    let list = if is_anthropic(&headers) {
-        json!({
+    let dialect = Asked::of(&uri, &headers).dialect();
+    let shown: Value = models.iter().map(|model| show(model, dialect)).collect();
+    let list = match dialect {
+        Dialect::AnthropicMessages => json!({
             "data": shown,
             "has_more": false,
             "first_id": models.first(),
             "last_id": models.last(),
-        })
-    } else {
-        json!({ "object": "list", "data": shown })
+        }),
+        Dialect::Gemini => json!({ "models": shown }),
+        _ => json!({ "object": "list", "data": shown }),
     };
     Json(list).into_response()
 }
@@ -35,27 +36,28 @@ pub(super) async fn one(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
+    let asked = Asked::of(&uri, &headers).for_model(&model);
     if app.config.chain_index(&model).is_some() {
-        return Json(show(&model, &headers)).into_response();
+        return Json(show(&model, asked.dialect())).into_response();
     }
     let message = format!("no route serves the model {model:?}");
-    let asked = Asked::of(&uri, &headers).for_model(&model);
     asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, &message)
 }
 
-fn show(model: &str, headers: &HeaderMap) -> Value {
-    match is_anthropic(headers) {
+fn show(model: &str, dialect: Dialect) -> Value {
+    match dialect {
         // Since when a model exists is not known here; the field has to be a date.
-        true => json!({
+        Dialect::AnthropicMessages => json!({
             "type": "model",
             "id": model,
             "display_name": model,
             "created_at": "1970-01-01T00:00:00Z",
         }),
-        false => json!({ "id": model, "object": "model", "created": 0, "owned_by": "buttress" }),
+        Dialect::Gemini => json!({
+            "name": format!("models/{model}"),
+            "displayName": model,
+            "supportedGenerationMethods": ["generateContent"],
+        }),
+        _ => json!({ "id": model, "object": "model", "created": 0, "owned_by": "buttress" }),
     }
-}
-
-fn is_anthropic(headers: &HeaderMap) -> bool {
-    headers.contains_key("anthropic-version")
 }

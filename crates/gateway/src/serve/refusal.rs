@@ -20,13 +20,16 @@ pub(super) struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// By the head of a request. The dialect is the one of its path or its headers.
     pub(super) fn of(uri: &'a Uri, headers: &HeaderMap) -> Self {
+        let path = uri.path();
         let anthropic =
-            uri.path().starts_with("/v1/messages") || headers.contains_key("anthropic-version");
+            path.starts_with("/v1/messages") || headers.contains_key("anthropic-version");
         Self {
-            path: uri.path(),
+            path,
             model: None,
             dialect: if anthropic {
                 Dialect::AnthropicMessages
+            } else if path.starts_with("/v1beta/") || headers.contains_key("x-goog-api-key") {
+                Dialect::Gemini
             } else {
                 Dialect::OpenAiChat
             },
@@ -44,6 +47,11 @@ impl<'a> Asked<'a> {
     pub(super) const fn for_model(mut self, model: &'a str) -> Self {
         self.model = Some(model);
         self
+    }
+
+    /// The dialect in which it is answered.
+    pub(super) const fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     pub(super) const fn path(&self) -> &'a str {

@@ -1,9 +1,17 @@
 //! What callers can ask for.
 
-use super::{app::App, auth::Admitted, call, models, page::NoPage, ready, refusal::Asked};
+use super::{
+    app::App,
+    auth::Admitted,
+    call::{self, Address},
+    models,
+    page::NoPage,
+    ready,
+    refusal::Asked,
+};
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{Path, Request, State},
     middleware::from_extractor_with_state,
     response::Response,
     routing::{get, post},
@@ -16,6 +24,9 @@ const COMPLETIONS: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
 const MODELS: &str = "/v1/models";
 const MODEL: &str = "/v1/models/{*model}";
+/// Of Gemini's, where each model has addresses of its own for what it can be asked.
+const GEMINI_MODELS: &str = "/v1beta/models";
+const GEMINI_MODEL: &str = "/v1beta/models/{*model}";
 /// Not served: only the provider can count as the provider counts.
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
 
@@ -25,7 +36,9 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route(MESSAGES, post(anthropic))
         .route(MODELS, get(models::list))
         // A model's name may have slashes in it.
-        .route(MODEL, get(models::one));
+        .route(MODEL, get(models::one))
+        .route(GEMINI_MODELS, get(models::list))
+        .route(GEMINI_MODEL, post(gemini).get(models::one));
     // A layer costs every call a few allocations, so it is there only if it has something to do.
     if app.config.server.client_key.is_some() {
         router = router.route_layer(from_extractor_with_state::<Admitted, _>(Arc::clone(&app)));
@@ -42,11 +55,32 @@ pub(super) fn router(app: Arc<App>) -> Router {
 }
 
 async fn openai(State(app): State<Arc<App>>, request: Request) -> Response {
-    call::run(&app, Dialect::OpenAiChat, request).await
+    call::run(&app, Dialect::OpenAiChat, None, request).await
 }
 
 async fn anthropic(State(app): State<Arc<App>>, request: Request) -> Response {
-    call::run(&app, Dialect::AnthropicMessages, request).await
+    call::run(&app, Dialect::AnthropicMessages, None, request).await
+}
+
+/// What a model is asked for stands behind its name.
+async fn gemini(
+    State(app): State<Arc<App>>,
+    Path(asked_for): Path<String>,
+    request: Request,
+) -> Response {
+    let (model, stream) = match asked_for.rsplit_once(':') {
+        Some((model, "generateContent")) => (model, false),
+        Some((model, "streamGenerateContent")) => (model, true),
+        _ => return unknown(request).await,
+    };
+    let mut query = request.uri().query().unwrap_or_default().split('&');
+    if stream && !query.any(|part| part == "alt=sse") {
+        let asked = Asked::of(request.uri(), request.headers());
+        let message = "a stream is served as events only: ask for it with ?alt=sse";
+        return asked.refuse(StatusCode::BAD_REQUEST, Kind::InvalidRequest, message);
+    }
+    let address = Address { model, stream };
+    call::run(&app, Dialect::Gemini, Some(address), request).await
 }
 
 async fn unknown(request: Request) -> Response {
@@ -55,9 +89,12 @@ async fn unknown(request: Request) -> Response {
         COUNT_TOKENS => {
             "tokens are not counted here: count_tokens is not served, ask the provider for it"
         }
+        path if path.ends_with(":countTokens") => {
+            "tokens are not counted here: countTokens is not served, ask the provider for it"
+        }
         _ => {
-            "there is nothing here: POST /v1/chat/completions or /v1/messages, \
-             GET /v1/models, /healthz or /readyz"
+            "there is nothing here: POST /v1/chat/completions, /v1/messages or \
+             /v1beta/models/MODEL:generateContent, GET /v1/models, /healthz or /readyz"
         }
     })
 }
@@ -67,6 +104,9 @@ async fn wrong_method(request: Request) -> Response {
     let path = asked.path();
     let right = match path {
         COMPLETIONS | MESSAGES => Method::POST,
+        path if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") => {
+            Method::POST
+        }
         _ => Method::GET,
     };
     let message = format!("{} is not for {path}: it takes {right}", request.method());
@@ -117,10 +157,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_gemini_is_not_asked_for_here_is_told_in_its_words() {
+        for (path, word) in [
+            ("/v1beta/models/g:countTokens", "countTokens is not served"),
+            ("/v1beta/models/g:embedContent", "generateContent"),
+            ("/v1beta/files", "generateContent"),
+        ] {
+            let error = error(unknown(request(Method::POST, path)).await).await;
+            assert_eq!(
+                (&error["code"], &error["status"]),
+                (&404.into(), &"NOT_FOUND".into())
+            );
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains(word), "{message}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_wrong_method_is_told_the_right_one() {
         for (method, path, right) in [
             (Method::GET, COMPLETIONS, "POST"),
             (Method::PUT, MESSAGES, "POST"),
+            (Method::PUT, "/v1beta/models/g:generateContent", "POST"),
             (Method::POST, MODELS, "GET"),
             (Method::DELETE, "/healthz", "GET"),
         ] {

@@ -5,7 +5,7 @@ use super::{
     shape::{self, Shape},
     side::Speaker,
 };
-use buttress_llm::{Dialect, InvalidRequest, LlmRequest, Target};
+use buttress_llm::{Dialect, InvalidRequest, Target};
 use serde_json::{Map, Value, json};
 
 pub(super) struct Sides {
@@ -71,7 +71,7 @@ impl Sides {
     }
 
     fn encode(&self, request: &Value) -> Result<Translated, String> {
-        let request = LlmRequest::parse(self.dialect, request.to_string().into());
+        let request = shape::parse(self.dialect, request.clone());
         let encoded = request.and_then(|request| request.encode(&self.target));
         let encoded = encoded.map_err(|error| match error {
             InvalidRequest::CannotRead { why, .. } => why.to_string(),

@@ -85,10 +85,6 @@ fn dialect(name: &str) -> Option<Speaker> {
 /// Whoever is asked in one of the dialects.
 fn provider(name: &str) -> Option<Speaker> {
     let provider: Provider = name.parse().ok()?;
-    // Its own dialect is meant, and not the one that it speaks as well.
-    if provider == Provider::Gemini {
-        return None;
-    }
     let dialect = provider.dialect()?;
     Some(Speaker::new(dialect, provider))
 }
@@ -101,9 +97,6 @@ pub struct InvalidSide {
 
 impl fmt::Display for InvalidSide {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.name == Provider::Gemini.as_str() {
-            return f.write_str("the dialect of gemini is not spoken yet");
-        }
         f.write_str("expected a dialect (")?;
         for (i, dialect) in Dialect::ALL.into_iter().enumerate() {
             write!(f, "{}{dialect}", if i == 0 { "" } else { ", " })?;

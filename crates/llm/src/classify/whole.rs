@@ -38,6 +38,8 @@ struct Whole<'a> {
     r#type: Lax<'a>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow, rename = "usageMetadata")]
+    usage_metadata: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -102,7 +104,7 @@ pub(super) fn read(body: &[u8]) -> Reading<'_> {
         // Checked as a whole, which is faster than string by string.
         Some(_) => match str::from_utf8(body).map(serde_json::from_str::<Whole<'_>>) {
             Ok(Ok(whole)) => {
-                let usage = whole.usage;
+                let usage = whole.usage.or(whole.usage_metadata);
                 let flaw = whole.flaw(body);
                 return Reading { flaw, usage };
             }

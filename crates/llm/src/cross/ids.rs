@@ -2,7 +2,8 @@
 
 use std::{
     borrow::Cow,
-    hash::{DefaultHasher, Hasher},
+    hash::{BuildHasher, DefaultHasher, Hasher, RandomState},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// What an id may look like somewhere.
@@ -39,18 +40,30 @@ impl IdRule {
         };
         let mut hasher = DefaultHasher::new();
         hasher.write(id.as_bytes());
-        let mut rest = u128::from(hasher.finish());
-        hasher.write_u8(0);
-        rest = rest << 64 | u128::from(hasher.finish());
-        let digit = |_| {
-            const DIGITS: &[u8; 62] =
-                b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-            let digit = DIGITS[(rest % 62) as usize];
-            rest /= 62;
-            char::from(digit)
-        };
-        Cow::Owned((0..count).map(digit).collect())
+        Cow::Owned(letters(hasher, count))
     }
+}
+
+/// An id for a call that its vendor gave none, unlike that of any other call.
+pub(crate) fn new_id() -> String {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u64(MADE.fetch_add(1, Ordering::Relaxed));
+    format!("call_{}", letters(hasher, 20))
+}
+
+/// So many letters and digits, out of what was hashed.
+fn letters(mut hasher: DefaultHasher, count: usize) -> String {
+    let mut rest = u128::from(hasher.finish());
+    hasher.write_u8(0);
+    rest = rest << 64 | u128::from(hasher.finish());
+    let digit = |_| {
+        const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let digit = DIGITS[(rest % 62) as usize];
+        rest /= 62;
+        char::from(digit)
+    };
+    (0..count).map(digit).collect()
 }
 
 #[cfg(test)]
@@ -65,6 +78,18 @@ mod tests {
             (IdRule::Exactly(9), "D681PevKs"),
         ] {
             assert_eq!(rule.fit(id), id);
+        }
+    }
+
+    #[test]
+    fn a_new_one_is_like_no_other_and_fits_everywhere() {
+        let ids: std::collections::HashSet<_> = (0..1000).map(|_| new_id()).collect();
+        assert_eq!(ids.len(), 1000);
+        for id in ids {
+            assert!(
+                IdRule::UpTo(40).fits(&id) && IdRule::Word(64).fits(&id),
+                "{id}"
+            );
         }
     }
 

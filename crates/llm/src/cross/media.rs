@@ -66,13 +66,6 @@ impl<'a> Source<'a> {
     }
 
     /// What kind of file it is: as it is said, or as the ending of the address lets expect.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "for a dialect that wants the type of what has an address"
-        )
-    )]
     pub(crate) fn media_type(&self) -> Option<&str> {
         match self {
             Self::Base64 { media_type, .. } => Some(media_type),

@@ -22,7 +22,7 @@ pub use self::{
 };
 pub(crate) use self::{
     block::{Block, joined},
-    ids::IdRule,
+    ids::{IdRule, new_id},
     media::{Document, Image, Source},
     prompt::{Crossing, Prompt, Role, Sampling, Turn},
     reply::Reply,

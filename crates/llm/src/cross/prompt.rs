@@ -94,7 +94,6 @@ impl<'a> Prompt<'a> {
     }
 
     /// The name of the tool that the call with this id was for.
-    #[expect(dead_code, reason = "for a dialect whose results name the tool")]
     pub(crate) fn called(&self, id: &str) -> Option<&str> {
         let blocks = self.turns.iter().flat_map(|turn| &turn.content);
         let mut calls = blocks.filter_map(Block::tool_call);

@@ -12,7 +12,7 @@ pub(crate) enum Format<'a> {
     Schema {
         name: Option<Cow<'a, str>>,
         description: Option<Cow<'a, str>>,
-        schema: &'a RawValue,
+        schema: Cow<'a, RawValue>,
         /// Whether to follow it to the letter, where that is said.
         strict: Option<bool>,
     },

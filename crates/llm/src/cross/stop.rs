@@ -1,4 +1,4 @@
-use crate::{Verdict, classify_finish};
+use crate::{Kind, Verdict, classify::means::FILTERED, classify_finish};
 use std::fmt;
 
 /// Why a model stopped, in the same words for every dialect.
@@ -66,6 +66,14 @@ impl Finish {
     /// # Errors
     /// It is cut off, was refused or filtered, or the model failed.
     pub fn verdict(&self) -> Result<(), Verdict> {
-        classify_finish(&self.raw)
+        match classify_finish(&self.raw) {
+            // Words that mean something else where they tell how an answer ended.
+            Err(verdict)
+                if self.stop == Stop::ContentFilter && verdict.kind != Kind::ContentPolicy =>
+            {
+                Err(FILTERED)
+            }
+            verdict => verdict,
+        }
     }
 }

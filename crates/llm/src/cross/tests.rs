@@ -13,6 +13,7 @@ fn dialect(name: &Value) -> Option<Dialect> {
     match name.as_str()? {
         "openai" | "openai-compatible" | "mistral" => Some(Dialect::OpenAiChat),
         "anthropic" | "anthropic-thinking" => Some(Dialect::AnthropicMessages),
+        "gemini" => Some(Dialect::Gemini),
         _ => None,
     }
 }
@@ -35,11 +36,22 @@ fn contains(whole: &Value, part: &Value) -> bool {
 }
 
 fn request(from: Dialect, fields: &Value) -> LlmRequest {
-    let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]});
+    let mut body = match from {
+        Dialect::Gemini => json!({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}),
+        _ => json!({"model": "m", "messages": [{"role": "user", "content": "Hi"}]}),
+    };
     for (name, value) in fields.as_object().unwrap() {
         body[name] = value.clone();
     }
-    LlmRequest::parse(from, body.to_string().into()).unwrap()
+    parse(from, body.to_string().into()).unwrap()
+}
+
+fn parse(dialect: Dialect, body: Bytes) -> Result<LlmRequest, InvalidRequest> {
+    if dialect.is_addressed() {
+        LlmRequest::parse_addressed(dialect, "m", false, body)
+    } else {
+        LlmRequest::parse(dialect, body)
+    }
 }
 
 /// The request in the other dialect, and the notes.
@@ -47,7 +59,7 @@ fn cross(from: Dialect, target: &Target, fields: &Value) -> (Value, Vec<&'static
     let encoded = request(from, fields).encode(target).unwrap();
     let body = serde_json::from_slice(&encoded.body).unwrap();
     // What comes out can be read again.
-    LlmRequest::parse(target.dialect(), encoded.body).unwrap();
+    parse(target.dialect(), encoded.body).unwrap();
     (body, encoded.notes)
 }
 
@@ -58,15 +70,34 @@ fn whole(part: &Value) -> Value {
         part if part.get("type").is_some() => {
             json!({"messages": [{"role": "user", "content": [part]}]})
         }
+        part if part.get("schema").is_some() => json!({"tools": [{"type": "function",
+            "function": {"name": "f", "parameters": {"type": "object", "properties": part}}}]}),
+        part if part.get("tool_result").is_some() => {
+            let mut result = part["tool_result"].clone();
+            result["type"] = "tool_result".into();
+            json!({"messages": [
+                {"role": "assistant", "content": [{"type": "tool_use", "input": {},
+                    "id": result["tool_use_id"], "name": part["name_of_call"]}]},
+                {"role": "user", "content": [result]},
+            ]})
+        }
         whole => whole.clone(),
     }
 }
 
 /// That part of what came out.
-fn part<'a>(input: &Value, body: &'a Value) -> &'a Value {
+fn part<'a>(input: &Value, to: Dialect, body: &'a Value) -> &'a Value {
+    let (messages, content) = match to {
+        Dialect::Gemini => ("contents", "parts"),
+        _ => ("messages", "content"),
+    };
     match input {
-        part if part.get("role").is_some() => &body["messages"][0],
-        part if part.get("type").is_some() => &body["messages"][0]["content"][0],
+        part if part.get("role").is_some() => &body[messages][0],
+        part if part.get("type").is_some() => &body[messages][0][content][0],
+        part if part.get("schema").is_some() => {
+            &body["tools"][0]["functionDeclarations"][0]["parameters"]["properties"]
+        }
+        part if part.get("tool_result").is_some() => &body[messages][1][content][0],
         _ => body,
     }
 }
@@ -94,7 +125,7 @@ fn check_request(row: &Value, from: Dialect, to: Dialect) {
         );
         assert!(body.get("temperature").is_none());
     } else {
-        let part = part(input, &body);
+        let part = part(input, to, &body);
         assert!(contains(part, expected), "{}: {body}", row["id"]);
     }
     // Nothing gets lost without a word.
@@ -120,7 +151,28 @@ fn check_response(row: &Value, from: Dialect, to: Dialect) {
     } else {
         &body
     };
-    assert!(contains(part, expected), "{}: {body}", row["id"]);
+    let mut expected = expected.clone();
+    // An id that was made up is like no other.
+    if let Some(id) = expected.pointer_mut("/message/tool_calls/0/id")
+        && id == "<generated>"
+    {
+        *id = part["message"]["tool_calls"][0]["id"].clone();
+        assert!(id.as_str().is_some_and(|id| !id.is_empty()));
+    }
+    assert!(contains(part, &expected), "{}: {body}", row["id"]);
+}
+
+/// The count of a whole answer.
+fn check_usage(row: &Value, from: Dialect, to: Dialect) {
+    let mut body: Value = serde_json::from_slice(&answer(from, &"STOP".into())).unwrap();
+    body["usageMetadata"] = row["input"].clone();
+    let crossed = cross_response(from, to, &body.to_string().into()).unwrap();
+    let body: Value = serde_json::from_slice(&crossed).unwrap();
+    assert!(
+        contains(&body["usage"], &row["expected"]),
+        "{}: {body}",
+        row["id"]
+    );
 }
 
 fn check_event(row: &Value, from: Dialect, to: Dialect) {
@@ -145,6 +197,8 @@ fn answer(dialect: Dialect, reason: &Value) -> Bytes {
             {"index": 0, "message": {"content": "Hi"}, "finish_reason": reason}]}),
         Dialect::AnthropicMessages => json!({
             "content": [{"type": "text", "text": "Hi"}], "stop_reason": reason}),
+        Dialect::Gemini => json!({"candidates": [
+            {"content": {"parts": [{"text": "Hi"}]}, "finishReason": reason}]}),
     };
     answer.to_string().into()
 }
@@ -198,6 +252,7 @@ fn every_translation_is_as_the_facts_say() {
             "response" => check_response(&row, from, to),
             "stop_reason" => check_stop(&row, from, to),
             "usage" if row["id"] == "usage-a-stream" => check_streamed_usage(&row),
+            "usage" if from == Dialect::Gemini => check_usage(&row, from, to),
             "usage" => check_request(&row, from, to),
             "stream" => check_event(&row, from, to),
             // Where errors are rendered there are tests of these.
@@ -205,7 +260,7 @@ fn every_translation_is_as_the_facts_say() {
             kind => panic!("{}: what is {kind}?", row["id"]),
         }
     }
-    assert_eq!(seen, 59);
+    assert_eq!(seen, 84);
 }
 
 const TO_ANTHROPIC: Target = Target::new(Dialect::AnthropicMessages);

@@ -10,7 +10,7 @@ pub(crate) struct Tool<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) description: Option<Cow<'a, str>>,
     /// The JSON schema of its arguments; none where it takes none.
-    pub(crate) parameters: Option<&'a RawValue>,
+    pub(crate) parameters: Option<Cow<'a, RawValue>>,
     /// Whether the arguments have to follow the schema to the letter, where that is said.
     pub(crate) strict: Option<bool>,
 }
@@ -50,7 +50,6 @@ pub(crate) struct ToolResult<'a> {
     /// The id of the call.
     pub(crate) id: Cow<'a, str>,
     /// The tool's name, where the result itself says it.
-    #[expect(dead_code, reason = "for a dialect whose results name the tool")]
     pub(crate) name: Option<Cow<'a, str>>,
     /// Texts, images and documents.
     pub(crate) content: Vec<Block<'a>>,

@@ -5,6 +5,7 @@
 //! [`crate::stream`]. So a new dialect needs no word about the ones that are there.
 
 mod anthropic_messages;
+mod gemini;
 mod message;
 mod openai_chat;
 
@@ -17,10 +18,11 @@ use crate::{
 };
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use std::{error, fmt, str::FromStr};
+use std::{borrow::Cow, error, fmt, str::FromStr};
 
 pub(crate) use self::{
     anthropic_messages::{JSON_TOOL, Writer as AnthropicWriter},
+    gemini::Writer as GeminiWriter,
     message::MessageKind,
     openai_chat::{Writer as OpenAiWriter, now},
 };
@@ -33,28 +35,65 @@ pub enum Dialect {
     OpenAiChat,
     /// Anthropic messages.
     AnthropicMessages,
+    /// Google's `generateContent` and `streamGenerateContent`.
+    Gemini,
 }
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Self; 2] = [Self::OpenAiChat, Self::AnthropicMessages];
+    pub const ALL: [Self; 3] = [Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini];
 
-    /// A stable name: `openai.chat` or `anthropic.messages`.
+    /// A stable name: `openai.chat`, `anthropic.messages` or `gemini.generateContent`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai.chat",
             Self::AnthropicMessages => "anthropic.messages",
+            Self::Gemini => "gemini.generateContent",
         }
     }
 
     /// The path below a base URL at which it is spoken, as in the official SDKs: OpenAI's base
-    /// URL ends in `/v1`, Anthropic's does not.
+    /// URL ends in `/v1`, the others' do not. Where the dialect is [addressed](Self::is_addressed)
+    /// it tells this model, and whether to stream.
+    ///
+    /// ```
+    /// use buttress_llm::Dialect;
+    ///
+    /// let path = Dialect::Gemini.path("gemini-2.5-flash", true);
+    /// assert_eq!(path, "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse");
+    /// ```
     #[must_use]
-    pub const fn path(self) -> &'static str {
+    pub fn path(self, model: &str, stream: bool) -> Cow<'static, str> {
         match self {
-            Self::OpenAiChat => "/chat/completions",
-            Self::AnthropicMessages => "/v1/messages",
+            Self::OpenAiChat => Cow::Borrowed("/chat/completions"),
+            Self::AnthropicMessages => Cow::Borrowed("/v1/messages"),
+            Self::Gemini => Cow::Owned(gemini::path(model, stream)),
+        }
+    }
+
+    /// Whether the address of a request says which model is asked for and whether to stream, and
+    /// its body does not.
+    #[must_use]
+    pub const fn is_addressed(self) -> bool {
+        matches!(self, Self::Gemini)
+    }
+
+    /// Whether one object may stand where a list of them is due.
+    pub(crate) const fn takes_one_for_many(self) -> bool {
+        matches!(self, Self::Gemini)
+    }
+
+    /// Whether a stream ends with the reason for stopping, and has no marker beside it.
+    pub(crate) const fn ends_with_its_finish(self) -> bool {
+        matches!(self, Self::Gemini)
+    }
+
+    /// The field with the conversation.
+    pub(crate) const fn messages_field(self) -> &'static str {
+        match self {
+            Self::OpenAiChat | Self::AnthropicMessages => "messages",
+            Self::Gemini => "contents",
         }
     }
 
@@ -64,6 +103,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => Provider::OpenAi,
             Self::AnthropicMessages => Provider::Anthropic,
+            Self::Gemini => Provider::Gemini,
         }
     }
 
@@ -72,6 +112,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::field(name),
             Self::AnthropicMessages => anthropic_messages::field(name),
+            Self::Gemini => gemini::field(name),
         }
     }
 
@@ -80,6 +121,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::message_kind(message),
             Self::AnthropicMessages => anthropic_messages::message_kind(message),
+            Self::Gemini => gemini::message_kind(message),
         }
     }
 
@@ -88,6 +130,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::max_tokens_field(target),
             Self::AnthropicMessages => "max_tokens",
+            Self::Gemini => "maxOutputTokens",
         }
     }
 
@@ -108,6 +151,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::decode_request(fields, crossing),
             Self::AnthropicMessages => anthropic_messages::decode_request(fields, crossing),
+            Self::Gemini => gemini::decode_request(fields, crossing),
         }
     }
 
@@ -120,6 +164,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::encode_request(prompt, target, crossing),
             Self::AnthropicMessages => anthropic_messages::encode_request(prompt, target, crossing),
+            Self::Gemini => gemini::encode_request(prompt, target),
         }
     }
 
@@ -127,6 +172,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::decode_answer(body),
             Self::AnthropicMessages => anthropic_messages::decode_answer(body),
+            Self::Gemini => gemini::decode_answer(body),
         }
     }
 
@@ -135,6 +181,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::usage(usage),
             Self::AnthropicMessages => anthropic_messages::usage(usage),
+            Self::Gemini => gemini::usage(usage),
         }
     }
 
@@ -142,6 +189,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => Ok(openai_chat::encode_answer(reply)),
             Self::AnthropicMessages => anthropic_messages::encode_answer(reply),
+            Self::Gemini => gemini::encode_answer(reply),
         }
     }
 
@@ -149,6 +197,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::read_event(reading, event),
             Self::AnthropicMessages => anthropic_messages::read_event(reading, event),
+            Self::Gemini => gemini::read_event(reading, event),
         }
     }
 }
@@ -163,6 +212,10 @@ impl FromStr for Dialect {
     type Err = InvalidDialect;
 
     fn from_str(name: &str) -> Result<Self, InvalidDialect> {
+        // What the same dialect is called where a stream is asked for.
+        if name == "gemini.streamGenerateContent" {
+            return Ok(Self::Gemini);
+        }
         let mut all = Self::ALL.into_iter();
         all.find(|dialect| dialect.as_str() == name)
             .ok_or(InvalidDialect(()))
@@ -175,7 +228,9 @@ pub struct InvalidDialect(());
 
 impl fmt::Display for InvalidDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown dialect, expected openai.chat or anthropic.messages")
+        f.write_str(
+            "unknown dialect, expected openai.chat, anthropic.messages or gemini.generateContent",
+        )
     }
 }
 

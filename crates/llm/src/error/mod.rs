@@ -80,6 +80,15 @@ impl LlmError {
         Self::Provider(Box::new(error))
     }
 
+    /// The verdict on a stream that ended by its protocol, with nothing in it that could be given
+    /// to anybody: what a whole answer like it would be refused for.
+    pub(crate) fn useless(provider: Provider, verdict: Verdict, event: &[u8]) -> Self {
+        let headers = http::HeaderMap::new();
+        let answer = Answer::new(200, &headers, event).status(None);
+        let error = ProviderError::new(provider, &answer, verdict, <_>::default());
+        Self::Provider(Box::new(error))
+    }
+
     /// The connection failed like this, of which the HTTP library says that.
     #[must_use]
     pub fn transport(error: TransportError, source: impl Into<BoxError>) -> Self {

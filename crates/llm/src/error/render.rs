@@ -26,6 +26,7 @@ impl ErrorAnswer {
         let body = match dialect {
             Dialect::OpenAiChat => openai_body(kind, status, message, None),
             Dialect::AnthropicMessages => anthropic_body(kind, status, message),
+            Dialect::Gemini => gemini_body(status, message),
         };
         let body = body.to_string().into();
         Self { status, body }
@@ -42,6 +43,7 @@ impl ErrorAnswer {
                 openai_error(kind, Some("unknown_url"), message, None)
             }
             Dialect::AnthropicMessages => anthropic_body(Kind::NotFound, status, message),
+            Dialect::Gemini => gemini_body(status, message),
         };
         let body = body.to_string().into();
         Self { status, body }
@@ -60,6 +62,12 @@ fn openai_error(kind: &str, code: Option<&str>, message: &str, param: Option<&st
 fn anthropic_body(kind: Kind, status: u16, message: &str) -> Value {
     let kind = anthropic_words(kind, status);
     json!({"type": "error", "error": {"type": kind, "message": message}})
+}
+
+/// Gemini tells what happened by the status alone, in its own word and in that of gRPC.
+fn gemini_body(status: u16, message: &str) -> Value {
+    let word = gemini_word(status);
+    json!({"error": {"code": status, "message": message, "status": word}})
 }
 
 impl LlmError {
@@ -124,7 +132,7 @@ impl LlmError {
         // Written anew: an event of several lines is one that some readers get wrong.
         let body = own.unwrap_or_else(|| self.in_words_of(dialect));
         let head = match dialect {
-            Dialect::OpenAiChat => "",
+            Dialect::OpenAiChat | Dialect::Gemini => "",
             Dialect::AnthropicMessages => "event: error\n",
         };
         Bytes::from(format!("{head}data: {body}\n\n"))
@@ -143,6 +151,7 @@ impl LlmError {
             && match dialect {
                 Dialect::OpenAiChat => true,
                 Dialect::AnthropicMessages => body.get("type").is_some_and(|kind| kind == "error"),
+                Dialect::Gemini => body.pointer("/error/status").is_some_and(Value::is_string),
             };
         let harmless = matches!(conceal(text), Cow::Borrowed(_));
         (shaped && harmless).then(|| error.body().clone())
@@ -167,6 +176,17 @@ impl LlmError {
                 let id = error.and_then(ProviderError::request_id);
                 if let (Some(id), Some(body)) = (id, body.as_object_mut()) {
                     body.insert("request_id".to_owned(), id.into());
+                }
+                body
+            }
+            Dialect::Gemini => {
+                let mut body = gemini_body(self.status_for(dialect), &message);
+                // Its SDKs read no header for it.
+                if let Some(wait) = self.verdict().delay {
+                    body["error"]["details"] = json!([{
+                        "@type": "type.googleapis.com/google.rpc.RetryInfo",
+                        "retryDelay": format!("{}s", wait.as_millis().div_ceil(1000)),
+                    }]);
                 }
                 body
             }
@@ -218,7 +238,7 @@ const fn is_of_key(error: &ProviderError) -> bool {
 /// The provider's own status where callers know it, else the one that the kind stands for.
 fn status(dialect: Dialect, status: Option<u16>, verdict: &Verdict) -> u16 {
     let (overloaded, spent) = match dialect {
-        Dialect::OpenAiChat => (503, 429),
+        Dialect::OpenAiChat | Dialect::Gemini => (503, 429),
         Dialect::AnthropicMessages => (529, 402),
     };
     match (verdict.kind, status) {
@@ -226,6 +246,8 @@ fn status(dialect: Dialect, status: Option<u16>, verdict: &Verdict) -> u16 {
         (_, Some(300..400)) => 502,
         // Each dialect has its own number for it.
         (Kind::Overloaded, Some(503 | 529) | None) => overloaded,
+        // Google calls a key that it refuses an argument of the request.
+        (Kind::Auth, Some(400)) => 401,
         // Registered statuses; others (498, 520 to 530, …) are one vendor's.
         (_, Some(status @ (400..=418 | 421..=426 | 428 | 429 | 431 | 451 | 500..=511))) => status,
         (Kind::Overloaded, _) => overloaded,
@@ -259,6 +281,23 @@ const fn openai_words(kind: Kind, status: u16) -> (&'static str, Option<&'static
         Kind::InvalidRequest => ("invalid_request_error", None),
         Kind::ContextLength => ("invalid_request_error", Some("context_length_exceeded")),
         Kind::ContentPolicy => ("invalid_request_error", Some("content_policy_violation")),
+    }
+}
+
+/// The `status` that Gemini has for a status of HTTP.
+const fn gemini_word(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        409 => "ABORTED",
+        429 => "RESOURCE_EXHAUSTED",
+        499 => "CANCELLED",
+        501 => "UNIMPLEMENTED",
+        502 | 503 => "UNAVAILABLE",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        400..=499 => "INVALID_ARGUMENT",
+        _ => "INTERNAL",
     }
 }
 

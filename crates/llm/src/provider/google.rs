@@ -1,14 +1,22 @@
 //! Gemini, and Vertex with what it hosts.
 
 use super::Profile;
-use crate::classify::{Rule, means::*};
+use crate::{
+    Dialect,
+    classify::{Rule, means::*},
+};
 
-pub(super) const GEMINI: Profile = Profile::compatible("gemini")
-    .at(
-        "https://generativelanguage.googleapis.com/v1beta/openai",
-        "GEMINI_API_KEY",
-    )
-    .rules(RULES);
+/// Its endpoint that is compatible with OpenAI's, `/v1beta/openai`, is asked as one that is
+/// compatible.
+pub(super) const GEMINI: Profile = Profile {
+    dialect: Some(Dialect::Gemini),
+    ..Profile::compatible("gemini")
+        .at(
+            "https://generativelanguage.googleapis.com",
+            "GEMINI_API_KEY",
+        )
+        .rules(RULES)
+};
 
 /// "Check your plan and billing" is what it says of any limit, so the quota's name decides: one
 /// that is counted by the day is used up, one by the minute passes.

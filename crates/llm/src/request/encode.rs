@@ -70,9 +70,10 @@ impl LlmRequest {
             to: target.dialect,
         };
         let mut prompt = Prompt::decode(text, crossing)?;
-        if let Some(model) = self.insisted.as_ref().or(target.model.as_ref()) {
-            prompt.model = (**model).into();
+        if self.dialect.is_addressed() {
+            prompt.stream = self.streams();
         }
+        prompt.model = self.model_at(target).into();
         let asked = prompt.max_tokens;
         prompt.max_tokens = target.clamp(asked);
         if asked != prompt.max_tokens {
@@ -98,10 +99,11 @@ impl LlmRequest {
         let mut splice = Splice::default();
         let mut notes = Vec::new();
 
-        if let Some(model) = self.insisted.as_ref().or(target.model.as_ref())
-            && **model != *index.model
+        let model = self.model_at(target);
+        if let Some(at) = &index.model_at
+            && *model != *index.model
         {
-            splice.replace(index.model_at.clone(), json(model));
+            splice.replace(at.clone(), json(model));
         }
 
         // There is a field, so what is put in front of the first one ends in a comma.
@@ -113,6 +115,20 @@ impl LlmRequest {
                 let name = self.dialect.max_tokens_field(target);
                 match &index.limits[self.dialect.field(name).slot()] {
                     Some(null) => splice.replace(null.at.clone(), most.to_string()),
+                    // Where there is an object for it, it stands in there.
+                    None if self.dialect == Dialect::Gemini => match &index.generation {
+                        Some(generation) if generation.has_fields => {
+                            let first = generation.at.start + 1;
+                            splice.insert(first, format!("\"{name}\":{most},"));
+                        }
+                        Some(empty) => {
+                            splice.replace(empty.at.clone(), format!("{{\"{name}\":{most}}}"));
+                        }
+                        None => splice.insert(
+                            front,
+                            format!("\"generationConfig\":{{\"{name}\":{most}}},"),
+                        ),
+                    },
                     None => splice.insert(front, format!("\"{name}\":{most},")),
                 }
                 notes.push(LIMITED);

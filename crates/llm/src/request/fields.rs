@@ -58,6 +58,8 @@ pub(crate) enum Place {
     Message,
     /// The `type` of a part.
     Type,
+    /// The `mimeType` of a file.
+    MediaType,
     /// Anything at all, such as the arguments of a tool call.
     Other,
 }
@@ -111,9 +113,11 @@ impl<'de> Visitor<'de> for Skim<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        if self.place == Place::Type {
-            *self.images |= matches!(text, "image" | "image_url" | "input_image");
-        }
+        *self.images |= match self.place {
+            Place::Type => matches!(text, "image" | "image_url" | "input_image"),
+            Place::MediaType => text.starts_with("image/"),
+            Place::Message | Place::Other => false,
+        };
         Ok(())
     }
 
@@ -127,8 +131,10 @@ impl<'de> Visitor<'de> for Skim<'_> {
         while let Some(key) = map.next_key::<Key>()? {
             let place = match (self.place, key) {
                 (Place::Message, Key::Type) => Place::Type,
+                (Place::Message, Key::MediaType) => Place::MediaType,
                 (Place::Message, Key::Other) => Place::Message,
-                (Place::Message, Key::Input) | (Place::Type | Place::Other, _) => Place::Other,
+                (Place::Message, Key::Input)
+                | (Place::Type | Place::MediaType | Place::Other, _) => Place::Other,
             };
             map.next_value_seed(self.down(place))?;
         }
@@ -144,6 +150,7 @@ pub(crate) struct Count<'a>(pub(crate) Skim<'a>);
 pub(crate) enum Counted {
     Elements(usize),
     Null,
+    Object,
     NoArray,
 }
 
@@ -198,14 +205,15 @@ impl<'de> Visitor<'de> for Count<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Counted, A::Error> {
         self.0.visit_map(map)?;
-        Ok(Counted::NoArray)
+        Ok(Counted::Object)
     }
 }
 
 /// What a key means to [`Skim`].
 enum Key {
     Type,
-    /// The arguments of a tool call may look like anything.
+    MediaType,
+    /// The arguments of a tool call, and what comes of it, may look like anything.
     Input,
     Other,
 }
@@ -223,7 +231,8 @@ impl<'de> Deserialize<'de> for Key {
             fn visit_str<E>(self, key: &str) -> Result<Key, E> {
                 Ok(match key {
                     "type" => Key::Type,
-                    "input" => Key::Input,
+                    "mimeType" | "mime_type" => Key::MediaType,
+                    "input" | "args" | "response" => Key::Input,
                     _ => Key::Other,
                 })
             }

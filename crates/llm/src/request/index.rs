@@ -15,11 +15,13 @@ use std::{fmt, ops::Range, sync::Arc};
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     pub(crate) model: Arc<str>,
-    pub(crate) model_at: Range<usize>,
+    /// Nothing where the model does not stand in the body.
+    pub(crate) model_at: Option<Range<usize>>,
     pub(crate) stream: bool,
     /// Each field that limits the answer's tokens, in the order in which they count.
     pub(crate) limits: [Option<Limit>; 2],
     pub(crate) stream_options: Option<StreamOptions>,
+    pub(crate) generation: Option<Generation>,
     pub(crate) messages: usize,
     pub(crate) tools: bool,
     pub(crate) images: bool,
@@ -46,6 +48,22 @@ pub(crate) struct StreamOptions {
     pub(crate) has_fields: bool,
 }
 
+/// The object of a request in which all settings stand: Gemini's `generationConfig`.
+#[derive(Clone, Debug)]
+pub(crate) struct Generation {
+    /// The whole value.
+    pub(crate) at: Range<usize>,
+    /// An object with something in it.
+    pub(crate) has_fields: bool,
+}
+
+/// What the address of a request says, where that is not in the body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Address<'a> {
+    pub(crate) model: &'a str,
+    pub(crate) stream: bool,
+}
+
 /// What a field at the top of a request is to the index; each dialect has its own names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
@@ -60,6 +78,8 @@ pub(crate) enum Field {
     Tools,
     /// How the answer should be formed.
     Format,
+    /// An object that holds the limit and the format among others.
+    Generation,
     Other,
 }
 
@@ -76,11 +96,55 @@ impl Index {
         self.limits.iter().flatten().find_map(|limit| limit.tokens)
     }
 
-    pub(crate) fn read(dialect: Dialect, text: &str) -> Result<Self, InvalidRequest> {
+    /// Reads the object of all settings.
+    fn generation(
+        &mut self,
+        name: &str,
+        value: &str,
+        at: Range<usize>,
+    ) -> Result<(), InvalidRequest> {
+        let fields: Option<Fields<'_>> = typed(name, value, "must be an object")?;
+        let fields = fields.map_or_else(Vec::new, |Fields(fields)| fields);
+        self.generation = Some(Generation {
+            has_fields: !fields.is_empty(),
+            at: at.clone(),
+        });
+        for (field, setting) in fields {
+            match &*field {
+                "maxOutputTokens" | "max_output_tokens" => {
+                    let field = format!("{name}.{field}");
+                    let setting = setting.get();
+                    let tokens = typed(&field, setting, "must be a whole number")?;
+                    let inner = range_of(setting, value);
+                    let at = at.start + inner.start..at.start + inner.end;
+                    let limit = &mut self.limits[Field::MaxTokens.slot()];
+                    if limit.replace(Limit { tokens, at }).is_some() {
+                        return Err(InvalidRequest::Repeated { field });
+                    }
+                }
+                "responseSchema"
+                | "response_schema"
+                | "responseJsonSchema"
+                | "response_json_schema"
+                | "_responseJsonSchema" => {
+                    self.json_schema |= setting.get() != "null";
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn read(
+        dialect: Dialect,
+        text: &str,
+        address: Option<Address<'_>>,
+    ) -> Result<Self, InvalidRequest> {
         let mut fault = None;
         let read = Read {
             dialect,
             text,
+            address,
             fault: &mut fault,
         };
         let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -128,14 +192,15 @@ pub(crate) fn not_json(error: &serde_json::Error) -> InvalidRequest {
     InvalidRequest::Json { problem }
 }
 
-struct Read<'a> {
+struct Read<'de, 'a> {
     dialect: Dialect,
-    text: &'a str,
+    text: &'de str,
+    address: Option<Address<'a>>,
     /// What is wrong, in better words than a deserializer's error has.
     fault: &'a mut Option<InvalidRequest>,
 }
 
-impl<'de> DeserializeSeed<'de> for Read<'de> {
+impl<'de> DeserializeSeed<'de> for Read<'de, '_> {
     type Value = Index;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Index, D::Error> {
@@ -143,7 +208,7 @@ impl<'de> DeserializeSeed<'de> for Read<'de> {
     }
 }
 
-impl<'de> Visitor<'de> for Read<'de> {
+impl<'de> Visitor<'de> for Read<'de, '_> {
     type Value = Index;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,7 +232,13 @@ impl<'de> Visitor<'de> for Read<'de> {
                 return Err(A::Error::custom("invalid"));
             }
         }
-        let missing = [(Field::Model, "model"), (Field::Messages, "messages")];
+        if let Some(address) = self.address {
+            index.model = address.model.into();
+            index.stream = address.stream;
+            seen[Field::Model as usize] = true;
+        }
+        let messages = self.dialect.messages_field();
+        let missing = [(Field::Model, "model"), (Field::Messages, messages)];
         for (field, name) in missing {
             if !seen[field as usize] {
                 *self.fault = Some(InvalidRequest::Missing { field: name });
@@ -178,7 +249,7 @@ impl<'de> Visitor<'de> for Read<'de> {
     }
 }
 
-impl<'de> Read<'de> {
+impl<'de> Read<'de, '_> {
     /// Takes one field in. The outer error is one of syntax, the inner one of what it says.
     fn field<A: MapAccess<'de>>(
         &self,
@@ -192,8 +263,10 @@ impl<'de> Read<'de> {
         match field {
             Field::Messages => {
                 let messages = map.next_value_seed(Count(Skim::new(images, Place::Message)))?;
-                let Counted::Elements(messages) = messages else {
-                    return Ok(Err(InvalidRequest::of_field(name, "must be an array")));
+                let messages = match messages {
+                    Counted::Elements(messages) => messages,
+                    Counted::Object if self.dialect.takes_one_for_many() => 1,
+                    _ => return Ok(Err(InvalidRequest::of_field(name, "must be an array"))),
                 };
                 index.messages = messages;
                 index.images = *images;
@@ -207,7 +280,13 @@ impl<'de> Read<'de> {
                             Ok(())
                         }
                         Counted::Null => Ok(()),
-                        Counted::NoArray => Err(InvalidRequest::of_field(name, "must be an array")),
+                        Counted::Object if self.dialect.takes_one_for_many() => {
+                            index.tools = true;
+                            Ok(())
+                        }
+                        Counted::Object | Counted::NoArray => {
+                            Err(InvalidRequest::of_field(name, "must be an array"))
+                        }
                     },
                 );
             }
@@ -217,7 +296,8 @@ impl<'de> Read<'de> {
             | Field::StreamOptions
             | Field::MaxTokens
             | Field::MaxTokensLegacy
-            | Field::Format => {}
+            | Field::Format
+            | Field::Generation => {}
         }
         let value: &'de RawValue = map.next_value()?;
         let at = range_of(value.get(), self.text);
@@ -225,7 +305,7 @@ impl<'de> Read<'de> {
         Ok(match field {
             Field::Model => typed(name, value, "must be a string").map(|Str(model)| {
                 index.model = model.into();
-                index.model_at = at;
+                index.model_at = Some(at);
             }),
             Field::Stream => typed(name, value, "must be true or false")
                 .map(|stream: Option<bool>| index.stream = stream.unwrap_or(false)),
@@ -241,6 +321,7 @@ impl<'de> Read<'de> {
                 index.json_schema |= asks_for_schema(value);
                 Ok(())
             }
+            Field::Generation => index.generation(name, value, at),
             Field::Messages | Field::Tools | Field::Other => Ok(()),
         })
     }

@@ -19,7 +19,7 @@ pub use self::{
 use self::{encode::Ahead, index::Index};
 pub(crate) use self::{
     fields::{Fields, Str},
-    index::{Field, not_json, typed},
+    index::{Address, Field, not_json, typed},
 };
 use crate::Dialect;
 use buttress_core::{Call, Carry};
@@ -70,10 +70,46 @@ impl LlmRequest {
     /// The body is not a JSON object, is nested more than 128 deep, lacks `model` or `messages`,
     /// has one of the fields of the index twice, or one that says something it can't.
     pub fn parse(dialect: Dialect, body: Bytes) -> Result<Self, InvalidRequest> {
+        Self::read(dialect, body, None)
+    }
+
+    /// Reads a request of a dialect whose [address](Dialect::path) says which model is asked for
+    /// and whether to stream: Gemini's.
+    ///
+    /// ```
+    /// use buttress_llm::{Dialect, LlmRequest};
+    ///
+    /// let body = r#"{"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}"#;
+    /// let dialect = Dialect::Gemini;
+    /// let request = LlmRequest::parse_addressed(dialect, "gemini-2.5-flash", true, body.into())?;
+    /// assert_eq!(request.model(), "gemini-2.5-flash");
+    /// assert!(request.streams());
+    /// # Ok::<_, buttress_llm::InvalidRequest>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`parse`](Self::parse); the model is empty.
+    pub fn parse_addressed(
+        dialect: Dialect,
+        model: &str,
+        stream: bool,
+        body: Bytes,
+    ) -> Result<Self, InvalidRequest> {
+        if model.is_empty() {
+            return Err(InvalidRequest::Missing { field: "model" });
+        }
+        Self::read(dialect, body, Some(Address { model, stream }))
+    }
+
+    fn read(
+        dialect: Dialect,
+        body: Bytes,
+        address: Option<Address<'_>>,
+    ) -> Result<Self, InvalidRequest> {
         let text = str::from_utf8(&body).map_err(|error| InvalidRequest::Json {
             problem: format!("not UTF-8 at byte {}", error.valid_up_to()),
         })?;
-        let index = Arc::new(Index::read(dialect, text)?);
+        let index = Arc::new(Index::read(dialect, text, address)?);
         Ok(Self {
             dialect,
             body,
@@ -123,6 +159,13 @@ impl LlmRequest {
         &self.index.model
     }
 
+    /// The model to ask for at this place.
+    #[must_use]
+    pub fn model_at<'a>(&'a self, target: &'a Target) -> &'a str {
+        let other = self.insisted.as_ref().or(target.model.as_ref());
+        other.map_or(&*self.index.model, |model| model)
+    }
+
     /// Whether the answer should be a stream.
     #[must_use]
     pub fn streams(&self) -> bool {
@@ -168,7 +211,7 @@ impl LlmRequest {
                 let options = self.index.stream_options.as_ref();
                 options.is_some_and(|options| options.include_usage)
             }
-            Dialect::AnthropicMessages => true,
+            Dialect::AnthropicMessages | Dialect::Gemini => true,
         }
     }
 

@@ -350,6 +350,14 @@ fn any_json() -> impl Strategy<Value = String> {
     })
 }
 
+fn parse_in(dialect: Dialect, body: bytes::Bytes) -> Result<LlmRequest, InvalidRequest> {
+    if dialect.is_addressed() {
+        LlmRequest::parse_addressed(dialect, "m", true, body)
+    } else {
+        LlmRequest::parse(dialect, body)
+    }
+}
+
 proptest! {
     #[test]
     fn unknown_fields_survive_byte_for_byte(
@@ -396,22 +404,26 @@ proptest! {
         json in prop::collection::vec(prop::sample::select(vec![
             "{", "}", "[", "]", ":", ",", "\"model\"", "\"messages\"", "\"m\"", "null", "1", "-1",
             "\"max_tokens\"", "\"stream_options\"", "\"role\"", "\"content\"", "\"user\"", "1e999",
-            "\"\\ud800\"", "\"type\"", "\"text\"", "\"system\"",
+            "\"\\ud800\"", "\"type\"", "\"text\"", "\"system\"", "\"contents\"", "\"parts\"",
+            "\"functionCall\"", "\"functionResponse\"", "\"name\"", "\"generationConfig\"",
         ]), 0..40),
         wrap in any::<bool>(),
     ) {
         let json = json.concat();
         if wrap {
-            bytes = format!(r#"{{"model":"m","messages":[{{"role":"user","content":{json}}}]}}"#).into();
+            bytes = format!(
+                r#"{{"model":"m","messages":[{{"role":"user","content":{json}}}],"contents":{json}}}"#
+            )
+            .into();
         } else {
             bytes.extend(json.into_bytes());
         }
         for from in Dialect::ALL {
-            let Ok(request) = LlmRequest::parse(from, bytes.clone().into()) else { continue };
+            let Ok(request) = parse_in(from, bytes.clone().into()) else { continue };
             for to in Dialect::ALL {
                 let target = Target::new(to).model("n").max_output_tokens(1).include_usage(true);
                 if let Ok(encoded) = request.encode(&target) {
-                    prop_assert!(LlmRequest::parse(to, encoded.body).is_ok());
+                    prop_assert!(parse_in(to, encoded.body).is_ok());
                 }
             }
         }

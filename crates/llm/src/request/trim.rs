@@ -4,7 +4,7 @@ use super::{LlmRequest, Target, fields::range_of, splice::Splice};
 use crate::{
     Dialect,
     dialect::MessageKind,
-    request::{Field, Fields},
+    request::{Address, Field, Fields},
 };
 use serde_json::value::RawValue;
 use std::{mem, ops::Range, str};
@@ -93,7 +93,11 @@ impl LlmRequest {
     }
 
     fn with_body(&self, body: bytes::Bytes) -> Option<Self> {
-        let parsed = Self::parse(self.dialect, body).ok()?;
+        let address = self.dialect.is_addressed().then(|| Address {
+            model: self.model(),
+            stream: self.streams(),
+        });
+        let parsed = Self::read(self.dialect, body, address).ok()?;
         Some(Self {
             call: self.call.clone(),
             headers: self.headers.clone(),

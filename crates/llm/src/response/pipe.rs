@@ -134,6 +134,10 @@ impl EventPipe {
                 self.over = true;
                 return Some(Err(error.error));
             }
+            if let Some(error) = self.reader.useless(&item) {
+                self.over = true;
+                return Some(Err(error));
+            }
             let event = self.event(item);
             self.over = event.last;
             if !event.frame.is_empty() {

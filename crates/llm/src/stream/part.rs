@@ -52,7 +52,7 @@ pub struct Delta {
     pub finish: Option<Finish>,
     /// What the answer was counted as so far.
     pub usage: Option<Usage>,
-    /// There is content of another one of several answers.
+    /// There is content of another one of several answers, or of a kind that is not read.
     pub(crate) others: bool,
     /// There is no choice in it: a chunk with the usage, and nothing else.
     pub(crate) bare: bool,

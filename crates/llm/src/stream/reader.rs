@@ -1,4 +1,4 @@
-use super::{End, Part, StreamError, StreamItem, Summary, json_tool::JsonTool};
+use super::{Delta, End, Part, StreamError, StreamItem, Summary, json_tool::JsonTool};
 use crate::{
     Dialect, LlmError, Provider, Truncated,
     sse::{Decoder, Frame},
@@ -166,6 +166,9 @@ impl StreamReader {
         }
         self.over |= matches!(item.part, Part::Done);
         self.summary.add(&item.part, self.reading.unfinished());
+        if self.dialect.ends_with_its_finish() {
+            self.summary.finish_is_the_end();
+        }
         if !self.held {
             self.reading.emitted = self.summary.content_bytes();
         }
@@ -186,6 +189,17 @@ impl StreamReader {
             End::Truncated | End::Empty => Some(Truncated::new(self.reading.emitted)),
             End::Complete | End::Failed => None,
         }
+    }
+
+    /// The failure that this item is, if the model stops with it for a reason that leaves nothing
+    /// to be given, and nothing was.
+    pub(crate) fn useless(&self, item: &StreamItem) -> Option<LlmError> {
+        let Part::Delta(Delta { finish, .. }) = &item.part else {
+            return None;
+        };
+        let verdict = finish.as_ref()?.verdict().err()?;
+        let useless = !verdict.usable && self.summary.is_complete() && !self.summary.has_content();
+        useless.then(|| LlmError::useless(self.reading.provider, verdict, &item.raw))
     }
 
     /// The dialect that is read.

@@ -177,6 +177,11 @@ impl Summary {
         }
     }
 
+    /// Of a dialect that has no marker beside it.
+    pub(crate) const fn finish_is_the_end(&mut self) {
+        self.terminal_marker |= self.finish.is_some() && !self.unfinished;
+    }
+
     fn delta(&mut self, delta: &Delta) {
         self.content |= delta.is_content();
         self.calls_tools |= !delta.tool_calls.is_empty();
@@ -245,7 +250,13 @@ impl Summary {
                 .err()
                 .unwrap_or(crate::classify::means::REFUSAL));
         }
-        finish.verdict()?;
+        if let Err(verdict) = finish.verdict() {
+            // It was given all the same, so that nobody else has to be asked.
+            return Err(verdict.fallback(match verdict.usable {
+                true => verdict.fallback,
+                false => Fallback::No,
+            }));
+        }
         let malformed = |call: &ToolCallSeen| !call.is_valid();
         if !self.clipped && self.tool_calls.iter().any(malformed) {
             return Err(MALFORMED_OUTPUT.fallback(Fallback::No));

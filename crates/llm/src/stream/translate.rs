@@ -1,7 +1,7 @@
 use super::{Part, StreamItem, Summary};
 use crate::{
     Dialect, LlmError,
-    dialect::{AnthropicWriter, OpenAiWriter, now},
+    dialect::{AnthropicWriter, GeminiWriter, OpenAiWriter, now},
 };
 use bytes::Bytes;
 
@@ -26,6 +26,7 @@ pub struct StreamTranslator(Writer);
 enum Writer {
     OpenAi(OpenAiWriter),
     Anthropic(AnthropicWriter),
+    Gemini(GeminiWriter),
 }
 
 impl StreamTranslator {
@@ -35,6 +36,7 @@ impl StreamTranslator {
         Self(match to {
             Dialect::OpenAiChat => Writer::OpenAi(OpenAiWriter::new(now())),
             Dialect::AnthropicMessages => Writer::Anthropic(AnthropicWriter::default()),
+            Dialect::Gemini => Writer::Gemini(GeminiWriter::default()),
         })
     }
 
@@ -59,6 +61,7 @@ impl StreamTranslator {
         match &mut self.0 {
             Writer::OpenAi(writer) => writer.write(item),
             Writer::Anthropic(writer) => writer.write(item),
+            Writer::Gemini(writer) => writer.write(item),
         }
     }
 
@@ -72,6 +75,7 @@ impl StreamTranslator {
         match &mut self.0 {
             Writer::OpenAi(writer) => writer.end(),
             Writer::Anthropic(writer) => writer.end(),
+            Writer::Gemini(writer) => writer.end(),
         }
     }
 
@@ -87,6 +91,7 @@ impl StreamTranslator {
         match &self.0 {
             Writer::OpenAi(_) => Dialect::OpenAiChat,
             Writer::Anthropic(_) => Dialect::AnthropicMessages,
+            Writer::Gemini(_) => Dialect::Gemini,
         }
     }
 }

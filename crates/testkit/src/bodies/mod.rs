@@ -1,6 +1,7 @@
 //! What answers look like, dialect by dialect. Kept as data: nothing is read at run time.
 
 mod anthropic;
+mod gemini;
 mod openai;
 pub(crate) mod proxy;
 
@@ -36,6 +37,7 @@ impl Dialect {
         match self {
             Self::OpenAi => openai::whole(answer),
             Self::Anthropic => anthropic::whole(answer),
+            Self::Gemini => gemini::whole(answer),
         }
     }
 
@@ -43,6 +45,7 @@ impl Dialect {
         match self {
             Self::OpenAi => openai::events(answer),
             Self::Anthropic => anthropic::events(answer),
+            Self::Gemini => gemini::events(answer),
         }
     }
 
@@ -55,6 +58,7 @@ impl Dialect {
                 body["request_id"] = self.request_id(serial).into();
                 (status, body)
             }
+            Self::Gemini => gemini::error(fault, model),
         }
     }
 
@@ -63,21 +67,23 @@ impl Dialect {
         match self {
             Self::OpenAi => openai::event(&openai::error(fault, model).1),
             Self::Anthropic => anthropic::event(&anthropic::error(fault, model).1),
+            Self::Gemini => gemini::event(&gemini::error(fault, model).1),
         }
     }
 
     /// What a stream that fails first has sent before its error.
     pub(crate) fn before_first_error(self, answer: &Answer<'_>) -> Vec<Bytes> {
         match self {
-            Self::OpenAi => Vec::new(),
+            Self::OpenAi | Self::Gemini => Vec::new(),
             Self::Anthropic => vec![anthropic::start(answer), anthropic::ping()],
         }
     }
 
-    /// The marker that closes a stream, alone.
+    /// The marker that closes a stream, alone. Gemini has none but its last piece: what some
+    /// proxies put behind whatever came.
     pub(crate) fn terminator(self) -> Bytes {
         match self {
-            Self::OpenAi => openai::DONE,
+            Self::OpenAi | Self::Gemini => openai::DONE,
             Self::Anthropic => anthropic::stop(),
         }
     }
@@ -85,7 +91,7 @@ impl Dialect {
     /// What keeps an idle stream's connection alive.
     pub(crate) fn keep_alive(self) -> Bytes {
         match self {
-            Self::OpenAi => openai::KEEP_ALIVE,
+            Self::OpenAi | Self::Gemini => openai::KEEP_ALIVE,
             Self::Anthropic => anthropic::ping(),
         }
     }
@@ -94,6 +100,7 @@ impl Dialect {
         match self {
             Self::OpenAi => openai::models(ids),
             Self::Anthropic => anthropic::models(ids),
+            Self::Gemini => gemini::models(ids),
         }
     }
 
@@ -101,6 +108,7 @@ impl Dialect {
         match self {
             Self::OpenAi => openai::not_found(method, path),
             Self::Anthropic => anthropic::not_found(),
+            Self::Gemini => gemini::not_found(),
         }
     }
 
@@ -108,6 +116,7 @@ impl Dialect {
         match self {
             Self::OpenAi => format!("req_{serial:032x}"),
             Self::Anthropic => format!("req_011C{serial:020}"),
+            Self::Gemini => format!("{serial:016x}"),
         }
     }
 }

@@ -80,14 +80,14 @@ pub(crate) enum Framing {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Finish {
-    /// It had said all: `stop`, `end_turn`.
+    /// It had said all: `stop`, `end_turn`, `STOP`.
     #[default]
     Stop,
     /// It came to the token limit: `length`, `max_tokens`.
     Length,
-    /// A filter stopped it: `content_filter`; Anthropic: `refusal`.
+    /// A filter stopped it: `content_filter`; Anthropic: `refusal`; Gemini: `SAFETY`.
     ContentFilter,
-    /// The text is a refusal: OpenAI's `refusal` field; Anthropic: `refusal`.
+    /// The text is a refusal: OpenAI's `refusal` field; Anthropic: `refusal`; Gemini: `SAFETY`.
     Refusal,
 }
 

@@ -105,6 +105,43 @@ async fn anthropic_streams_named_events_with_a_ping() {
 }
 
 #[tokio::test]
+async fn gemini_streams_pieces_of_an_answer() {
+    let reply = Reply::text("two words").finish(Finish::Length).usage(9, 3);
+    let builder = Provider::gemini().key("sk-right").times(2, reply);
+    let (provider, response) = once(builder, Dialect::Gemini, true).await;
+    let (stream, error) = read(response.unwrap()).await;
+    assert!(error.is_none() && stream.ends_with("}\r\n\r\n"), "{stream}");
+    let events = events(&stream);
+    let texts = events
+        .iter()
+        .map(|event| &event["candidates"][0]["content"]["parts"][0]["text"]);
+    assert!(texts.eq(["two", " words", ""]));
+    assert_eq!(events[1]["candidates"][0].get("finishReason"), None);
+    assert_eq!(events[2]["candidates"][0]["finishReason"], "MAX_TOKENS");
+    assert_eq!(events[2]["usageMetadata"]["totalTokenCount"], 12);
+
+    let client = Client::http1();
+    let whole = client
+        .chat(&provider, Dialect::Gemini, false)
+        .await
+        .unwrap();
+    let whole = read_json(whole).await;
+    let candidate = &whole["candidates"][0];
+    assert_eq!(candidate["content"]["parts"][0]["text"], "two words");
+    assert_eq!(candidate["finishReason"], "MAX_TOKENS");
+    let calls = provider.calls();
+    assert_eq!(
+        (calls[0].model(), calls[0].wants_stream()),
+        ("model-x", true)
+    );
+    assert_eq!(
+        (calls[1].dialect(), calls[1].wants_stream()),
+        (Dialect::Gemini, false)
+    );
+    assert_eq!(provider.base_url(), provider.url());
+}
+
+#[tokio::test]
 async fn refusals_and_filters_come_as_each_dialect_tells_them() {
     let refuse = Reply::text("I won't.").finish(Finish::Refusal);
     let (_provider, response) = once(

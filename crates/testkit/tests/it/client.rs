@@ -45,13 +45,17 @@ impl Client {
 }
 
 pub(crate) fn request(url: &str, dialect: Dialect, stream: bool) -> Request<Full<Bytes>> {
-    let body = json!({
-        "model": "model-x",
-        "stream": stream,
-        "max_tokens": 16,
-        "messages": [{ "role": "user", "content": "hi" }],
-    });
-    Request::post(format!("{url}{}", dialect.path()))
+    let body = match dialect {
+        Dialect::Gemini => json!({ "contents": [{ "parts": [{ "text": "hi" }] }] }),
+        _ => json!({
+            "model": "model-x",
+            "stream": stream,
+            "max_tokens": 16,
+            "messages": [{ "role": "user", "content": "hi" }],
+        }),
+    };
+    Request::post(format!("{url}{}", dialect.path_for("model-x", stream)))
+        .header("x-goog-api-key", "sk-right")
         .header("authorization", "Bearer sk-right")
         .header("x-api-key", "sk-right")
         .body(Full::from(body.to_string()))

@@ -80,6 +80,9 @@ async fn errors_are_those_that_were_seen() {
             Dialect::Anthropic,
             Fault::RequestTooLarge,
         ),
+        ("ge-503-overloaded", Dialect::Gemini, Fault::Overloaded),
+        ("ge-400-api-key-invalid", Dialect::Gemini, Fault::InvalidKey),
+        ("ge-400-token-count", Dialect::Gemini, Fault::ContextLength),
     ];
     let rows = rows("errors.jsonl");
     let provider = Provider::openai().start().await.unwrap();

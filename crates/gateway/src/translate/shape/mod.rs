@@ -1,9 +1,10 @@
 //! Where the parts of a request and of an answer stand in each dialect.
 
 mod anthropic_messages;
+mod gemini;
 mod openai_chat;
 
-use buttress_llm::Dialect;
+use buttress_llm::{Dialect, InvalidRequest, LlmRequest};
 use serde_json::Value;
 
 /// The shape of this dialect's documents.
@@ -11,8 +12,22 @@ pub(super) fn of(dialect: Dialect) -> Result<&'static Shape, String> {
     Ok(match dialect {
         Dialect::OpenAiChat => &openai_chat::SHAPE,
         Dialect::AnthropicMessages => &anthropic_messages::SHAPE,
+        Dialect::Gemini => &gemini::SHAPE,
         _ => return Err(format!("the parts of {dialect} are not known here yet")),
     })
+}
+
+/// Reads a request. Where its model and whether it streams stand in an address, they are fields of
+/// it here.
+pub(super) fn parse(dialect: Dialect, mut request: Value) -> Result<LlmRequest, InvalidRequest> {
+    let fields = request.as_object_mut().filter(|_| dialect.is_addressed());
+    let Some(fields) = fields else {
+        return LlmRequest::parse(dialect, request.to_string().into());
+    };
+    let model = fields.shift_remove("model");
+    let model = model.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let stream = fields.shift_remove("stream") == Some(true.into());
+    LlmRequest::parse_addressed(dialect, model, stream, request.to_string().into())
 }
 
 /// The documents of a dialect, each with a place for one part of it.
@@ -117,7 +132,7 @@ fn read(json: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use buttress_llm::{LlmRequest, StreamReader, read_finish};
+    use buttress_llm::{StreamReader, read_finish};
 
     /// This fails when a dialect is added, until its parts are known here.
     #[test]
@@ -142,7 +157,7 @@ mod tests {
             let mut request = shape.schema.with(read("{}"));
             request["model"] = "m".into();
             request[shape.messages] = vec![turn].into();
-            LlmRequest::parse(dialect, request.to_string().into()).unwrap();
+            parse(dialect, request).unwrap();
 
             let answer = shape.stop.with("odd".into()).to_string();
             let finish = read_finish(dialect, answer.as_bytes()).unwrap();

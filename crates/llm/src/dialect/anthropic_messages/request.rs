@@ -12,6 +12,7 @@ use crate::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 pub(crate) fn field(name: &str) -> Field {
     match name {
@@ -113,7 +114,7 @@ fn format<'a>(name: &str, value: &'a str) -> Result<Format<'a>, InvalidRequest> 
     Ok(Format::Schema {
         name: None,
         description: None,
-        schema: asked.schema,
+        schema: Cow::Borrowed(asked.schema),
         strict: Some(true),
     })
 }
@@ -207,7 +208,7 @@ pub(crate) fn encode_request(
     if prompt.json_tool {
         tools.extend(prompt.format.as_ref().and_then(tools::json_tool));
     }
-    let format = schema.map(|schema| WrittenFormat {
+    let format = schema.as_deref().map(|schema| WrittenFormat {
         kind: "json_schema",
         schema,
     });
@@ -237,7 +238,7 @@ pub(crate) fn encode_request(
 
 /// The schema that the answer has to follow, where the model can be told it as such. Where it
 /// can't, it has to call a tool with these arguments, or another one if there are any.
-fn schema<'a>(prompt: &mut Prompt<'a>, target: &Target) -> Option<&'a RawValue> {
+fn schema<'a>(prompt: &mut Prompt<'a>, target: &Target) -> Option<Cow<'a, RawValue>> {
     match prompt.format.as_ref()? {
         // There is no JSON without a schema. The prompt has to ask for it, as OpenAI demands
         // that it does anyway.
@@ -245,7 +246,9 @@ fn schema<'a>(prompt: &mut Prompt<'a>, target: &Target) -> Option<&'a RawValue> 
             prompt.note("dropped response_format");
             None
         }
-        Format::Schema { schema, .. } if target.follows_schemas(&prompt.model) => Some(schema),
+        Format::Schema { schema, .. } if target.follows_schemas(&prompt.model) => {
+            Some(schema.clone())
+        }
         Format::Schema { .. } => {
             prompt.json_tool = true;
             prompt.note("asked for the schema by a tool");

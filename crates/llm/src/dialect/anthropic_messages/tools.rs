@@ -40,7 +40,7 @@ pub(super) fn decode<'a>(
         prompt.tools.push(Tool {
             name: tool.name.0,
             description: tool.description.map(|Str(text)| text),
-            parameters: tool.input_schema,
+            parameters: tool.input_schema.map(Cow::Borrowed),
             strict: tool.strict,
         });
     }
@@ -89,7 +89,7 @@ pub(super) fn encode<'a>(prompt: &'a Prompt<'_>) -> Vec<WrittenTool<'a>> {
     let tools = prompt.tools.iter().map(|tool| WrittenTool {
         name: Cow::Borrowed(&*tool.name),
         description: tool.description.as_deref(),
-        input_schema: tool.parameters.unwrap_or(nothing),
+        input_schema: tool.parameters.as_deref().unwrap_or(nothing),
         strict: tool.strict == Some(true),
     });
     tools.collect()

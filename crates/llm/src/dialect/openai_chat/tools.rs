@@ -39,7 +39,7 @@ pub(super) fn decode<'a>(
             Some(function) => Ok(Tool {
                 name: function.name.0,
                 description: function.description.map(|Str(text)| text),
-                parameters: function.parameters,
+                parameters: function.parameters.map(Cow::Borrowed),
                 strict: function.strict,
             }),
             None => Err(InvalidRequest::of_field("tools", problem)),
@@ -155,7 +155,7 @@ pub(super) fn decode_format<'a>(format: &'a str) -> Result<Option<Format<'a>>, I
             Some(schema) => Format::Schema {
                 name: asked.name.map(|Str(name)| name),
                 description: asked.description.map(|Str(text)| text),
-                schema,
+                schema: Cow::Borrowed(schema),
                 strict: asked.strict,
             },
             // Without a schema it is what is left.
@@ -190,7 +190,7 @@ pub(super) fn encode<'a>(prompt: &'a Prompt<'_>) -> Vec<WrittenTool<'a>> {
         function: WrittenFunction {
             name: &tool.name,
             description: tool.description.as_deref(),
-            parameters: tool.parameters,
+            parameters: tool.parameters.as_deref(),
             strict: tool.strict,
         },
     });

@@ -191,6 +191,8 @@ proptest! {
         json in prop::collection::vec(prop::sample::select(vec![
             "data: ", "{", "}", "[", "]", ":", ",", "\n\n", "\"type\"", "\"choices\"", "\"delta\"",
             "\"content\"", "\"error\"", "\"x\"", "null", "1", "-1", "1e999", "\"\\ud800\"",
+            "\"candidates\"", "\"parts\"", "\"text\"", "\"functionCall\"", "\"name\"",
+            "\"finishReason\"", "\"usageMetadata\"", "\"promptFeedback\"", "\"args\"",
             "\"content_block_delta\"", "\"index\"", "\"message_start\"", "\"message\"", "\"usage\"",
         ]), 0..40),
     ) {

@@ -1,0 +1,136 @@
+use super::{answer::WrittenPart, stop::word, usage::Wire};
+use crate::{
+    Finish, Usage,
+    stream::{Delta, Part, Start, StreamItem, ToolDelta, json},
+};
+use bytes::Bytes;
+use std::fmt::Write as _;
+
+/// Writes a stream of pieces of an answer.
+///
+/// A call of a tool is told when all of it is there, and why the model stopped together with the
+/// count of tokens, when all is said. Nothing is written to keep a connection alive: there are
+/// clients that can't read a comment.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    start: Start,
+    /// The call that is being made, and whether there was one before it.
+    call: Option<Call>,
+    called: bool,
+    usage: Usage,
+    finish: Option<Finish>,
+    /// The model called a tool with what is no object.
+    malformed: bool,
+    done: bool,
+}
+
+#[derive(Debug)]
+struct Call {
+    index: u32,
+    id: String,
+    name: String,
+    arguments: String,
+}
+
+impl Writer {
+    pub(crate) fn write(&mut self, item: &StreamItem) -> Bytes {
+        let mut out = String::new();
+        match &item.part {
+            Part::Delta(delta) => self.delta(&mut out, delta),
+            Part::Done => self.done(&mut out),
+            Part::Comment | Part::Ping | Part::Error(_) | Part::Other => {}
+        }
+        out.into()
+    }
+
+    /// What is missing for a proper end, after the model has finished.
+    pub(crate) fn end(&mut self) -> Bytes {
+        let mut out = String::new();
+        self.done(&mut out);
+        out.into()
+    }
+
+    fn delta(&mut self, out: &mut String, delta: &Delta) {
+        if let Some(usage) = delta.usage {
+            self.usage.update(usage);
+        }
+        if let Some(start) = &delta.start {
+            self.start = start.clone();
+        }
+        for text in [&delta.text, &delta.refusal].into_iter().flatten() {
+            self.end_call(out);
+            self.part(out, &format!(r#"{{"text":{}}}"#, json(text)));
+        }
+        for call in &delta.tool_calls {
+            self.tool_call(out, call);
+        }
+        if let Some(finish) = &delta.finish {
+            self.end_call(out);
+            self.finish = Some(finish.clone());
+        }
+    }
+
+    fn tool_call(&mut self, out: &mut String, delta: &ToolDelta) {
+        if self.call.as_ref().is_none_or(|it| it.index != delta.index) {
+            self.end_call(out);
+            self.call = Some(Call {
+                index: delta.index,
+                id: String::new(),
+                name: String::new(),
+                arguments: String::new(),
+            });
+        }
+        let Some(call) = &mut self.call else { return };
+        call.id.push_str(delta.id.as_deref().unwrap_or_default());
+        call.name
+            .push_str(delta.name.as_deref().unwrap_or_default());
+        let arguments = delta.arguments.as_deref().unwrap_or_default();
+        call.arguments.push_str(arguments);
+    }
+
+    /// Tells the call that was made, as no piece of it comes any more.
+    fn end_call(&mut self, out: &mut String) {
+        let Some(call) = self.call.take() else { return };
+        let first = !std::mem::replace(&mut self.called, true);
+        match WrittenPart::call(&call.id, &call.name, &call.arguments, first) {
+            Some(part) => {
+                let part = serde_json::to_string(&part).expect("strings can be written");
+                self.part(out, &part);
+            }
+            None => self.malformed = true,
+        }
+    }
+
+    fn part(&self, out: &mut String, part: &str) {
+        let candidate = format!(r#"{{"content":{{"parts":[{part}],"role":"model"}},"index":0}}"#);
+        self.event(out, &candidate, "");
+    }
+
+    fn done(&mut self, out: &mut String) {
+        let Some(finish) = &self.finish else { return };
+        if std::mem::replace(&mut self.done, true) {
+            return;
+        }
+        let reason = if self.malformed {
+            "MALFORMED_FUNCTION_CALL"
+        } else {
+            word(finish.stop)
+        };
+        // With a part that says nothing, as Gemini has it: there are clients that look for one.
+        let candidate = format!(
+            r#"{{"content":{{"parts":[{{"text":""}}],"role":"model"}},"finishReason":"{reason}","index":0}}"#
+        );
+        let usage = serde_json::to_string(&Wire::from(self.usage));
+        let usage = usage.expect("numbers can be written");
+        self.event(out, &candidate, &format!(r#","usageMetadata":{usage}"#));
+    }
+
+    fn event(&self, out: &mut String, candidate: &str, more: &str) {
+        let _ = write!(
+            out,
+            "data: {{\"candidates\":[{candidate}]{more},\"modelVersion\":{},\"responseId\":{}}}\n\n",
+            json(self.start.model.as_deref().unwrap_or_default()),
+            json(self.start.id.as_deref().unwrap_or_default()),
+        );
+    }
+}
