@@ -4,8 +4,13 @@
 use buttress_tests::fuzz::{Mutator, findings, target};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// How many mutations of each target's inputs are tried.
+/// How many mutations of each target's inputs are tried, where nothing else is said.
 const MUTATIONS: usize = 2000;
+
+fn mutations() -> usize {
+    let said = std::env::var("BUTTRESS_MUTATIONS").ok();
+    said.map_or(MUTATIONS, |said| said.parse().expect("a number"))
+}
 
 fn hold(name: &str) {
     let target = target(name);
@@ -22,7 +27,7 @@ fn hold(name: &str) {
         run(seed);
     }
     let mut mutator = Mutator::new(target, seeds);
-    for _ in 0..MUTATIONS {
+    for _ in 0..mutations() {
         run(&mutator.next_input());
     }
 }
