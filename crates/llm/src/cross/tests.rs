@@ -748,6 +748,29 @@ fn mistral_gets_the_ids_it_wants() {
     assert_eq!(body["messages"][1]["tool_call_id"], call);
 }
 
+#[test]
+fn a_file_of_the_models_is_not_left_out_without_a_word() {
+    let turns = |piece: Value| {
+        json!({"messages": [{"role": "user", "content": "Draw."},
+            {"role": "assistant", "content": [{"type": "text", "text": "There."}, piece]},
+            {"role": "user", "content": "Again."}]})
+    };
+    let url = "https://x.test/a.png";
+    let openai = turns(json!({"type": "image_url", "image_url": {"url": url}}));
+    let anthropic = turns(json!({"type": "image", "source": {"type": "url", "url": url}}));
+    for (from, target, fields) in [
+        (Dialect::OpenAiChat, TO_ANTHROPIC, openai),
+        (Dialect::AnthropicMessages, TO_OPENAI, anthropic),
+    ] {
+        let (body, notes) = cross(from, &target, &fields);
+        assert_eq!(body["messages"][1]["content"], "There.");
+        assert!(
+            notes.contains(&"dropped a file of the model's"),
+            "{notes:?}"
+        );
+    }
+}
+
 /// A dialect reads all that it writes: what was read and written once stays as it is from then on.
 #[test]
 fn what_was_decoded_is_encoded_as_it_was() {
