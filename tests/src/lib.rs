@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod contract;
+pub mod fuzz;
 pub mod gateway;
 pub mod mode;
 pub mod upstream;

@@ -26,6 +26,11 @@ impl<'a> Block<'a> {
         }
     }
 
+    /// Whether it is an image or a document.
+    pub(crate) const fn is_file(&self) -> bool {
+        matches!(self, Self::Image(_) | Self::Document(_))
+    }
+
     pub(crate) const fn tool_call(&self) -> Option<&ToolCall<'a>> {
         match self {
             Self::ToolCall(call) => Some(call),

@@ -1,6 +1,7 @@
 //! Every row of the facts about translating between the dialects that are spoken here, and what
 //! the rows leave open.
 
+use super::{Crossing, Prompt};
 use crate::{
     AnswerTranslator, Dialect, Feature, InvalidAnswer, InvalidRequest, LlmRequest, StreamReader,
     StreamTranslator, Target, read_finish, read_usage,
@@ -805,4 +806,53 @@ fn mistral_gets_the_ids_it_wants() {
     assert_eq!(call.len(), 9);
     assert!(call.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     assert_eq!(body["messages"][1]["tool_call_id"], call);
+}
+
+#[test]
+fn a_file_of_the_models_is_not_left_out_without_a_word() {
+    let turns = |piece: Value| {
+        json!({"messages": [{"role": "user", "content": "Draw."},
+            {"role": "assistant", "content": [{"type": "text", "text": "There."}, piece]},
+            {"role": "user", "content": "Again."}]})
+    };
+    let url = "https://x.test/a.png";
+    let openai = turns(json!({"type": "image_url", "image_url": {"url": url}}));
+    let anthropic = turns(json!({"type": "image", "source": {"type": "url", "url": url}}));
+    for (from, target, fields) in [
+        (Dialect::OpenAiChat, TO_ANTHROPIC, openai),
+        (Dialect::AnthropicMessages, TO_OPENAI, anthropic),
+    ] {
+        let (body, notes) = cross(from, &target, &fields);
+        assert_eq!(body["messages"][1]["content"], "There.");
+        assert!(
+            notes.contains(&"dropped a file of the model's"),
+            "{notes:?}"
+        );
+    }
+}
+
+/// A dialect reads all that it writes: what was read and written once stays as it is from then on.
+#[test]
+fn what_was_decoded_is_encoded_as_it_was() {
+    let facts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/facts/translate.jsonl");
+    let rows = fs::read_to_string(facts).unwrap();
+    let rows = rows.lines().map(|row| serde_json::from_str(row).unwrap());
+    let rows = rows.filter(|row: &Value| row["kind"] == "request");
+    let inputs = rows.filter_map(|row| Some((dialect(&row["from"])?, whole(&row["input"]))));
+    let mut seen = 0;
+    for (from, fields) in inputs.chain([(Dialect::OpenAiChat, tool_loop())]) {
+        let crossing = Crossing { from, to: from };
+        let target = Target::new(from);
+        let written = |text: &str| {
+            let mut prompt = Prompt::decode(text, crossing).ok()?;
+            let body = prompt.encode(&target, crossing).ok()?;
+            Some(String::from_utf8(body.to_vec()).unwrap())
+        };
+        let text = String::from_utf8(request(from, &fields).body().to_vec()).unwrap();
+        // What no prompt can hold is refused on the way to any other dialect.
+        let Some(once) = written(&text) else { continue };
+        seen += 1;
+        assert_eq!(written(&once).as_ref(), Some(&once), "{text}");
+    }
+    assert!(seen > 40, "{seen}");
 }

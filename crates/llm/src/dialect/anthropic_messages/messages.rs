@@ -10,15 +10,19 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// Makes the conversation one that Anthropic takes: no blank texts, turns that alternate, the
+/// Makes the conversation one that Anthropic takes: no blank texts, no files of the model's, turns that alternate, the
 /// results of calls in front of what else a turn says, and no white space at the end of a turn
 /// that is to be continued.
 pub(super) fn tidy(prompt: &mut Prompt<'_>) {
     let blank = |text: &str| text.trim().is_empty();
     prompt.system.retain(|text| !blank(text));
     let mut turns: Vec<Turn<'_>> = Vec::with_capacity(prompt.turns.len());
-    let mut emptied = false;
+    let (mut emptied, mut files) = (false, false);
     for mut turn in prompt.turns.drain(..) {
+        if turn.role == Role::Assistant && turn.content.iter().any(Block::is_file) {
+            files = true;
+            turn.content.retain(|block| !block.is_file());
+        }
         turn.content
             .retain(|block| !block.text().is_some_and(blank));
         if turn.content.is_empty() {
@@ -46,6 +50,9 @@ pub(super) fn tidy(prompt: &mut Prompt<'_>) {
         }
     }
     prompt.turns = turns;
+    if files {
+        prompt.note("dropped a file of the model's");
+    }
     if emptied {
         prompt.note("dropped an empty message");
     }

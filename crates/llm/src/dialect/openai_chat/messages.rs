@@ -69,7 +69,12 @@ pub(super) fn encode_all<'a>(
     for turn in &prompt.turns {
         match turn.role {
             Role::User => user(&mut messages, &turn.content, ids, crossing, notes)?,
-            Role::Assistant => messages.push(assistant(turn, ids)),
+            Role::Assistant => {
+                if turn.content.iter().any(Block::is_file) {
+                    notes.push("dropped a file of the model's");
+                }
+                messages.push(assistant(turn, ids));
+            }
         }
     }
     Ok(messages)

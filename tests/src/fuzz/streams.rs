@@ -1,0 +1,155 @@
+//! Streams: the first byte says where they are cut.
+
+use super::mutate::Random;
+use buttress::llm::{Delta, Dialect, End, Part, StreamReader, StreamTranslator, Summary, Text};
+use bytes::Bytes;
+
+pub(super) const WORDS: &[&str] = &[
+    "data: ",
+    "event: message_start\n",
+    "\n\n",
+    "\r\n\r\n",
+    "\r",
+    ": comment\n\n",
+    "data: [DONE]\n\n",
+    "\u{feff}",
+    "{\"type\":\"message_stop\"}",
+    "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"x\"}}",
+    "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}",
+    "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"}}]}",
+    "{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\"a\",\"function\":{\"name\":\"f\"}}]}}]}",
+    "{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}",
+    "{\"error\":{\"message\":\"m\"}}",
+    "\\u00e9\\ud83d\\ude00",
+    "null",
+];
+
+/// The most of an answer that is looked at.
+const KEEP: usize = 1 << 20;
+
+/// The most that one event may be; small, so that it is met.
+const MAX_EVENT: usize = 4 << 10;
+
+pub(super) fn run(bytes: &[u8]) {
+    let Some((&cut, stream)) = bytes.split_first() else {
+        return;
+    };
+    for dialect in Dialect::ALL {
+        let whole = read(dialect, [stream]);
+        assert!(whole == read(dialect, stream.chunks(1)), "cut everywhere");
+        assert!(whole == read(dialect, cuts(cut, stream)), "cut somewhere");
+        for to in Dialect::ALL {
+            translate(dialect, to, stream);
+        }
+    }
+}
+
+/// The stream in pieces, of lengths that this seed leads to.
+fn cuts(seed: u8, mut stream: &[u8]) -> Vec<&[u8]> {
+    let mut random = Random::new(seed.into());
+    let mut pieces = Vec::new();
+    while !stream.is_empty() {
+        let (piece, rest) = stream.split_at(random.below(stream.len().min(64)) + 1);
+        pieces.push(piece);
+        stream = rest;
+    }
+    pieces
+}
+
+/// All that the events say, and what it comes to.
+fn read<'a>(dialect: Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, String) {
+    let mut reader = StreamReader::new(dialect).max_event(MAX_EVENT).keep(KEEP);
+    let mut said = Vec::new();
+    let mut take = |reader: &mut StreamReader| {
+        while let Some(item) = reader.next_item() {
+            said.push(format!("{:?} {}", item.raw, shown(&item.part)));
+        }
+    };
+    for piece in pieces {
+        reader.push(Bytes::copy_from_slice(piece));
+        take(&mut reader);
+    }
+    reader.close();
+    take(&mut reader);
+    let end = summed_up(reader.summary());
+    assert!(reader.next_item().is_none());
+    (said, format!("{end} {:?}", reader.truncated()))
+}
+
+fn summed_up(summary: &Summary) -> String {
+    let calls = summary.tool_calls().iter();
+    let calls: Vec<_> = calls
+        .map(|call| (&call.id, &call.name, &call.arguments))
+        .collect();
+    format!(
+        "{:?} {:?} {:?} {calls:?} {:?} {:?} {}",
+        summary.end(),
+        summary.text(),
+        summary.refusal(),
+        summary.finish(),
+        summary.usage(),
+        summary.content_bytes(),
+    )
+}
+
+/// What a part says, its texts included.
+fn shown(part: &Part) -> String {
+    let Part::Delta(delta) = part else {
+        return format!("{part:?}");
+    };
+    let texts = [&delta.text, &delta.refusal, &delta.reasoning];
+    let texts = texts.map(|text| text.as_ref().map(Text::as_str));
+    let calls = delta.tool_calls.iter().map(|call| {
+        let texts = [&call.id, &call.name, &call.arguments];
+        texts.map(|text| text.as_ref().map(Text::as_str))
+    });
+    format!("{delta:?} {texts:?} {:?}", calls.collect::<Vec<_>>())
+}
+
+/// What was said whole in one dialect is whole in the other, and says the same.
+fn translate(from: Dialect, to: Dialect, stream: &[u8]) {
+    let mut reader = StreamReader::new(from).max_event(MAX_EVENT).keep(KEEP);
+    let mut translator = StreamTranslator::new(to).include_usage(true);
+    let mut there = StreamReader::new(to).keep(KEEP);
+    let mut others = false;
+    reader.push(Bytes::copy_from_slice(stream));
+    let mut closed = false;
+    loop {
+        let Some(item) = reader.next_item() else {
+            if std::mem::replace(&mut closed, true) {
+                break;
+            }
+            reader.close();
+            continue;
+        };
+        others |= is_of_another_answer(&item.part);
+        there.push(translator.write(&item));
+        while there.next_item().is_some() {}
+    }
+    there.push(translator.end(reader.summary()));
+    while there.next_item().is_some() {}
+    there.close();
+    while there.next_item().is_some() {}
+
+    let (before, after) = (reader.summary(), there.summary());
+    if !matches!(before.end(), End::Complete) || others {
+        // Nothing that is no end is made to look like one.
+        assert!(others || after.end() != End::Complete || before.end() == End::Failed);
+        return;
+    }
+    assert_eq!(after.end(), End::Complete);
+    if before.refusal().is_empty() {
+        assert_eq!(before.text(), after.text());
+    }
+    assert_eq!(
+        before.text().len() + before.refusal().len(),
+        after.text().len() + after.refusal().len()
+    );
+}
+
+fn is_of_another_answer(part: &Part) -> bool {
+    let nothing = |delta: &Delta| {
+        delta.text.is_none() && delta.refusal.is_none() && delta.tool_calls.is_empty()
+    };
+    matches!(part, Part::Delta(delta) if delta.is_content() && nothing(delta))
+}
