@@ -32,8 +32,11 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn model(&self, request: &LlmRequest) -> Arc<str> {
-        let model = self.model.clone();
-        model.unwrap_or_else(|| request.model().into())
+        match (request.insists_on(), &self.model) {
+            (Some(model), _) => model.into(),
+            (None, Some(model)) => Arc::clone(model),
+            (None, None) => request.model().into(),
+        }
     }
 }
 

@@ -62,7 +62,7 @@ fn read<'a>(dialect: Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Ve
     let mut said = Vec::new();
     let mut take = |reader: &mut StreamReader| {
         while let Some(item) = reader.next_item() {
-            said.push(format!("{:?} {}", item.raw, shown(&item.part)));
+            said.push(format!("{:?} {}", item.raw, shown(dialect, &item.part)));
         }
     };
     for piece in pieces {
@@ -71,15 +71,23 @@ fn read<'a>(dialect: Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Ve
     }
     reader.close();
     take(&mut reader);
-    let end = summed_up(reader.summary());
+    let end = summed_up(dialect, reader.summary());
     assert!(reader.next_item().is_none());
     (said, format!("{end} {:?}", reader.truncated()))
 }
 
-fn summed_up(summary: &Summary) -> String {
+/// Ids that are made up, because their dialect has none, are others each time.
+const fn has_ids(dialect: Dialect) -> bool {
+    !matches!(dialect, Dialect::Gemini)
+}
+
+fn summed_up(dialect: Dialect, summary: &Summary) -> String {
     let calls = summary.tool_calls().iter();
     let calls: Vec<_> = calls
-        .map(|call| (&call.id, &call.name, &call.arguments))
+        .map(|call| {
+            let id = has_ids(dialect).then_some(&call.id);
+            (id, &call.name, &call.arguments)
+        })
         .collect();
     format!(
         "{:?} {:?} {:?} {calls:?} {:?} {:?} {}",
@@ -93,14 +101,15 @@ fn summed_up(summary: &Summary) -> String {
 }
 
 /// What a part says, its texts included.
-fn shown(part: &Part) -> String {
+fn shown(dialect: Dialect, part: &Part) -> String {
     let Part::Delta(delta) = part else {
         return format!("{part:?}");
     };
     let texts = [&delta.text, &delta.refusal, &delta.reasoning];
     let texts = texts.map(|text| text.as_ref().map(Text::as_str));
     let calls = delta.tool_calls.iter().map(|call| {
-        let texts = [&call.id, &call.name, &call.arguments];
+        let id = if has_ids(dialect) { &call.id } else { &None };
+        let texts = [id, &call.name, &call.arguments];
         texts.map(|text| text.as_ref().map(Text::as_str))
     });
     format!("{delta:?} {texts:?} {:?}", calls.collect::<Vec<_>>())
@@ -135,6 +144,11 @@ fn translate(from: Dialect, to: Dialect, stream: &[u8]) {
     if !matches!(before.end(), End::Complete) || others {
         // Nothing that is no end is made to look like one.
         assert!(others || after.end() != End::Complete || before.end() == End::Failed);
+        return;
+    }
+    // Gemini tells reasons for stopping apart that are failures there and ends elsewhere, and takes
+    // no call whose arguments are no object: of it only what comes through is compared.
+    if [from, to].contains(&Dialect::Gemini) && after.end() != End::Complete {
         return;
     }
     assert_eq!(after.end(), End::Complete);
