@@ -29,10 +29,6 @@ use tower::ServiceExt;
 /// trying again at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many headers a request may have over HTTP/1. hyper takes 100 unless told otherwise, which
-/// proxies in a row can come near; what they may take in memory is limited by `max_header`.
-const MAX_HEADERS: usize = 256;
-
 /// How often it is told, at most, that there are as many connections as there may be.
 const TELL_FULL: Duration = Duration::from_secs(60);
 
@@ -104,7 +100,6 @@ fn connections(settings: &config::Server) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
-        .max_headers(MAX_HEADERS)
         .max_buf_size(settings.max_header);
     connections
         .http2()

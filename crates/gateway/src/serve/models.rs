@@ -1,6 +1,6 @@
 //! `GET /v1/models` and `/v1beta/models`, and of one of them.
 
-use super::{app::App, refusal::Asked};
+use super::{app::App, page::NoPage, refusal::Asked};
 use axum::{
     Json,
     extract::{Path, State},
@@ -12,7 +12,12 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// The models that are served, in the form that the caller's SDK reads.
-pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn list(
+    _: NoPage,
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let models = app.config.models();
     let dialect = Asked::of(&uri, &headers).dialect();
     let shown: Value = models.iter().map(|model| show(model, dialect)).collect();
@@ -31,6 +36,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri, headers: HeaderM
 
 /// One model, if a call for it would be served: whether it is listed or fits a pattern.
 pub(super) async fn one(
+    _: NoPage,
     State(app): State<Arc<App>>,
     Path(model): Path<String>,
     uri: Uri,

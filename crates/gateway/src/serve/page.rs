@@ -22,13 +22,15 @@ pub(super) struct NoPage;
 impl FromRequestParts<Arc<App>> for NoPage {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, Response> {
-        let refused = if !is_at_home(&parts.headers) {
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let refused = if app.config.server.client_key.is_some() {
+            return Ok(Self);
+        } else if !is_at_home(&parts.headers) {
             "this gateway asks for no key and takes no requests of web pages from elsewhere \
              (`origin`): set a client key, and let the page's server present it"
         } else if !is_called_right(&parts.uri, &parts.headers) {
-            "this gateway asks for no key and is only found under localhost or an IP address \
-             (`host`): use one of them, or set a client key"
+            "this gateway asks for no key and is only found under an IP address \
+             or a local name (`host`): use one of them, or set a client key"
         } else {
             return Ok(Self);
         };
@@ -89,8 +91,11 @@ fn host_of(authority: &str) -> Option<Host> {
         return Some(Host::Address(address));
     }
     let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    // RFC 6761, section 6.3.
-    let local = name == "localhost" || name.ends_with(".localhost");
+    // Names that nobody can have for a page of their own: without a dot, and below what is kept for
+    // local use (RFC 6761 and 6762, and ICANN's `.internal`), as containers and clusters call
+    // each other.
+    const LOCAL: [&str; 3] = [".localhost", ".local", ".internal"];
+    let local = !name.contains('.') || LOCAL.iter().any(|local| name.ends_with(local));
     Some(Host::Name(local))
 }
 

@@ -1,6 +1,6 @@
 //! `GET /readyz`.
 
-use super::app::App;
+use super::{app::App, page::NoPage};
 use axum::{
     Json,
     extract::State,
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use std::{sync::Arc, time::Duration};
 
 /// Whether new calls are taken, and how the routes are.
-pub(super) async fn show(State(app): State<Arc<App>>) -> Response {
+pub(super) async fn show(_: NoPage, State(app): State<Arc<App>>) -> Response {
     let draining = app.is_draining();
     let routes = app.upstreams.routes().iter().zip(&app.config.routes);
     let routes = routes.map(|(route, settings)| {

@@ -43,27 +43,27 @@ pub(super) fn router(app: Arc<App>) -> Router {
     if app.config.server.client_key.is_some() {
         router = router.route_layer(from_extractor_with_state::<Admitted, _>(Arc::clone(&app)));
     }
-    let mut router = router
-        .route("/healthz", get(async || "ok\n"))
+    router
+        .route("/healthz", get(async |_: NoPage| "ok\n"))
         .route("/readyz", get(ready::show))
-        .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method);
-    if app.config.server.client_key.is_none() {
-        router = router.layer(from_extractor_with_state::<NoPage, _>(Arc::clone(&app)));
-    }
-    router.with_state(app)
+        .fallback(async |_: NoPage, request: Request| unknown(request).await)
+        .method_not_allowed_fallback(async |_: NoPage, request: Request| {
+            wrong_method(request).await
+        })
+        .with_state(app)
 }
 
-async fn openai(State(app): State<Arc<App>>, request: Request) -> Response {
+async fn openai(_: NoPage, State(app): State<Arc<App>>, request: Request) -> Response {
     call::run(&app, Dialect::OpenAiChat, None, request).await
 }
 
-async fn anthropic(State(app): State<Arc<App>>, request: Request) -> Response {
+async fn anthropic(_: NoPage, State(app): State<Arc<App>>, request: Request) -> Response {
     call::run(&app, Dialect::AnthropicMessages, None, request).await
 }
 
 /// What a model is asked for stands behind its name.
 async fn gemini(
+    _: NoPage,
     State(app): State<Arc<App>>,
     Path(asked_for): Path<String>,
     request: Request,
