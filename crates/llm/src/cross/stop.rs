@@ -50,6 +50,8 @@ pub struct Finish {
     pub stop: Stop,
     /// The stop sequence at which it stopped, where that is told.
     pub stop_sequence: Option<Box<str>>,
+    /// The reason, where the word only says that there is one.
+    pub why: Option<Box<str>>,
 }
 
 impl Finish {
@@ -58,6 +60,7 @@ impl Finish {
             raw: raw.into(),
             stop,
             stop_sequence: None,
+            why: None,
         }
     }
 
@@ -66,6 +69,9 @@ impl Finish {
     /// # Errors
     /// It is cut off, was refused or filtered, or the model failed.
     pub fn verdict(&self) -> Result<(), Verdict> {
+        if let Some(why) = &self.why {
+            classify_finish(why)?;
+        }
         classify_finish(&self.raw)
     }
 }

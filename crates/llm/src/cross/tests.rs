@@ -145,6 +145,7 @@ fn answer(dialect: Dialect, reason: &Value) -> Bytes {
             {"index": 0, "message": {"content": "Hi"}, "finish_reason": reason}]}),
         Dialect::AnthropicMessages => json!({
             "content": [{"type": "text", "text": "Hi"}], "stop_reason": reason}),
+        other => unreachable!("no row is of {other}"),
     };
     answer.to_string().into()
 }

@@ -7,6 +7,7 @@
 mod anthropic_messages;
 mod message;
 mod openai_chat;
+mod openai_responses;
 
 use crate::{
     InvalidAnswer, InvalidRequest, Provider, Target, Usage,
@@ -23,6 +24,7 @@ pub(crate) use self::{
     anthropic_messages::{JSON_TOOL, Writer as AnthropicWriter},
     message::MessageKind,
     openai_chat::{Writer as OpenAiWriter, now},
+    openai_responses::Writer as ResponsesWriter,
 };
 
 /// The form in which an API is spoken to.
@@ -33,18 +35,25 @@ pub enum Dialect {
     OpenAiChat,
     /// Anthropic messages.
     AnthropicMessages,
+    /// OpenAI responses.
+    OpenAiResponses,
 }
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Self; 2] = [Self::OpenAiChat, Self::AnthropicMessages];
+    pub const ALL: [Self; 3] = [
+        Self::OpenAiChat,
+        Self::AnthropicMessages,
+        Self::OpenAiResponses,
+    ];
 
-    /// A stable name: `openai.chat` or `anthropic.messages`.
+    /// A stable name: `openai.chat`, `anthropic.messages` or `openai.responses`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai.chat",
             Self::AnthropicMessages => "anthropic.messages",
+            Self::OpenAiResponses => "openai.responses",
         }
     }
 
@@ -55,13 +64,14 @@ impl Dialect {
         match self {
             Self::OpenAiChat => "/chat/completions",
             Self::AnthropicMessages => "/v1/messages",
+            Self::OpenAiResponses => "/responses",
         }
     }
 
     /// Who is taken to be speaking it, where nothing else is said.
     pub(crate) const fn usual_provider(self) -> Provider {
         match self {
-            Self::OpenAiChat => Provider::OpenAi,
+            Self::OpenAiChat | Self::OpenAiResponses => Provider::OpenAi,
             Self::AnthropicMessages => Provider::Anthropic,
         }
     }
@@ -71,6 +81,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::field(name),
             Self::AnthropicMessages => anthropic_messages::field(name),
+            Self::OpenAiResponses => openai_responses::field(name),
         }
     }
 
@@ -79,7 +90,13 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::message_kind(message),
             Self::AnthropicMessages => anthropic_messages::message_kind(message),
+            Self::OpenAiResponses => openai_responses::message_kind(message),
         }
+    }
+
+    /// Whether a conversation may be a text, or be left out.
+    pub(crate) const fn takes_text(self) -> bool {
+        matches!(self, Self::OpenAiResponses)
     }
 
     /// The field for the most tokens that an answer may have.
@@ -87,6 +104,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::max_tokens_field(target),
             Self::AnthropicMessages => "max_tokens",
+            Self::OpenAiResponses => "max_output_tokens",
         }
     }
 
@@ -98,6 +116,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::decode_request(fields, crossing),
             Self::AnthropicMessages => anthropic_messages::decode_request(fields, crossing),
+            Self::OpenAiResponses => openai_responses::decode_request(fields, crossing),
         }
     }
 
@@ -110,6 +129,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::encode_request(prompt, target, crossing),
             Self::AnthropicMessages => anthropic_messages::encode_request(prompt, target, crossing),
+            Self::OpenAiResponses => Ok(openai_responses::encode_request(prompt, target)),
         }
     }
 
@@ -117,6 +137,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::decode_answer(body),
             Self::AnthropicMessages => anthropic_messages::decode_answer(body),
+            Self::OpenAiResponses => openai_responses::decode_answer(body),
         }
     }
 
@@ -125,6 +146,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::usage(usage),
             Self::AnthropicMessages => anthropic_messages::usage(usage),
+            Self::OpenAiResponses => openai_responses::usage(usage),
         }
     }
 
@@ -132,6 +154,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => Ok(openai_chat::encode_answer(reply)),
             Self::AnthropicMessages => anthropic_messages::encode_answer(reply),
+            Self::OpenAiResponses => Ok(openai_responses::encode_answer(reply)),
         }
     }
 
@@ -139,6 +162,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::read_event(reading, event),
             Self::AnthropicMessages => anthropic_messages::read_event(reading, event),
+            Self::OpenAiResponses => openai_responses::read_event(reading, event),
         }
     }
 }
@@ -165,7 +189,11 @@ pub struct InvalidDialect(());
 
 impl fmt::Display for InvalidDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown dialect, expected openai.chat or anthropic.messages")
+        f.write_str("unknown dialect, expected one of")?;
+        for (at, dialect) in Dialect::ALL.iter().enumerate() {
+            write!(f, "{} {dialect}", if at == 0 { "" } else { "," })?;
+        }
+        Ok(())
     }
 }
 

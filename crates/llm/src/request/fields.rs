@@ -144,6 +144,7 @@ pub(crate) struct Count<'a>(pub(crate) Skim<'a>);
 pub(crate) enum Counted {
     Elements(usize),
     Null,
+    Text,
     NoArray,
 }
 
@@ -184,7 +185,7 @@ impl<'de> Visitor<'de> for Count<'_> {
     }
 
     fn visit_str<E>(self, _: &str) -> Result<Counted, E> {
-        Ok(Counted::NoArray)
+        Ok(Counted::Text)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Counted, A::Error> {

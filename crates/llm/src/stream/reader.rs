@@ -164,7 +164,7 @@ impl StreamReader {
         if let (Some(json_tool), Part::Delta(delta)) = (&mut self.json_tool, &mut item.part) {
             json_tool.rewrite(delta);
         }
-        self.over |= matches!(item.part, Part::Done);
+        self.over |= item.part.is_last();
         self.summary.add(&item.part, self.reading.unfinished());
         if !self.held {
             self.reading.emitted = self.summary.content_bytes();
@@ -212,6 +212,7 @@ impl Reading {
         StreamError {
             error: LlmError::in_stream(self.provider, event, self.emitted > 0),
             finish: None,
+            last: false,
         }
     }
 
@@ -220,6 +221,7 @@ impl Reading {
         StreamError {
             error: Truncated::new(self.emitted).into(),
             finish: None,
+            last: false,
         }
     }
 }

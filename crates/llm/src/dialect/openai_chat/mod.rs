@@ -14,7 +14,7 @@ pub(crate) use self::{
     answer::{decode_answer, encode_answer, now},
     content::message_kind,
     read::read_event,
-    request::{decode_request, encode_request, field, max_tokens_field},
+    request::{decode_request, effort, encode_request, field, max_tokens_field, reasoning_of},
     usage::usage,
     write::Writer,
 };

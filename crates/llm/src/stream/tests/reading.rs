@@ -192,6 +192,9 @@ proptest! {
             "data: ", "{", "}", "[", "]", ":", ",", "\n\n", "\"type\"", "\"choices\"", "\"delta\"",
             "\"content\"", "\"error\"", "\"x\"", "null", "1", "-1", "1e999", "\"\\ud800\"",
             "\"content_block_delta\"", "\"index\"", "\"message_start\"", "\"message\"", "\"usage\"",
+            "\"response.output_text.delta\"", "\"response.completed\"", "\"response\"",
+            "\"response.output_item.added\"", "\"item\"", "\"function_call\"", "\"output_index\"",
+            "\"response.function_call_arguments.delta\"", "\"response.failed\"",
         ]), 0..40),
     ) {
         bytes.extend(json.concat().into_bytes());
