@@ -3,16 +3,16 @@
 use crate::{
     fault::transport_error,
     receive::{self, Head},
-    shared::{Asked, Place, Shared},
+    shared::{Asked, Shared},
     stream,
     wait::within,
 };
 use buttress_core::{Carry, Context, Event};
-use buttress_llm::{Encoded, LlmError, LlmRequest, LlmResponse};
+use buttress_llm::{Dialect, Encoded, LlmError, LlmRequest, LlmResponse};
 use buttress_timeout::Stopwatch;
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
     header::{
         ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST,
         TRANSFER_ENCODING,
@@ -37,11 +37,13 @@ const RESERVED: [HeaderName; 8] = [
 pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmResponse, LlmError> {
     let Asked { shared, place } = &*asked;
     let call = request.call().cloned();
-    let encoded = request.encode(&place.target)?;
+    let (target, endpoint) = asked.written_for(&request);
+    let encoded = request.encode(&target)?;
+    let spoken = target.dialect();
     for note in &encoded.notes {
         call.record(Event::Note(note));
     }
-    let outgoing = outgoing(shared, place, &request, &encoded);
+    let outgoing = outgoing(shared, (spoken, endpoint), &request, &encoded);
 
     let limits = if request.streams() {
         place.streamed
@@ -57,14 +59,14 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
     let (head, body) = response.into_parts();
     let head = Head::new(head, SystemTime::now());
     let answer = if request.streams() && head.is_stream() {
-        stream::open(shared, place, &request, &encoded, head, body, watch).await
+        stream::open(&asked, spoken, &request, &encoded, head, body, watch).await
     } else {
         let body = if head.status.is_success() {
             receive::whole(body, shared.max_answer, &mut watch).await
         } else {
             Ok(receive::of_failure(body, &mut watch).await)
         };
-        head.answer(shared, place, &request, &encoded, body)
+        head.answer(&asked, spoken, &request, &encoded, body)
     }?;
     call.record(Event::Answered);
     Ok(answer)
@@ -72,15 +74,15 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
 
 fn outgoing(
     shared: &Shared,
-    place: &Place,
+    (spoken, endpoint): (Dialect, &Uri),
     request: &LlmRequest,
     encoded: &Encoded,
 ) -> Request<Full<Bytes>> {
     let mut outgoing = Request::new(Full::new(encoded.body.clone()));
     *outgoing.method_mut() = Method::POST;
-    *outgoing.uri_mut() = shared.endpoint.clone();
+    *outgoing.uri_mut() = endpoint.clone();
     *outgoing.headers_mut() = shared.headers.clone();
-    if request.dialect() == place.target.dialect() {
+    if request.dialect() == spoken {
         put_own(outgoing.headers_mut(), request.own_headers());
     }
     let accept = if request.streams() {

@@ -1,14 +1,9 @@
 //! Streamed answers: held back until the first content is there, then given as they come.
 
-use crate::{
-    Commit,
-    fault::transport_error,
-    receive::Head,
-    shared::{Place, Shared},
-};
+use crate::{Commit, fault::transport_error, receive::Head, shared::Asked};
 use buttress_llm::{
-    AnswerBody, Encoded, EventPipe, EventStream, LlmError, LlmRequest, LlmResponse, StreamEvent,
-    TransportError, passed_on,
+    AnswerBody, Dialect, Encoded, EventPipe, EventStream, LlmError, LlmRequest, LlmResponse,
+    StreamEvent, TransportError, passed_on,
 };
 use buttress_timeout::Stopwatch;
 use bytes::Bytes;
@@ -32,8 +27,8 @@ const READ_AT_ONCE: u32 = 64;
 
 /// Resolves at the commit point, or fails before.
 pub(crate) async fn open(
-    shared: &Shared,
-    place: &Place,
+    Asked { shared, place }: &Asked,
+    spoken: Dialect,
     request: &LlmRequest,
     encoded: &Encoded,
     head: Head,
@@ -41,13 +36,16 @@ pub(crate) async fn open(
     watch: Stopwatch,
 ) -> Result<LlmResponse, LlmError> {
     let to = request.dialect();
-    let pipe = EventPipe::new(place.target.dialect(), to)
+    let pipe = EventPipe::new(spoken, to)
         .provider(shared.provider)
-        .max_event(shared.max_event)
         .include_usage(request.includes_usage())
         .hide_usage(encoded.hide_usage)
         .json_tool(encoded.json_tool)
         .hold();
+    let pipe = match shared.max_event {
+        Some(bytes) => pipe.max_event(bytes),
+        None => pipe,
+    };
     let upstream = Upstream {
         pipe,
         body: Some(body),

@@ -56,7 +56,8 @@ impl EventPipe {
         self
     }
 
-    /// Sets how large one event may be, in bytes [1 MiB].
+    /// Sets how large one event may be, in bytes [1 MiB; 16 MiB of a response, which is said once
+    /// more in its last event].
     #[must_use]
     pub fn max_event(mut self, bytes: usize) -> Self {
         self.reader = self.reader.max_event(bytes);

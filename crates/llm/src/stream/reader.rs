@@ -61,7 +61,11 @@ impl StreamReader {
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         Self {
-            decoder: Decoder::new(),
+            decoder: match dialect {
+                // Its last event is the whole answer.
+                Dialect::OpenAiResponses => Decoder::new().max_event(16 << 20),
+                _ => Decoder::new(),
+            },
             dialect,
             reading: Reading {
                 provider: dialect.usual_provider(),
@@ -86,8 +90,8 @@ impl StreamReader {
         self
     }
 
-    /// Sets how large one event may be, in bytes [1 MiB]. A larger one ends the stream as a
-    /// failure of the provider.
+    /// Sets how large one event may be, in bytes [1 MiB; 16 MiB of a response, which is said once
+    /// more in its last event]. A larger one ends the stream as a failure of the provider.
     #[must_use]
     pub fn max_event(mut self, bytes: usize) -> Self {
         self.decoder = self.decoder.max_event(bytes);
