@@ -8,6 +8,8 @@ pub enum Dialect {
     OpenAi,
     /// Anthropic messages: `POST /v1/messages`.
     Anthropic,
+    /// OpenAI responses: `POST /v1/responses`.
+    Responses,
 }
 
 impl Dialect {
@@ -17,12 +19,13 @@ impl Dialect {
         match self {
             Self::OpenAi => "/v1/chat/completions",
             Self::Anthropic => "/v1/messages",
+            Self::Responses => "/v1/responses",
         }
     }
 
     /// The dialect whose chat requests go to this path.
     pub(crate) fn of_path(path: &str) -> Option<Self> {
-        [Self::OpenAi, Self::Anthropic]
+        [Self::OpenAi, Self::Anthropic, Self::Responses]
             .into_iter()
             .find(|dialect| dialect.path() == path)
     }
@@ -30,7 +33,7 @@ impl Dialect {
     /// What this dialect's SDKs take as their base URL, below the server's own.
     pub(crate) const fn base_path(self) -> &'static str {
         match self {
-            Self::OpenAi => "/v1",
+            Self::OpenAi | Self::Responses => "/v1",
             Self::Anthropic => "",
         }
     }
@@ -38,14 +41,14 @@ impl Dialect {
     /// The model that answers when a request names none.
     pub(crate) const fn model(self) -> &'static str {
         match self {
-            Self::OpenAi => "gpt-4o",
+            Self::OpenAi | Self::Responses => "gpt-4o",
             Self::Anthropic => "claude-sonnet-4-5",
         }
     }
 
     pub(crate) const fn request_id_header(self) -> &'static str {
         match self {
-            Self::OpenAi => "x-request-id",
+            Self::OpenAi | Self::Responses => "x-request-id",
             Self::Anthropic => "request-id",
         }
     }
@@ -53,7 +56,7 @@ impl Dialect {
     /// Whether the request carries this key, where this dialect wants it.
     pub(crate) fn accepts(self, headers: &HeaderMap, key: &str) -> bool {
         let (name, scheme) = match self {
-            Self::OpenAi => ("authorization", "Bearer "),
+            Self::OpenAi | Self::Responses => ("authorization", "Bearer "),
             Self::Anthropic => ("x-api-key", ""),
         };
         headers

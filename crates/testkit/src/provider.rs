@@ -12,8 +12,8 @@ use tokio::net::TcpSocket;
 
 /// A provider on a loopback socket that does what its script says.
 ///
-/// It answers `POST /v1/chat/completions` and `POST /v1/messages`, each in its own dialect and by
-/// the script, over HTTP/1.1 or HTTP/2 with prior knowledge. `GET /v1/models` is answered aside:
+/// It answers `POST /v1/chat/completions`, `POST /v1/messages` and `POST /v1/responses`, each in
+/// its own dialect and by the script, over HTTP/1.1 or HTTP/2 with prior knowledge. `GET /v1/models` is answered aside:
 /// it takes no step and is not recorded. Anything else is a 404.
 ///
 /// Dropping it closes its port and all its connections.
@@ -44,6 +44,11 @@ impl Provider {
     /// A provider whose own dialect is Anthropic's.
     pub fn anthropic() -> Builder {
         Self::builder(Dialect::Anthropic)
+    }
+
+    /// A provider whose own dialect is OpenAI's for responses.
+    pub fn responses() -> Builder {
+        Self::builder(Dialect::Responses)
     }
 
     /// A provider with this dialect of its own: the one for [`base_url`](Self::base_url), the list
