@@ -138,7 +138,8 @@ pub struct ExplainArgs {
     #[arg(long)]
     pub stream: bool,
 
-    /// The API that a stream is of: openai.chat or anthropic.messages [default: what it looks like]
+    /// The API that a stream is of: openai.chat, anthropic.messages or openai.responses
+    /// [default: what it looks like]
     #[arg(long, value_name = "NAME")]
     pub api: Option<Dialect>,
 

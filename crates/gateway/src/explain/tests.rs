@@ -429,7 +429,8 @@ fn a_stream_of_another_api_is_told_and_not_judged() {
     let gemini = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}\n\n";
     let responses = "event: response.created\ndata: {\"type\":\"response.created\"}\n\n";
     let failed = "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\"}\n\n";
-    let expected = "buttress: not a stream of openai.chat or anthropic.messages\n";
+    let expected =
+        "buttress: not a stream of openai.chat, anthropic.messages or openai.responses\n";
     for input in [
         gemini,
         responses,

@@ -16,7 +16,8 @@ pub(super) struct Transcript {
 }
 
 /// Why a stream of another API is not explained.
-pub(super) const NO_STREAM: &str = "not a stream of openai.chat or anthropic.messages";
+pub(super) const NO_STREAM: &str =
+    "not a stream of openai.chat, anthropic.messages or openai.responses";
 
 impl Transcript {
     /// Reads a stream to its end behind what was read of it already, however long: what is kept
@@ -133,12 +134,18 @@ const CHOICES: &[u8] = b"\"choices\"";
 
 const ENOUGH_TO_TELL: usize = 4096;
 
-/// The dialect that a stream looks like: Anthropic names its events, OpenAI's chat does not.
+/// The dialect that a stream looks like: Anthropic names its events, OpenAI's chat does not, and
+/// in responses the names begin with that word.
 pub(super) fn dialect_of(body: &[u8]) -> Dialect {
     let head = body.get(..ENOUGH_TO_TELL).unwrap_or(body);
     let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head);
     let mut lines = head.split(|byte| matches!(byte, b'\n' | b'\r'));
-    if lines.any(|line| line.starts_with(b"event:")) {
+    let mut names = lines
+        .clone()
+        .filter_map(|line| line.strip_prefix(b"event:"));
+    if names.any(|name| name.trim_ascii_start().starts_with(b"response.")) {
+        Dialect::OpenAiResponses
+    } else if lines.any(|line| line.starts_with(b"event:")) {
         Dialect::AnthropicMessages
     } else {
         Dialect::OpenAiChat

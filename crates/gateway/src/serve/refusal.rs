@@ -27,6 +27,8 @@ impl<'a> Asked<'a> {
             model: None,
             dialect: if anthropic {
                 Dialect::AnthropicMessages
+            } else if uri.path().starts_with("/v1/responses") {
+                Dialect::OpenAiResponses
             } else {
                 Dialect::OpenAiChat
             },
