@@ -102,7 +102,7 @@ impl Answer {
         let events = self.events().into_iter();
         let json = events.filter(|event| event.data != "[DONE]").map(|event| {
             let data: Value = serde_json::from_str(&event.data).expect("JSON in every event");
-            if self.mode.caller == Dialect::Anthropic {
+            if self.mode.caller != Dialect::OpenAi {
                 let name = event.name.as_deref();
                 assert_eq!(data["type"].as_str(), name, "an event is named by its type");
             }
@@ -113,21 +113,23 @@ impl Answer {
 
     /// The text of the answer, as far as it came.
     pub fn text(&self) -> String {
-        let openai = self.mode.caller == Dialect::OpenAi;
+        let caller = self.mode.caller;
         if !self.is_stream() {
             let body = self.json();
-            let pointer = match openai {
-                true => "/choices/0/message/content",
-                false => "/content/0/text",
+            let pointer = match caller {
+                Dialect::OpenAi => "/choices/0/message/content",
+                Dialect::Responses => "/output/0/content/0/text",
+                _ => "/content/0/text",
             };
             let text = body.pointer(pointer).and_then(Value::as_str);
             return text
                 .unwrap_or_else(|| panic!("no text in {body}"))
                 .to_owned();
         }
-        let pointer = match openai {
-            true => "/choices/0/delta/content",
-            false => "/delta/text",
+        let pointer = match caller {
+            Dialect::OpenAi => "/choices/0/delta/content",
+            Dialect::Responses => "/delta",
+            _ => "/delta/text",
         };
         let data = self.data();
         let texts = data.iter().filter_map(|data| data.pointer(pointer));
@@ -136,15 +138,17 @@ impl Answer {
 
     /// Why the model stopped, if the answer says it.
     pub fn finish(&self) -> Option<String> {
-        let openai = self.mode.caller == Dialect::OpenAi;
-        let (pointer, told) = match (openai, self.is_stream()) {
-            (true, false) => ("/choices/0/finish_reason", vec![self.json()]),
-            (true, true) => ("/choices/0/finish_reason", self.data()),
-            (false, false) => ("/stop_reason", vec![self.json()]),
-            (false, true) => ("/delta/stop_reason", self.data()),
+        let (pointer, told) = match (self.mode.caller, self.is_stream()) {
+            (Dialect::OpenAi, false) => ("/choices/0/finish_reason", vec![self.json()]),
+            (Dialect::OpenAi, true) => ("/choices/0/finish_reason", self.data()),
+            (Dialect::Responses, false) => ("/status", vec![self.json()]),
+            (Dialect::Responses, true) => ("/response/status", self.data()),
+            (_, false) => ("/stop_reason", vec![self.json()]),
+            (_, true) => ("/delta/stop_reason", self.data()),
         };
-        let mut told = told.iter().filter_map(|data| data.pointer(pointer));
-        told.find_map(Value::as_str).map(str::to_owned)
+        let told = told.iter().filter_map(|data| data.pointer(pointer));
+        let mut told = told.filter_map(Value::as_str);
+        told.find(|told| *told != "in_progress").map(str::to_owned)
     }
 
     /// Whether a stream has its dialect's end.
@@ -152,6 +156,7 @@ impl Answer {
         let events = self.events();
         let is_end = |event: &Event| match self.mode.caller {
             Dialect::OpenAi => event.data == "[DONE]",
+            Dialect::Responses => event.name.as_deref() == Some("response.completed"),
             _ => event.name.as_deref() == Some("message_stop"),
         };
         let end = events.iter().position(is_end);
@@ -175,7 +180,9 @@ impl Answer {
         let error = body.get("error")?.as_object().expect("an object");
         assert!(error["message"].as_str().is_some_and(|it| !it.is_empty()));
         match self.mode.caller {
-            Dialect::OpenAi => assert!(error.contains_key("param") && error.contains_key("code")),
+            Dialect::OpenAi | Dialect::Responses => {
+                assert!(error.contains_key("param") && error.contains_key("code"));
+            }
             _ => assert_eq!(body["type"], "error"),
         }
         Some((error["type"].as_str().expect("a type").to_owned(), body))
@@ -193,7 +200,10 @@ impl Answer {
         assert!(self.clean, "cut off: {:?}", self.body);
         assert_eq!(self.is_stream(), self.mode.stream, "{:?}", self.headers);
         assert_eq!(self.text(), text);
-        let finish = self.mode.caller("stop", "end_turn");
+        let finish = match self.mode.caller {
+            Dialect::Responses => "completed",
+            _ => self.mode.caller("stop", "end_turn"),
+        };
         assert_eq!(self.finish().as_deref(), Some(finish), "{}", self.body);
         if self.mode.stream {
             assert!(self.has_end(), "{}", self.body);

@@ -16,10 +16,11 @@ pub struct Mode {
     pub stream: bool,
 }
 
-use Dialect::{Anthropic, OpenAi};
+use Dialect::{Anthropic, OpenAi, Responses};
 
 impl Mode {
-    /// Both dialects on either side, streamed and whole.
+    /// Every dialect on either side, streamed and whole; of what crosses to or from responses one
+    /// each.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::streamed().chain(Self::whole())
     }
@@ -38,6 +39,9 @@ impl Mode {
             (Anthropic, Anthropic),
             (OpenAi, Anthropic),
             (Anthropic, OpenAi),
+            (Responses, Responses),
+            (Responses, OpenAi),
+            (Anthropic, Responses),
         ];
         pairs.into_iter().map(move |(caller, provider)| Self {
             caller,
@@ -56,7 +60,7 @@ impl Mode {
         self.caller != self.provider
     }
 
-    /// What the caller knows under these two names.
+    /// What the caller knows under these two names: OpenAI's or Anthropic's.
     pub fn caller<T>(self, openai: T, anthropic: T) -> T {
         pick(self.caller, openai, anthropic)
     }
@@ -66,8 +70,24 @@ impl Mode {
         pick(self.provider, openai, anthropic)
     }
 
+    /// Where this dialect has its conversation.
+    pub fn conversation(dialect: Dialect) -> &'static str {
+        match dialect {
+            Responses => "input",
+            _ => "messages",
+        }
+    }
+
     /// What the caller asks.
     pub fn request(self) -> Value {
+        if self.caller == Responses {
+            return json!({
+                "model": "any",
+                "max_output_tokens": 50,
+                "stream": self.stream,
+                "input": [{ "role": "user", "content": "Hello?" }],
+            });
+        }
         json!({
             "model": "any",
             "max_tokens": 50,
@@ -79,7 +99,7 @@ impl Mode {
 
 fn pick<T>(dialect: Dialect, openai: T, anthropic: T) -> T {
     match dialect {
-        OpenAi => openai,
+        OpenAi | Responses => openai,
         Anthropic => anthropic,
         other => unreachable!("{other:?} is not spoken here"),
     }

@@ -199,7 +199,13 @@ impl<'de> Read<'de> {
                     // One question, without anything around it.
                     Counted::Text if self.dialect.takes_text() => 1,
                     Counted::Null if self.dialect.takes_text() => 0,
-                    _ => return Ok(Err(InvalidRequest::of_field(name, "must be an array"))),
+                    _ => {
+                        let problem = match self.dialect.takes_text() {
+                            true => "must be a string or an array",
+                            false => "must be an array",
+                        };
+                        return Ok(Err(InvalidRequest::of_field(name, problem)));
+                    }
                 };
                 index.images = *images;
                 return Ok(Ok(()));
