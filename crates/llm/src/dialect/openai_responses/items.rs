@@ -35,16 +35,17 @@ pub(super) enum Content<'a> {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 pub(super) enum Piece<'a> {
-    InputText {
-        text: Cow<'a, str>,
-    },
-    InputImage {
+    #[serde(rename = "input_text")]
+    Text { text: Cow<'a, str> },
+    #[serde(rename = "input_image")]
+    Image {
         image_url: Cow<'a, str>,
         detail: &'static str,
     },
-    InputFile {
+    #[serde(rename = "input_file")]
+    File {
         #[serde(skip_serializing_if = "Option::is_none")]
         filename: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,7 +136,7 @@ fn result<'a>(result: &'a ToolResult<'_>) -> Written<'a> {
             false => text,
         })
     } else {
-        let error = result.is_error.then(|| Piece::InputText {
+        let error = result.is_error.then(|| Piece::Text {
             text: "Error:".into(),
         });
         let pieces = result.content.iter().filter_map(piece);
@@ -149,10 +150,10 @@ fn result<'a>(result: &'a ToolResult<'_>) -> Written<'a> {
 
 fn piece<'a>(block: &'a Block<'_>) -> Option<Piece<'a>> {
     Some(match block {
-        Block::Text(text) => Piece::InputText {
+        Block::Text(text) => Piece::Text {
             text: Cow::Borrowed(text),
         },
-        Block::Image(Image { source }) => Piece::InputImage {
+        Block::Image(Image { source }) => Piece::Image {
             image_url: source.url(),
             detail: "auto",
         },
@@ -164,12 +165,12 @@ fn piece<'a>(block: &'a Block<'_>) -> Option<Piece<'a>> {
 
 fn file<'a>(document: &'a Document<'_>) -> Piece<'a> {
     match &document.source {
-        source @ Source::Base64 { .. } => Piece::InputFile {
+        source @ Source::Base64 { .. } => Piece::File {
             filename: Some(document.name.as_deref().unwrap_or("document.pdf")),
             file_data: Some(source.url()),
             file_url: None,
         },
-        Source::Url(url) => Piece::InputFile {
+        Source::Url(url) => Piece::File {
             filename: None,
             file_data: None,
             file_url: Some(url),

@@ -24,7 +24,7 @@ struct Said<'a> {
     delta: Lax<'a>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Response<'a> {
     #[serde(borrow, default)]
     id: Lax<'a>,
@@ -85,11 +85,13 @@ pub(crate) fn read_event(reading: &mut Reading, event: &Event) -> Part {
         "response.output_item.added" => item(reading, said, data, true),
         "response.output_item.done" => item(reading, said, data, false),
         "response.function_call_arguments.delta" => arguments(reading, said, data),
-        "response.completed" => end(reading, said, "completed"),
-        "response.incomplete" => end(reading, said, "incomplete"),
+        "response.completed" => Some(end(reading, said, "completed")),
+        "response.incomplete" => Some(end(reading, said, "incomplete")),
         "response.failed" => return failed(reading, said),
         "keepalive" => return Part::Ping,
         "error" => return Part::Error(reading.error(data)),
+        // Of what is said piece by piece, each whole is told as well.
+        kind if kind.starts_with("response.") => return Part::Other,
         _ if event.name() == Some("error") || is_error(data) => {
             return Part::Error(reading.error(data));
         }
@@ -187,16 +189,16 @@ fn call_at(reading: &mut Reading, item: u32) -> Option<u32> {
     u32::try_from(index).ok()
 }
 
-fn end(reading: &Reading, said: Said<'_>, status: &str) -> Option<Delta> {
-    let response = said.response?;
+fn end(reading: &Reading, said: Said<'_>, status: &str) -> Delta {
+    let response = said.response.unwrap_or_default();
     let details = response.incomplete_details.unwrap_or_default();
     let calls = !reading.tool_blocks.is_empty();
-    Some(Delta {
+    Delta {
         finish: stop::finish(status, details.reason.as_str(), calls, reading.refused),
         usage: response.usage.map(Into::into),
         last: true,
         ..Delta::default()
-    })
+    }
 }
 
 /// Why it failed stands in the response. The event that tells of it is the last one.
