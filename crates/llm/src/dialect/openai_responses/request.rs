@@ -124,8 +124,14 @@ fn reasoning(
     if asked.summary.is_some() || asked.generate_summary.is_some() {
         prompt.note("dropped the summary of reasoning");
     }
-    let effort = asked.effort;
-    Ok(effort.and_then(|Str(effort)| openai_chat::reasoning_of(&effort)))
+    let Some(Str(effort)) = asked.effort else {
+        return Ok(None);
+    };
+    let reasoning = openai_chat::reasoning_of(&effort);
+    if reasoning.is_none() {
+        prompt.note("dropped reasoning");
+    }
+    Ok(reasoning)
 }
 
 /// What is left out on the way. A field that is not known here is not named: the caller chose

@@ -268,6 +268,11 @@ fn schemas_and_efforts_cross_both_ways() {
     assert_eq!(back["text"], json!({"format": flat}));
     assert_eq!(back["reasoning"], json!({"effort": "high"}));
 
+    let tomorrow = json!({"model": "m", "input": "Hi", "reasoning": {"effort": "tomorrow"}});
+    let (chat_of, notes) = cross(RESPONSES, &TO_CHAT, &tomorrow);
+    assert!(chat_of.get("reasoning_effort").is_none());
+    assert_eq!(notes, ["dropped reasoning"]);
+
     let native = TO_ANTHROPIC.model("claude-sonnet-4-5");
     let (anthropic, _) = cross(RESPONSES, &native, &body);
     assert_eq!(anthropic["output_config"]["format"]["schema"], schema);
