@@ -104,7 +104,7 @@ impl Answer {
         let events = self.events().into_iter();
         let json = events.filter(|event| event.data != "[DONE]").map(|event| {
             let data: Value = serde_json::from_str(&event.data).expect("JSON in every event");
-            if self.mode.caller == Dialect::Anthropic {
+            if self.mode.caller != Dialect::OpenAi {
                 let name = event.name.as_deref();
                 assert_eq!(data["type"].as_str(), name, "an event is named by its type");
             }
@@ -116,10 +116,12 @@ impl Answer {
     /// The text of the answer, as far as it came.
     pub fn text(&self) -> String {
         const GEMINI: &str = "/candidates/0/content/parts/0/text";
+        let caller = self.mode.caller;
         if !self.is_stream() {
             let body = self.json();
-            let pointer = match self.mode.caller {
+            let pointer = match caller {
                 Dialect::OpenAi => "/choices/0/message/content",
+                Dialect::Responses => "/output/0/content/0/text",
                 Dialect::Gemini => GEMINI,
                 _ => "/content/0/text",
             };
@@ -128,8 +130,9 @@ impl Answer {
                 .unwrap_or_else(|| panic!("no text in {body}"))
                 .to_owned();
         }
-        let pointer = match self.mode.caller {
+        let pointer = match caller {
             Dialect::OpenAi => "/choices/0/delta/content",
+            Dialect::Responses => "/delta",
             Dialect::Gemini => GEMINI,
             _ => "/delta/text",
         };
@@ -147,11 +150,14 @@ impl Answer {
         let pointer = match self.mode.caller {
             Dialect::OpenAi => "/choices/0/finish_reason",
             Dialect::Gemini => "/candidates/0/finishReason",
+            Dialect::Responses if self.is_stream() => "/response/status",
+            Dialect::Responses => "/status",
             _ if self.is_stream() => "/delta/stop_reason",
             _ => "/stop_reason",
         };
-        let mut told = told.iter().filter_map(|data| data.pointer(pointer));
-        told.find_map(Value::as_str).map(str::to_owned)
+        let told = told.iter().filter_map(|data| data.pointer(pointer));
+        let mut told = told.filter_map(Value::as_str);
+        told.find(|told| *told != "in_progress").map(str::to_owned)
     }
 
     /// Whether a stream has its dialect's end.
@@ -160,6 +166,7 @@ impl Answer {
         let is_end = |event: &Event| match self.mode.caller {
             Dialect::OpenAi => event.data == "[DONE]",
             Dialect::Gemini => event.data.contains("\"finishReason\""),
+            Dialect::Responses => event.name.as_deref() == Some("response.completed"),
             _ => event.name.as_deref() == Some("message_stop"),
         };
         let end = events.iter().position(is_end);
@@ -184,7 +191,9 @@ impl Answer {
         let error = body.get("error")?.as_object().expect("an object");
         assert!(error["message"].as_str().is_some_and(|it| !it.is_empty()));
         match self.mode.caller {
-            Dialect::OpenAi => assert!(error.contains_key("param") && error.contains_key("code")),
+            Dialect::OpenAi | Dialect::Responses => {
+                assert!(error.contains_key("param") && error.contains_key("code"));
+            }
             Dialect::Gemini => {
                 let code = error["code"].as_u64().expect("a code");
                 assert!(self.is_stream() || code == u64::from(self.status), "{body}");
@@ -210,6 +219,7 @@ impl Answer {
         assert_eq!(self.text(), text);
         let finish = match self.mode.caller {
             Dialect::Gemini => "STOP",
+            Dialect::Responses => "completed",
             _ => self.mode.caller("stop", "end_turn"),
         };
         assert_eq!(self.finish().as_deref(), Some(finish), "{}", self.body);

@@ -56,14 +56,16 @@ impl Setup {
     /// Adds a route to what speaks this dialect at this address. Its model has the name of the
     /// route.
     pub fn route(mut self, name: &str, dialect: Dialect, url: impl Into<String>) -> Self {
-        let (kind, path) = match dialect {
-            Dialect::OpenAi => ("openai", "/v1"),
-            Dialect::Gemini => ("gemini", ""),
-            _ => ("anthropic", ""),
+        let (kind, path, api) = match dialect {
+            Dialect::OpenAi => ("openai", "/v1", "auto"),
+            Dialect::Responses => ("openai", "/v1", "responses"),
+            Dialect::Gemini => ("gemini", "", "auto"),
+            _ => ("anthropic", "", "auto"),
         };
         let url = url.into();
         let provider = format!(
-            "[providers.{name}]\nkind = '{kind}'\nbase_url = '{url}{path}'\nkey_env = 'off'\n"
+            "[providers.{name}]\nkind = '{kind}'\napi = '{api}'\nbase_url = '{url}{path}'\n\
+             key_env = 'off'\n"
         );
         let route = format!("[[routes]]\nname = '{name}'\nprovider = '{name}'\nmodel = '{name}'\n");
         self.routes.push((provider, route));

@@ -16,11 +16,11 @@ pub struct Mode {
     pub stream: bool,
 }
 
-use Dialect::{Anthropic, Gemini, OpenAi};
+use Dialect::{Anthropic, Gemini, OpenAi, Responses};
 
 impl Mode {
-    /// OpenAI's and Anthropic's dialects on either side, and Gemini's with its own and with
-    /// OpenAI's; streamed and whole.
+    /// OpenAI's chat and Anthropic's dialect on either side, Gemini's with its own and with
+    /// OpenAI's, and of what crosses to or from responses one each; streamed and whole.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::streamed().chain(Self::whole())
     }
@@ -42,6 +42,9 @@ impl Mode {
             (Gemini, Gemini),
             (OpenAi, Gemini),
             (Gemini, OpenAi),
+            (Responses, Responses),
+            (Responses, OpenAi),
+            (Anthropic, Responses),
         ];
         pairs.into_iter().map(move |(caller, provider)| Self {
             caller,
@@ -65,8 +68,8 @@ impl Mode {
         self.caller != self.provider
     }
 
-    /// What the caller knows under these two names. Gemini's words are taken for OpenAI's: see
-    /// [`Answer`](crate::Answer).
+    /// What the caller knows under these two names. The words of Gemini and of responses are taken
+    /// for OpenAI's: see [`Answer`](crate::Answer).
     pub fn caller<T>(self, openai: T, anthropic: T) -> T {
         pick(self.caller, openai, anthropic)
     }
@@ -81,12 +84,29 @@ impl Mode {
         self.caller.path_for("any", self.stream)
     }
 
+    /// Where this dialect has its conversation.
+    pub fn conversation(dialect: Dialect) -> &'static str {
+        match dialect {
+            Responses => "input",
+            Gemini => "contents",
+            _ => "messages",
+        }
+    }
+
     /// What the caller asks.
     pub fn request(self) -> Value {
         if self.caller == Gemini {
             return json!({
                 "contents": [{ "role": "user", "parts": [{ "text": "Hello?" }] }],
                 "generationConfig": { "maxOutputTokens": 50 },
+            });
+        }
+        if self.caller == Responses {
+            return json!({
+                "model": "any",
+                "max_output_tokens": 50,
+                "stream": self.stream,
+                "input": [{ "role": "user", "content": "Hello?" }],
             });
         }
         json!({
@@ -100,7 +120,7 @@ impl Mode {
 
 fn pick<T>(dialect: Dialect, openai: T, anthropic: T) -> T {
     match dialect {
-        OpenAi | Gemini => openai,
+        OpenAi | Responses | Gemini => openai,
         Anthropic => anthropic,
         other => unreachable!("{other:?} is not spoken here"),
     }

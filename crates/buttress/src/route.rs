@@ -177,7 +177,9 @@ impl Route {
     }
 
     pub(crate) fn into_fallback(mut self) -> fallback::Route<RouteService, Declares> {
-        self.declares.dialect = Some(self.client.dialect());
+        // One that speaks as its callers do may understand what another one does not.
+        let one = !self.client.asks_as_callers_do();
+        self.declares.dialect = one.then(|| self.client.dialect());
         fallback::Route::new(Arc::clone(&self.name), self.service())
             .patience(self.patience)
             .declares(self.declares)

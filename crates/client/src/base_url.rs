@@ -33,10 +33,11 @@ pub enum InvalidBaseUrl {
 /// # Errors
 /// It can't.
 pub fn base_url(text: &str) -> Result<Uri, InvalidBaseUrl> {
-    const ENDPOINTS: [&str; 5] = [
+    const ENDPOINTS: [&str; 6] = [
         "/chat/completions",
         "/messages",
         "/completions",
+        "/responses",
         ":generateContent",
         ":streamGenerateContent",
     ];

@@ -29,12 +29,16 @@ const ANTHROPIC_VERSION: &str = "2023-06-01";
 /// | `connect_timeout` | 5 s | name, TCP and TLS; OpenAI's and Anthropic's SDKs allow 5 s |
 /// | `http_version` | negotiated | |
 /// | `max_answer` | 64 MiB | the largest whole answer that is taken |
-/// | `max_event` | 1 MiB | the largest event of a stream |
+/// | `dialect` | the provider's own | |
+/// | `callers_dialect` | no | |
+/// | `max_event` | 1 MiB, of a response 16 MiB | the largest event of a stream |
 /// | `pool_idle_timeout` | 90 s | |
 #[derive(Clone)]
 #[must_use]
 pub struct ClientBuilder {
     provider: Provider,
+    dialect: Option<Dialect>,
+    callers: bool,
     base_url: Option<String>,
     key: Option<Secret>,
     headers: HeaderMap,
@@ -42,7 +46,7 @@ pub struct ClientBuilder {
     version: HttpVersion,
     roots: Option<RootCertStore>,
     max_answer: usize,
-    max_event: usize,
+    max_event: Option<usize>,
     pool_idle_timeout: Duration,
 }
 
@@ -50,6 +54,8 @@ impl ClientBuilder {
     pub(crate) fn new(provider: Provider) -> Self {
         Self {
             provider,
+            dialect: None,
+            callers: false,
             base_url: None,
             key: None,
             headers: HeaderMap::new(),
@@ -57,9 +63,23 @@ impl ClientBuilder {
             version: HttpVersion::Negotiated,
             roots: None,
             max_answer: 64 << 20,
-            max_event: 1 << 20,
+            max_event: None,
             pool_idle_timeout: Duration::from_secs(90),
         }
+    }
+
+    /// Sets the dialect to ask it in, where that is not its own: OpenAI's responses, which some
+    /// of those that are asked in OpenAI's chat know as well.
+    pub const fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = Some(dialect);
+        self
+    }
+
+    /// Sets whether a request of a caller who speaks another dialect that the provider
+    /// [knows](Provider::speaks) goes there in that one, as it is, instead of being carried over.
+    pub const fn callers_dialect(mut self, callers: bool) -> Self {
+        self.callers = callers;
+        self
     }
 
     /// Sets what the dialect's paths are put behind: `http://localhost:8000/v1`. See
@@ -116,7 +136,7 @@ impl ClientBuilder {
 
     /// Sets the largest event of a stream that is taken, in bytes.
     pub const fn max_event(mut self, bytes: usize) -> Self {
-        self.max_event = bytes;
+        self.max_event = Some(bytes);
         self
     }
 
@@ -135,12 +155,23 @@ impl ClientBuilder {
         let provider = self.provider;
         let target = provider.target();
         let target = target.ok_or(InvalidClient::Provider(provider))?;
-        let dialect = target.dialect();
+        let dialect = self.dialect.unwrap_or(target.dialect());
+        if !provider.speaks(dialect) {
+            return Err(InvalidClient::Dialect(provider, dialect));
+        }
+        let target = target.speaking(dialect);
         let base = self.base_url.as_deref().or(provider.base_url());
         let base = base.ok_or(InvalidClient::NoBaseUrl(provider))?;
         let base = base_url(base).map_err(InvalidClient::BaseUrl)?.to_string();
-        let endpoint = Endpoint::new(&base, dialect);
-        let endpoint = endpoint.ok_or(InvalidClient::BaseUrl(InvalidBaseUrl::NoUrl))?;
+        let endpoint = |dialect| {
+            let endpoint = Endpoint::new(&base, dialect);
+            endpoint.ok_or(InvalidClient::BaseUrl(InvalidBaseUrl::NoUrl))
+        };
+        let mut others = Dialect::ALL.into_iter();
+        let other = others.find(|it| self.callers && *it != dialect && provider.speaks(*it));
+        let callers = other.map(|other| Ok((other, endpoint(other)?)));
+        let callers = callers.transpose()?;
+        let endpoint = endpoint(dialect)?;
         let secrets = Secrets::new(self.key.as_ref(), &self.headers);
         let headers = headers(self.headers, dialect, self.key.as_ref())?;
         let connector = connect::connector(self.connect_timeout, self.version, self.roots)?;
@@ -157,6 +188,7 @@ impl ClientBuilder {
                 http,
                 provider,
                 endpoint,
+                callers,
                 headers,
                 secrets,
                 max_answer: self.max_answer,
@@ -223,6 +255,8 @@ impl fmt::Debug for ClientBuilder {
 pub enum InvalidClient {
     /// It is not known how this provider is asked.
     Provider(Provider),
+    /// This provider is not asked in this dialect.
+    Dialect(Provider, Dialect),
     /// This provider is found at a different place by every customer, and none was given.
     NoBaseUrl(Provider),
     /// The base URL is not one, see [`base_url`](crate::base_url()).
@@ -245,6 +279,7 @@ impl fmt::Display for InvalidClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Provider(provider) => write!(f, "{provider} can't be asked"),
+            Self::Dialect(provider, dialect) => write!(f, "{provider} is not asked in {dialect}"),
             Self::NoBaseUrl(provider) => write!(f, "{provider} needs a base URL"),
             Self::BaseUrl(error) => write!(f, "the base URL {error}"),
             Self::Header(name) => write!(f, "{name} can't be set: the client does"),

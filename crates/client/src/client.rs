@@ -96,10 +96,16 @@ impl LlmClient {
         self.asked.shared.provider
     }
 
-    /// What is spoken there.
+    /// What is spoken there, to callers who speak [something else](Self::asks_as_callers_do).
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.asked.place.target.dialect()
+    }
+
+    /// Whether a request may go there in a dialect that is not [the usual one](Self::dialect).
+    #[must_use]
+    pub fn asks_as_callers_do(&self) -> bool {
+        self.asked.shared.callers.is_some()
     }
 
     /// [Writes](LlmRequest::encode_ahead) a request for this client ahead of its call.
@@ -107,7 +113,8 @@ impl LlmClient {
     /// # Errors
     /// The request can't be carried over to the dialect that is spoken there.
     pub fn encode_ahead(&self, request: &mut LlmRequest) -> Result<(), LlmError> {
-        Ok(request.encode_ahead(&self.asked.place.target)?)
+        let (target, _) = self.asked.written_for(request);
+        Ok(request.encode_ahead(&target)?)
     }
 
     fn at(&self, change: impl FnOnce(&mut Place)) -> Self {

@@ -5,12 +5,12 @@ use crate::{
     fault::transport_error,
     is_reserved,
     receive::{self, Head, Opened},
-    shared::{Asked, Place, Shared},
+    shared::{Asked, Endpoint, Shared},
     stream,
     wait::within,
 };
 use buttress_core::{Carry, Context, Event};
-use buttress_llm::{Encoded, LlmError, LlmRequest, LlmResponse};
+use buttress_llm::{Encoded, LlmError, LlmRequest, LlmResponse, Target};
 use buttress_timeout::Stopwatch;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header::ACCEPT};
@@ -20,11 +20,13 @@ use std::{sync::Arc, time::SystemTime};
 pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmResponse, LlmError> {
     let Asked { shared, place } = &*asked;
     let call = request.call().cloned();
-    let encoded = request.encode(&place.target)?;
+    let (target, endpoint) = asked.written_for(&request);
+    let encoded = request.encode(&target)?;
+    let spoken = target.dialect();
     for note in &encoded.notes {
         call.record(Event::Note(note));
     }
-    let outgoing = outgoing(shared, place, &request, &encoded)?;
+    let outgoing = outgoing(shared, &target, endpoint, &request, &encoded)?;
 
     let limits = if request.streams() {
         place.streamed
@@ -46,14 +48,14 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
             None => body.is_stream(&mut watch).await?,
         };
     let answer = if streams {
-        stream::open(shared, place, &request, &encoded, head, body, watch).await
+        stream::open(&asked, spoken, &request, &encoded, head, body, watch).await
     } else {
         let body = if head.status.is_success() {
             receive::whole(body, shared.max_answer, &mut watch).await
         } else {
             Ok(receive::of_failure(body.rest, &mut watch).await)
         };
-        head.answer(shared, place, &request, &encoded, body)
+        head.answer(&asked, spoken, &request, &encoded, body)
     }?;
     call.record(Event::Answered);
     Ok(answer)
@@ -61,15 +63,16 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
 
 fn outgoing(
     shared: &Shared,
-    place: &Place,
+    target: &Target,
+    endpoint: &Endpoint,
     request: &LlmRequest,
     encoded: &Encoded,
 ) -> Result<Request<Full<Bytes>>, LlmError> {
     let mut outgoing = Request::new(Full::new(encoded.body.clone()));
     *outgoing.method_mut() = Method::POST;
-    *outgoing.uri_mut() = shared.endpoint.of(request, &place.target)?;
+    *outgoing.uri_mut() = endpoint.of(request, target)?;
     *outgoing.headers_mut() = shared.headers.clone();
-    if request.dialect() == place.target.dialect() {
+    if request.dialect() == target.dialect() {
         put_own(outgoing.headers_mut(), request.own_headers());
     }
     let accept = if request.streams() {

@@ -1,12 +1,8 @@
 //! Whole answers: read within a limit, judged, and brought into the caller's dialect.
 
-use crate::{
-    fault::transport_error,
-    shared::{Place, Shared},
-    wait::within,
-};
+use crate::{fault::transport_error, shared::Asked, wait::within};
 use buttress_llm::{
-    Answer, AnswerBody, AnswerTranslator, Encoded, LlmError, LlmRequest, LlmResponse,
+    Answer, AnswerBody, AnswerTranslator, Dialect, Encoded, LlmError, LlmRequest, LlmResponse,
     ProviderError, TransportError, passed_on,
 };
 use buttress_timeout::Stopwatch;
@@ -59,8 +55,8 @@ impl Head {
     /// The answer that has this body.
     pub(crate) fn answer(
         self,
-        shared: &Shared,
-        place: &Place,
+        Asked { shared, place }: &Asked,
+        spoken: Dialect,
         request: &LlmRequest,
         encoded: &Encoded,
         body: Result<Bytes, Broken>,
@@ -71,7 +67,7 @@ impl Head {
             Err(_) => Bytes::new(),
         };
         let answer = Answer::new(self.status.as_u16(), &self.headers, &body).at(self.now);
-        let (from, to) = (place.target.dialect(), request.dialect());
+        let (from, to) = (spoken, request.dialect());
         let usage = LlmError::check(shared.provider, from, &answer);
         let usage = usage.map_err(|error| shared.secrets.redact(error))?;
         if request.streams() {

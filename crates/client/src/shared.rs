@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Uri};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// What a client is, in one piece: a call counts one reference, and no more.
 #[derive(Clone)]
@@ -45,10 +45,26 @@ pub(crate) struct Shared {
     pub(crate) http: Client<Connector, Full<Bytes>>,
     pub(crate) provider: Provider,
     pub(crate) endpoint: Endpoint,
+    /// Another dialect that is known there, and where, if callers who speak it are to be asked
+    /// for in it.
+    pub(crate) callers: Option<(Dialect, Endpoint)>,
     pub(crate) headers: HeaderMap,
     pub(crate) secrets: Secrets,
     pub(crate) max_answer: usize,
-    pub(crate) max_event: usize,
+    pub(crate) max_event: Option<usize>,
+}
+
+impl Asked {
+    /// What this request is written for, and where it goes.
+    pub(crate) fn written_for(&self, request: &LlmRequest) -> (Cow<'_, Target>, &Endpoint) {
+        let target = &self.place.target;
+        match &self.shared.callers {
+            Some((dialect, endpoint)) if *dialect == request.dialect() => {
+                (Cow::Owned(target.clone().speaking(*dialect)), endpoint)
+            }
+            _ => (Cow::Borrowed(target), &self.shared.endpoint),
+        }
+    }
 }
 
 /// Where requests go.

@@ -5,11 +5,11 @@ use crate::{
     fault::transport_error,
     receive::{Head, Opened},
     secret::Secrets,
-    shared::{Place, Shared},
+    shared::Asked,
 };
 use buttress_llm::{
-    AnswerBody, Encoded, EventPipe, EventStream, LlmError, LlmRequest, LlmResponse, StreamEvent,
-    TransportError, passed_on,
+    AnswerBody, Dialect, Encoded, EventPipe, EventStream, LlmError, LlmRequest, LlmResponse,
+    StreamEvent, TransportError, passed_on,
 };
 use buttress_timeout::Stopwatch;
 use bytes::Bytes;
@@ -33,8 +33,8 @@ const READ_AT_ONCE: u32 = 64;
 
 /// Resolves at the commit point, or fails before.
 pub(crate) async fn open(
-    shared: &Shared,
-    place: &Place,
+    Asked { shared, place }: &Asked,
+    spoken: Dialect,
     request: &LlmRequest,
     encoded: &Encoded,
     head: Head,
@@ -42,13 +42,16 @@ pub(crate) async fn open(
     watch: Stopwatch,
 ) -> Result<LlmResponse, LlmError> {
     let to = request.dialect();
-    let mut pipe = EventPipe::new(place.target.dialect(), to)
+    let pipe = EventPipe::new(spoken, to)
         .provider(shared.provider)
-        .max_event(shared.max_event)
         .include_usage(request.includes_usage())
         .hide_usage(encoded.hide_usage)
         .json_tool(encoded.json_tool)
         .hold();
+    let mut pipe = match shared.max_event {
+        Some(bytes) => pipe.max_event(bytes),
+        None => pipe,
+    };
     pipe.push(body.start);
     let upstream = Upstream {
         pipe,

@@ -4,7 +4,9 @@
 
 use buttress_client::{HttpVersion, InvalidClient, LlmClient, Secret};
 use buttress_core::{AsFailure, Blame, Call, Carry, Class};
-use buttress_llm::{AnswerBody, Kind, LlmError, LlmRequest, LlmResponse, Provider, TransportError};
+use buttress_llm::{
+    AnswerBody, Dialect, Kind, LlmError, LlmRequest, LlmResponse, Provider, TransportError,
+};
 use buttress_testkit::{Fault, Nowhere, Provider as Scripted, Reply};
 use buttress_timeout::Limits;
 use futures_util::StreamExt;
@@ -424,6 +426,47 @@ async fn gemini_is_asked_at_an_address_of_its_model() {
     let long = "x".repeat(70_000);
     let error = ask(&client.model(long), false).await.unwrap_err();
     assert_eq!(error.kind(), Kind::InvalidRequest);
+}
+
+#[tokio::test]
+async fn a_provider_is_asked_in_responses_if_it_is_to_be() {
+    let provider = Scripted::responses().forever(Reply::text("hi"));
+    let provider = provider.start().await.unwrap();
+    let client = builder(&provider).dialect(Dialect::OpenAiResponses);
+    let client = client.build().unwrap();
+    assert_eq!(client.dialect(), Dialect::OpenAiResponses);
+    let answer = ask(&client, false).await.unwrap();
+    assert_eq!(answer.usage.output, Some(1));
+    assert_eq!(answer.into_text().await.unwrap(), "hi");
+    let (text, error) = read(ask(&client, true).await.unwrap()).await;
+    assert!(error.is_none());
+    assert_eq!(text, "hi");
+    let call = &provider.calls()[0];
+    assert_eq!(call.path(), "/v1/responses");
+    assert!(String::from_utf8_lossy(call.body()).contains(r#""store":false"#));
+
+    let other = LlmClient::builder(Provider::Anthropic).dialect(Dialect::OpenAiResponses);
+    assert!(other.build().is_err());
+}
+
+#[tokio::test]
+async fn callers_are_asked_for_in_their_own_dialect_where_it_is_known() {
+    let provider = Scripted::openai().forever(Reply::text("hi"));
+    let provider = provider.start().await.unwrap();
+    let client = builder(&provider).callers_dialect(true).build().unwrap();
+    assert!(client.asks_as_callers_do());
+    let client = client.model("n");
+    let body = r#"{"model": "m", "previous_response_id": "resp_1", "input": "Hi"}"#;
+    let mut request = LlmRequest::parse(Dialect::OpenAiResponses, body.into()).unwrap();
+    client.encode_ahead(&mut request).unwrap();
+    let answer = client.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.dialect, Dialect::OpenAiResponses);
+    assert_eq!(answer.into_text().await.unwrap(), "hi");
+    assert!(ask(&client, false).await.is_ok());
+    let calls = provider.calls();
+    assert_eq!(calls[0].path(), "/v1/responses");
+    assert_eq!(calls[0].body(), &body.replace("\"m\"", "\"n\""));
+    assert_eq!(calls[1].path(), "/v1/chat/completions");
 }
 
 #[tokio::test]

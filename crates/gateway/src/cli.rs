@@ -173,7 +173,8 @@ pub struct ExplainArgs {
     #[arg(long)]
     pub stream: bool,
 
-    /// The API that a stream is of: openai.chat, anthropic.messages or gemini.generateContent
+    /// The API that a stream is of: openai.chat, openai.responses, anthropic.messages or
+    /// gemini.generateContent
     /// [default: what it looks like]
     #[arg(long, value_name = "NAME")]
     pub api: Option<Dialect>,

@@ -41,7 +41,7 @@
 //! | [`Rejected`](Kind::Rejected) | local | no | yes | rejected |
 //!
 //! `x-should-retry` and gRPC's pushback overrule the third column. [`LlmError`] is the one error
-//! that a service of this stack gives, and renders itself for the caller in either dialect.
+//! that a service of this stack gives, and renders itself for the caller in any dialect.
 
 mod classify;
 mod cross;

@@ -10,6 +10,8 @@ pub enum Dialect {
     Anthropic,
     /// Gemini: `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`.
     Gemini,
+    /// OpenAI responses: `POST /v1/responses`.
+    Responses,
 }
 
 impl Dialect {
@@ -21,6 +23,7 @@ impl Dialect {
             Self::OpenAi => "/v1/chat/completions",
             Self::Anthropic => "/v1/messages",
             Self::Gemini => "/v1beta/models/gemini-2.5-flash:generateContent",
+            Self::Responses => "/v1/responses",
         }
     }
 
@@ -40,7 +43,7 @@ impl Dialect {
         if Address::of(path).is_some() {
             return Some(Self::Gemini);
         }
-        [Self::OpenAi, Self::Anthropic]
+        [Self::OpenAi, Self::Anthropic, Self::Responses]
             .into_iter()
             .find(|dialect| dialect.path() == path)
     }
@@ -48,7 +51,7 @@ impl Dialect {
     /// What this dialect's SDKs take as their base URL, below the server's own.
     pub(crate) const fn base_path(self) -> &'static str {
         match self {
-            Self::OpenAi => "/v1",
+            Self::OpenAi | Self::Responses => "/v1",
             Self::Anthropic | Self::Gemini => "",
         }
     }
@@ -56,7 +59,7 @@ impl Dialect {
     /// The model that answers when a request names none.
     pub(crate) const fn model(self) -> &'static str {
         match self {
-            Self::OpenAi => "gpt-4o",
+            Self::OpenAi | Self::Responses => "gpt-4o",
             Self::Anthropic => "claude-sonnet-4-5",
             Self::Gemini => "gemini-2.5-flash",
         }
@@ -65,7 +68,7 @@ impl Dialect {
     /// Where it tells its name for a call. Gemini has none.
     pub(crate) const fn request_id_header(self) -> Option<&'static str> {
         match self {
-            Self::OpenAi => Some("x-request-id"),
+            Self::OpenAi | Self::Responses => Some("x-request-id"),
             Self::Anthropic => Some("request-id"),
             Self::Gemini => None,
         }
@@ -74,7 +77,7 @@ impl Dialect {
     /// Whether the request carries this key, where this dialect wants it.
     pub(crate) fn accepts(self, headers: &HeaderMap, key: &str) -> bool {
         let (name, scheme) = match self {
-            Self::OpenAi => ("authorization", "Bearer "),
+            Self::OpenAi | Self::Responses => ("authorization", "Bearer "),
             Self::Anthropic => ("x-api-key", ""),
             Self::Gemini => ("x-goog-api-key", ""),
         };

@@ -12,8 +12,9 @@ use tokio::net::TcpSocket;
 
 /// A provider on a loopback socket that does what its script says.
 ///
-/// It answers `POST /v1/chat/completions`, `POST /v1/messages` and `POST` to Gemini's
-/// `/v1beta/models/{model}:generateContent`, each in its own dialect and by the script, over HTTP/1.1 or HTTP/2 with prior knowledge. `GET /v1/models` is answered aside:
+/// It answers `POST /v1/chat/completions`, `POST /v1/messages`, `POST /v1/responses` and `POST` to
+/// Gemini's `/v1beta/models/{model}:generateContent`, each in its own dialect and by the script,
+/// over HTTP/1.1 or HTTP/2 with prior knowledge. `GET /v1/models` is answered aside:
 /// it takes no step and is not recorded. Anything else is a 404.
 ///
 /// Dropping it closes its port and all its connections.
@@ -49,6 +50,11 @@ impl Provider {
     /// A provider whose own dialect is Gemini's.
     pub fn gemini() -> Builder {
         Self::builder(Dialect::Gemini)
+    }
+
+    /// A provider whose own dialect is OpenAI's for responses.
+    pub fn responses() -> Builder {
+        Self::builder(Dialect::Responses)
     }
 
     /// A provider with this dialect of its own: the one for [`base_url`](Self::base_url), the list

@@ -1,8 +1,8 @@
 //! What callers of the gateway get when providers fail, over sockets: the answer, the upstream
 //! calls that it took, and the waits between them.
 //!
-//! Where a test says `in_all_modes`, OpenAI's and Anthropic's dialects ask a provider of each, and
-//! Gemini's one of its own and of OpenAI's, for a stream and for a whole answer.
+//! Where a test says `in_all_modes`, callers of each dialect ask providers of their own and of
+//! another one, for a stream and for a whole answer.
 
 mod breaks;
 mod budget;

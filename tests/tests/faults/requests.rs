@@ -74,7 +74,7 @@ fn assert_too_long(answer: &buttress_tests::Answer) {
     answer.assert_given_up(400, invalid());
     let code = &answer.told_error()["error"]["code"];
     let expected = match answer.mode.caller {
-        Dialect::OpenAi => Some("context_length_exceeded"),
+        Dialect::OpenAi | Dialect::Responses => Some("context_length_exceeded"),
         _ => None,
     };
     assert_eq!(code.as_str(), expected, "{}", answer.body);
@@ -205,6 +205,8 @@ async fn what_can_not_be_carried_over() {
     for (caller, provider) in [
         (Dialect::Anthropic, Dialect::OpenAi),
         (Dialect::OpenAi, Dialect::Anthropic),
+        (Dialect::Responses, Dialect::OpenAi),
+        (Dialect::Anthropic, Dialect::Responses),
     ] {
         let stream = false;
         let crossing = Mode {
@@ -218,7 +220,8 @@ async fn what_can_not_be_carried_over() {
             stream,
         };
         let mut request = crossing.request();
-        request["messages"][0]["role"] = "robot".into();
+        let field = Mode::conversation(caller);
+        request[field][0]["role"] = "robot".into();
         let (other, same) = (well(crossing).await, well(own).await);
         let ask = async |gateway: &Gateway| {
             let body = request.to_string();
@@ -235,7 +238,7 @@ async fn what_can_not_be_carried_over() {
         let answer = ask(&gateway).await;
         answer.assert_given_up(400, invalid());
         let told = answer.told_error()["error"]["message"].to_string();
-        assert!(told.contains("`messages[0].role`"), "{told}");
+        assert!(told.contains(&format!("`{field}[0].role`")), "{told}");
         assert!(told.contains("can't be carried over from"), "{told}");
         assert_eq!((answer.attempts(), answer.waited()), (0, Duration::ZERO));
 

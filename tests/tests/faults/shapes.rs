@@ -1,7 +1,7 @@
 //! Requests that can't work as they are and are given another shape, where that is asked for.
 
 use crate::{always, one, start};
-use buttress_testkit::{Provider, Received, Reply};
+use buttress_testkit::{Dialect, Provider, Received, Reply};
 use buttress_tests::{Answer, Gateway, Mode, in_modes};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -34,7 +34,7 @@ async fn a_context_too_long_is_trimmed() {
             json!({"role": role, "content": format!("{text} {}", "x".repeat(300))})
         };
         let mut request = mode.request();
-        request["messages"] = json!([
+        request[Mode::conversation(mode.caller)] = json!([
             turn("user", "one"),
             turn("assistant", "two"),
             turn("user", "three"),
@@ -46,7 +46,7 @@ async fn a_context_too_long_is_trimmed() {
         assert_eq!((answer.attempts(), answer.waited()), (3, Duration::ZERO));
         let asked = asked(&provider);
         let kept = asked.iter().map(|body| {
-            let messages = body["messages"].as_array().unwrap();
+            let messages = body[Mode::conversation(mode.provider)].as_array().unwrap();
             let last = messages.last().unwrap()["content"].as_str().unwrap();
             assert!(last.starts_with("five"));
             messages.len()
@@ -62,7 +62,7 @@ async fn nothing_is_trimmed_unless_it_is_asked_for() {
         let provider = always(mode, Reply::context_too_long()).await;
         let gateway = one(mode, &provider).start().await;
         let mut request = mode.request();
-        request["messages"] = json!([
+        request[Mode::conversation(mode.caller)] = json!([
             {"role": "user", "content": "one"},
             {"role": "assistant", "content": "two"},
             {"role": "user", "content": "three"},
@@ -88,13 +88,17 @@ async fn what_takes_too_long_is_asked_for_in_small() {
             .start()
             .await;
         let mut request = mode.request();
-        request["max_tokens"] = 600.into();
+        let limit = match mode.caller {
+            Dialect::Responses => "max_output_tokens",
+            _ => "max_tokens",
+        };
+        request[limit] = 600.into();
         let answer = ask(&gateway, mode, &request).await;
         answer.assert_good("At last.", "only");
         assert_eq!((answer.attempts(), answer.waited()), (3, Duration::ZERO));
         let asked = asked(&provider);
         let tokens = |body: &Value| {
-            let fields = ["max_completion_tokens", "max_tokens"];
+            let fields = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
             fields.iter().find_map(|field| body[field].as_u64())
         };
         let tokens: Vec<_> = asked.iter().filter_map(tokens).collect();

@@ -1,7 +1,7 @@
 //! Requests that are not what they should be.
 
-use crate::{ANTHROPIC, BOTH, OPENAI, before, post, read, well};
-use buttress_testkit::Provider;
+use crate::{ANTHROPIC, BOTH, OPENAI, before, mode, post, read, well};
+use buttress_testkit::{Dialect, Provider};
 use buttress_tests::Gateway;
 
 async fn gateway() -> (Provider, Gateway) {
@@ -37,6 +37,28 @@ async fn what_is_wrong_is_said() {
             let told = &answer.told_error()["error"]["message"];
             assert!(told.as_str().unwrap().contains(says), "{body}: {told}");
         }
+    }
+    assert_eq!(provider.call_count(), 0);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_response_is_said() {
+    let (provider, gateway) = gateway().await;
+    for (body, says) in [
+        ("{", "JSON"),
+        (r#"{"input": "Hi"}"#, "model"),
+        (r#"{"model": "any", "input": 1}"#, "input"),
+        (r#"{"model": "any"}"#, "input"),
+        (r#"{"model": "any", "messages": []}"#, "input"),
+        (
+            r#"{"model": "any", "input": "Hi", "conversation": "conv_1"}"#,
+            "what a provider has stored",
+        ),
+    ] {
+        let answer = post(&gateway, mode(Dialect::Responses, false), body).await;
+        answer.assert_given_up(400, "invalid_request_error");
+        let told = &answer.told_error()["error"]["message"];
+        assert!(told.as_str().unwrap().contains(says), "{body}: {told}");
     }
     assert_eq!(provider.call_count(), 0);
 }

@@ -20,6 +20,37 @@ async fn a_request_keeps_what_its_caller_wrote() {
     }
 }
 
+/// What a provider has stored and the tools that it runs are its own affair where it is asked in
+/// its caller's dialect.
+#[tokio::test]
+async fn a_response_keeps_what_its_caller_wrote() {
+    let mode = mode(Dialect::Responses, false);
+    let provider = mode.scripted().start().await.unwrap();
+    let gateway = Setup::new()
+        .route("only", mode.provider, provider.url())
+        .start()
+        .await;
+    let body = r#"{ "model":"any",  "previous_response_id":"resp_1", "input":"Hi", "tools":[{"type":"web_search"}], "own":[ ] }"#;
+    assert_eq!(post(&gateway, mode, body).await.status, 200);
+    let sent = String::from_utf8(provider.calls()[0].body().to_vec()).unwrap();
+    assert_eq!(sent, body.replace(r#""any""#, r#""only""#));
+
+    // Elsewhere both are refused, before anybody is asked.
+    let other = Provider::anthropic().start().await.unwrap();
+    let gateway = Setup::new()
+        .route("only", Dialect::Anthropic, other.url())
+        .start()
+        .await;
+    let answer = post(&gateway, mode, body).await;
+    answer.assert_given_up(400, "invalid_request_error");
+    assert!(
+        answer.body.contains("can't be carried over"),
+        "{}",
+        answer.body
+    );
+    assert_eq!(other.call_count(), 0);
+}
+
 #[tokio::test]
 async fn the_providers_name_for_a_call_goes_through() {
     // Gemini has no name for a call.
@@ -42,7 +73,7 @@ async fn the_providers_name_for_a_call_goes_through() {
 
 #[tokio::test]
 async fn a_stream_goes_through_as_it_comes() {
-    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic, Dialect::Responses] {
         let mode = mode(dialect, true);
         let pace = Duration::from_millis(200);
         let reply = Reply::text("One two").pace(pace);

@@ -23,7 +23,7 @@ async fn slow(settings: &[&str]) -> (Provider, Gateway) {
 
 #[tokio::test]
 async fn what_is_under_way_finishes() {
-    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic, Dialect::Responses] {
         let (_provider, gateway) = slow(&[]).await;
         let address = gateway.address();
         let asked = mode(dialect, true);

@@ -325,7 +325,8 @@ fn address(provider: &Provider, path: &str, instead: &[&str], notes: &mut Notes)
         note(notes, found.help("write https://"), instead);
     }
     let segment = url.path().trim_end_matches('/');
-    if provider.kind.dialect() == Some(Dialect::AnthropicMessages) && segment.ends_with("/v1") {
+    let dialect = provider.dialect();
+    if dialect == Some(Dialect::AnthropicMessages) && segment.ends_with("/v1") {
         let found = Diagnostic::warning(path, "requests will go to /v1/v1/messages");
         note(
             notes,
@@ -333,7 +334,7 @@ fn address(provider: &Provider, path: &str, instead: &[&str], notes: &mut Notes)
             instead,
         );
     }
-    if provider.kind.dialect() == Some(Dialect::Gemini) {
+    if dialect == Some(Dialect::Gemini) {
         let (what, help) = match segment {
             _ if segment.ends_with("/openai") => (
                 "Gemini's own dialect is not spoken there",
@@ -347,14 +348,20 @@ fn address(provider: &Provider, path: &str, instead: &[&str], notes: &mut Notes)
         };
         note(notes, Diagnostic::warning(path, what).help(help), instead);
     }
-    if provider.kind.dialect() == Some(Dialect::OpenAiChat) && segment.is_empty() {
+    let openai = [Dialect::OpenAiChat, Dialect::OpenAiResponses];
+    if let Some(dialect) = dialect.filter(|it| openai.contains(it))
+        && segment.is_empty()
+    {
         let known = provider
             .kind
             .base_url()
             .and_then(|known| known.parse().ok());
         if known.as_ref() != Some(url) {
-            let found =
-                Diagnostic::warning(path, "requests will go to /chat/completions, without /v1");
+            let message = format!(
+                "requests will go to {}, without /v1",
+                dialect.path("", false)
+            );
+            let found = Diagnostic::warning(path, message);
             let help = "most servers that speak OpenAI's dialect want /v1 at the end";
             note(notes, found.help(help), instead);
         }

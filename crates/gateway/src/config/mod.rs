@@ -57,7 +57,7 @@ pub use self::{
     diagnostic::{Diagnostic, Report, Severity},
     gate::Gate,
     load::DEFAULT_FILE,
-    provider::{HttpVersion, Provider},
+    provider::{Api, HttpVersion, Provider},
     retry::{Jitter, Retry},
     route::{Accepts, Route},
     server::{Limits, Server},

@@ -5,7 +5,7 @@ use super::{
 };
 pub use buttress_client::HttpVersion;
 use buttress_client::{InvalidBaseUrl, Secret, carries_key, is_reserved};
-use buttress_llm as llm;
+use buttress_llm::{self as llm, Dialect};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use std::{sync::Arc, time::Duration};
 use toml::de::DeValue;
@@ -18,6 +18,8 @@ pub struct Provider {
     pub name: Arc<str>,
     /// Whose it is: which dialect it speaks and what its failures mean.
     pub kind: llm::Provider,
+    /// In which of its APIs it is asked.
+    pub api: Api,
     /// What the dialect's paths are put behind; `None` only in a configuration with errors.
     pub base_url: Option<Uri>,
     /// The environment variable that holds its key; `None` sends none.
@@ -32,6 +34,25 @@ pub struct Provider {
     pub http: HttpVersion,
 }
 
+/// In which of the APIs of a provider it is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Api {
+    /// In its own; OpenAI itself in either of its two, as the caller asks.
+    #[default]
+    Auto,
+    /// In OpenAI's chat completions.
+    Chat,
+    /// In OpenAI's responses.
+    Responses,
+}
+
+const APIS: [(&str, Api); 3] = [
+    ("auto", Api::Auto),
+    ("chat", Api::Chat),
+    ("responses", Api::Responses),
+];
+
 const VERSIONS: [(&str, HttpVersion); 3] = [
     ("auto", HttpVersion::Negotiated),
     ("1.1", HttpVersion::Http1),
@@ -45,6 +66,7 @@ impl Provider {
         Self {
             name: name.into(),
             kind,
+            api: Api::Auto,
             base_url: kind.base_url().and_then(|url| url.parse().ok()),
             key_env: kind.key_env().map(str::to_owned),
             key: None,
@@ -86,6 +108,7 @@ impl Provider {
                 Wrong::new(format!("needed for kind \"{kind}\""), help),
             );
         }
+        provider.read_api(fields);
         fields.refuse(
             &["key", "api_key", "apikey", "token", "auth_token"],
             "a key does not belong in a file",
@@ -98,6 +121,39 @@ impl Provider {
         fields.set("http", &mut provider.http, one_of(&VERSIONS));
         provider.headers = fields.section("headers", headers);
         provider
+    }
+}
+
+impl Provider {
+    /// The dialect that it is asked in, by callers who speak neither or both of two.
+    #[must_use]
+    pub fn dialect(&self) -> Option<Dialect> {
+        match self.api {
+            Api::Responses => Some(Dialect::OpenAiResponses),
+            Api::Auto | Api::Chat => self.kind.dialect(),
+        }
+    }
+
+    /// Whether callers of each of OpenAI's dialects are asked for in their own. Only OpenAI itself
+    /// is known to have both: what stands at another address may be anything.
+    #[must_use]
+    pub fn asks_as_callers_do(&self) -> bool {
+        let own = self.kind.base_url().and_then(|url| url.parse().ok());
+        self.api == Api::Auto && self.kind == llm::Provider::OpenAi && self.base_url == own
+    }
+
+    fn read_api(&mut self, fields: &mut Fields<'_>) {
+        fields.set("api", &mut self.api, one_of(&APIS));
+        let asked = match self.api {
+            Api::Auto => return,
+            Api::Chat => Dialect::OpenAiChat,
+            Api::Responses => Dialect::OpenAiResponses,
+        };
+        if !self.kind.speaks(asked) {
+            let message = format!("{} is not asked in {asked}", self.kind);
+            let help = "leave it out: it is asked in its own API";
+            fields.wrong("api", Wrong::new(message, help));
+        }
     }
 }
 

@@ -46,7 +46,8 @@ pub(super) fn stream(summary: &Summary) -> Value {
         "complete": is_complete(summary),
         "error": summary.outcome().err().map(|verdict| error(summary, &verdict)),
         "text": summary.text(),
-        "stop": finish.map(|finish| finish.stop.as_str()),
+        // That a whole response failed is no reason of the model's.
+        "stop": finish.filter(|it| &*it.raw != "failed").map(|finish| finish.stop.as_str()),
         "raw_stop": finish.map(|finish| &*finish.raw),
         "terminal_marker": summary.terminal_marker(),
         "content_emitted": summary.has_content(),

@@ -434,8 +434,8 @@ fn a_stream_of_another_api_is_told_and_not_judged() {
     let streamed = args(|args| args.stream = true);
     let responses = "event: response.created\ndata: {\"type\":\"response.created\"}\n\n";
     let failed = "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\"}\n\n";
-    let expected =
-        "buttress: not a stream of openai.chat, anthropic.messages or gemini.generateContent\n";
+    let expected = "buttress: not a stream of openai.chat, openai.responses, anthropic.messages or \
+         gemini.generateContent\n";
     for input in [responses, &format!("{responses}{failed}"), "{}", "text"] {
         let (code, out, err) = explain_with(&streamed, input);
         assert_eq!(

@@ -17,7 +17,7 @@ pub(super) struct Transcript {
 
 /// Why a stream of another API is not explained.
 pub(super) const NO_STREAM: &str =
-    "not a stream of openai.chat, anthropic.messages or gemini.generateContent";
+    "not a stream of openai.chat, openai.responses, anthropic.messages or gemini.generateContent";
 
 impl Transcript {
     /// Reads a stream to its end behind what was read of it already, however long: what is kept
@@ -140,14 +140,20 @@ const GEMINIS: [&[u8]; 3] = [
 
 const ENOUGH_TO_TELL: usize = 4096;
 
-/// The dialect that a stream looks like: Anthropic names its events, the others do not, and
-/// Gemini's have words that nobody else has.
+/// The dialect that a stream looks like: Anthropic names its events, and so do OpenAI's responses,
+/// whose names begin with that word. The others do not, and Gemini's have words that nobody else
+/// has.
 pub(super) fn dialect_of(body: &[u8]) -> Dialect {
     let head = body.get(..ENOUGH_TO_TELL).unwrap_or(body);
     let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head);
     let mut lines = head.split(|byte| matches!(byte, b'\n' | b'\r'));
     let has = |word: &[u8]| head.windows(word.len()).any(|at| at == word);
-    if lines.any(|line| line.starts_with(b"event:")) {
+    let mut names = lines
+        .clone()
+        .filter_map(|line| line.strip_prefix(b"event:"));
+    if names.any(|name| name.trim_ascii_start().starts_with(b"response.")) {
+        Dialect::OpenAiResponses
+    } else if lines.any(|line| line.starts_with(b"event:")) {
         Dialect::AnthropicMessages
     } else if GEMINIS.iter().any(|word| has(word)) && !has(CHOICES) {
         Dialect::Gemini

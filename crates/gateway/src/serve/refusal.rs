@@ -30,6 +30,8 @@ impl<'a> Asked<'a> {
                 Dialect::AnthropicMessages
             } else if path.starts_with("/v1beta/") || headers.contains_key("x-goog-api-key") {
                 Dialect::Gemini
+            } else if path.starts_with("/v1/responses") {
+                Dialect::OpenAiResponses
             } else {
                 Dialect::OpenAiChat
             },

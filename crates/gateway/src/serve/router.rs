@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 const COMPLETIONS: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
+const RESPONSES: &str = "/v1/responses";
 const MODELS: &str = "/v1/models";
 const MODEL: &str = "/v1/models/{*model}";
 /// Of Gemini's, where each model has addresses of its own for what it can be asked.
@@ -29,11 +30,14 @@ const GEMINI_MODELS: &str = "/v1beta/models";
 const GEMINI_MODEL: &str = "/v1beta/models/{*model}";
 /// Not served: only the provider can count as the provider counts.
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
+/// Not served either: what a provider has stored is at that one provider.
+const STORED: &str = "/v1/responses/";
 
 pub(super) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new()
         .route(COMPLETIONS, post(openai))
         .route(MESSAGES, post(anthropic))
+        .route(RESPONSES, post(responses))
         .route(MODELS, get(models::list))
         // A model's name may have slashes in it.
         .route(MODEL, get(models::one))
@@ -83,9 +87,17 @@ async fn gemini(
     call::run(&app, Dialect::Gemini, Some(address), request).await
 }
 
+async fn responses(_: NoPage, State(app): State<Arc<App>>, request: Request) -> Response {
+    call::run(&app, Dialect::OpenAiResponses, None, request).await
+}
+
 async fn unknown(request: Request) -> Response {
     let asked = Asked::of(request.uri(), request.headers());
     asked.unknown_url(match asked.path() {
+        path if path.starts_with(STORED) => {
+            "responses are not kept here, so none can be fetched, changed or counted: only \
+             POST /v1/responses is served"
+        }
         COUNT_TOKENS => {
             "tokens are not counted here: count_tokens is not served, ask the provider for it"
         }
@@ -93,7 +105,7 @@ async fn unknown(request: Request) -> Response {
             "tokens are not counted here: countTokens is not served, ask the provider for it"
         }
         _ => {
-            "there is nothing here: POST /v1/chat/completions, /v1/messages or \
+            "there is nothing here: POST /v1/chat/completions, /v1/responses, /v1/messages or \
              /v1beta/models/MODEL:generateContent, GET /v1/models, /healthz or /readyz"
         }
     })
@@ -103,7 +115,7 @@ async fn wrong_method(request: Request) -> Response {
     let asked = Asked::of(request.uri(), request.headers());
     let path = asked.path();
     let right = match path {
-        COMPLETIONS | MESSAGES => Method::POST,
+        COMPLETIONS | MESSAGES | RESPONSES => Method::POST,
         path if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") => {
             Method::POST
         }
@@ -174,11 +186,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn stored_responses_are_said_not_to_be_served() {
+        let answer = unknown(request(Method::GET, "/v1/responses/resp_1")).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        let error = error(answer).await;
+        assert_eq!(error["code"], "unknown_url");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("responses are not kept here"), "{message}");
+    }
+
+    #[tokio::test]
     async fn a_wrong_method_is_told_the_right_one() {
         for (method, path, right) in [
             (Method::GET, COMPLETIONS, "POST"),
             (Method::PUT, MESSAGES, "POST"),
             (Method::PUT, "/v1beta/models/g:generateContent", "POST"),
+            (Method::GET, RESPONSES, "POST"),
             (Method::POST, MODELS, "GET"),
             (Method::DELETE, "/healthz", "GET"),
         ] {

@@ -115,7 +115,11 @@ fn client(provider: &config::Provider) -> Result<LlmClient, BoxError> {
     let mut client = LlmClient::builder(provider.kind)
         .headers(provider.headers.clone())
         .connect_timeout(provider.connect_timeout)
-        .http_version(provider.http);
+        .http_version(provider.http)
+        .callers_dialect(provider.asks_as_callers_do());
+    if let Some(dialect) = provider.dialect() {
+        client = client.dialect(dialect);
+    }
     if let Some(url) = &provider.base_url {
         client = client.base_url(url.to_string());
     }

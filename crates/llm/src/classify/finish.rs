@@ -22,7 +22,8 @@ pub fn classify_finish(reason: &str) -> Result<(), Verdict> {
         | "max_output_tokens"
         | "model_length"
         | "model_context_window_exceeded"
-        | "error_limit" => CUT_AT_LIMIT,
+        | "error_limit"
+        | "incomplete" => CUT_AT_LIMIT,
         "pause_turn" => PAUSED,
         "refusal" => REFUSAL,
         "content_filter"
@@ -51,7 +52,7 @@ pub fn classify_finish(reason: &str) -> Result<(), Verdict> {
         | "finish_reason_unspecified" => MALFORMED_OUTPUT,
         "timeout" => TIMEOUT,
         "insufficient_system_resource" => OVERLOADED,
-        "error" => SERVER_ERROR,
+        "error" | "failed" => SERVER_ERROR,
         _ => return Ok(()),
     })
 }

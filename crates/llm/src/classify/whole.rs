@@ -22,6 +22,11 @@ struct Whole<'a> {
     prompt_feedback: Option<PromptFeedback<'a>>,
     #[serde(borrow)]
     incomplete_details: Option<Incomplete<'a>>,
+    #[serde(borrow)]
+    status: Lax<'a>,
+    /// What a response of OpenAI's says. Others call something else so.
+    #[serde(borrow)]
+    output: Option<&'a RawValue>,
     // One name each of the reason why the model stopped. Aliases of one field would clash in an
     // answer that has two of them.
     #[serde(borrow)]
@@ -134,6 +139,10 @@ impl<'a> Whole<'a> {
         if is_error(&self.r#type) || is_error(&self.object) {
             return Some(Flaw::Error(body));
         }
+        let is_response = self.object.as_str() == "response";
+        if is_response && matches!(self.status.as_str(), "failed" | "cancelled") {
+            return Some(Flaw::Error(body));
+        }
         if self
             .prompt_feedback
             .is_some_and(|feedback| feedback.block_reason.0.is_some())
@@ -151,6 +160,9 @@ impl<'a> Whole<'a> {
         let mut reasons = reasons.into_iter().filter_map(|reason| reason.0);
         if let Some(Err(verdict)) = reasons.next().as_deref().map(classify_finish) {
             return Some(Flaw::Known(verdict));
+        }
+        if is_response {
+            return self.output.and_then(of_output);
         }
         of_choices(self.choices.or(self.candidates)?)
     }
@@ -176,6 +188,25 @@ fn of_choice(choice: Choice<'_>) -> Option<Flaw<'_>> {
     }
     let reason = choice.finish_reason.0.or(choice.finish_reason_camel.0)?;
     classify_finish(&reason).err().map(Flaw::Known)
+}
+
+/// What is wrong with what a response says. It is looked into only where the word is there: it is
+/// most of the answer.
+fn of_output(output: &RawValue) -> Option<Flaw<'_>> {
+    #[derive(Deserialize)]
+    struct Item<'a> {
+        #[serde(borrow)]
+        content: Option<Vec<Message<'a>>>,
+    }
+    let output = output.get();
+    memchr::memmem::find(output.as_bytes(), b"\"refusal\"")?;
+    let items: Vec<Item<'_>> = serde_json::from_str(output).ok()?;
+    let mut parts = items
+        .iter()
+        .filter_map(|item| item.content.as_ref())
+        .flatten();
+    let refused = parts.any(|part| !part.refusal.as_str().is_empty());
+    refused.then_some(Flaw::Known(REFUSAL))
 }
 
 /// Some servers send an `error` that is `null`, empty or `false` with every answer.

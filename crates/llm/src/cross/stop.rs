@@ -50,6 +50,8 @@ pub struct Finish {
     pub stop: Stop,
     /// The stop sequence at which it stopped, where that is told.
     pub stop_sequence: Option<Box<str>>,
+    /// The reason, where the word only says that there is one.
+    pub why: Option<Box<str>>,
 }
 
 impl Finish {
@@ -58,6 +60,7 @@ impl Finish {
             raw: raw.into(),
             stop,
             stop_sequence: None,
+            why: None,
         }
     }
 
@@ -66,7 +69,8 @@ impl Finish {
     /// # Errors
     /// It is cut off, was refused or filtered, or the model failed.
     pub fn verdict(&self) -> Result<(), Verdict> {
-        match classify_finish(&self.raw) {
+        let told = self.why.as_deref().map_or(Ok(()), classify_finish);
+        match told.and_then(|()| classify_finish(&self.raw)) {
             // Words that mean something else where they tell how an answer ended.
             Err(verdict)
                 if self.stop == Stop::ContentFilter && verdict.kind != Kind::ContentPolicy =>

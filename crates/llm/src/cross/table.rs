@@ -92,6 +92,7 @@ fn every_feature_that_is_refused_is_in_the_table() {
         Feature::CustomTools,
         Feature::LegacyFunctions,
         Feature::Threads,
+        Feature::StoredState,
         Feature::UploadedFiles,
         Feature::Images,
         Feature::Documents,
@@ -106,6 +107,7 @@ fn every_feature_that_is_refused_is_in_the_table() {
         | Feature::CustomTools
         | Feature::LegacyFunctions
         | Feature::Threads
+        | Feature::StoredState
         | Feature::UploadedFiles
         | Feature::Images
         | Feature::Documents

@@ -200,6 +200,7 @@ fn answer(dialect: Dialect, reason: &Value) -> Bytes {
             "content": [{"type": "text", "text": "Hi"}], "stop_reason": reason}),
         Dialect::Gemini => json!({"candidates": [
             {"content": {"parts": [{"text": "Hi"}]}, "finishReason": reason}]}),
+        other => unreachable!("no row is of {other}"),
     };
     answer.to_string().into()
 }

@@ -8,6 +8,7 @@ mod anthropic_messages;
 mod gemini;
 mod message;
 mod openai_chat;
+mod openai_responses;
 
 use crate::{
     InvalidAnswer, InvalidRequest, Provider, Target, Usage,
@@ -25,6 +26,7 @@ pub(crate) use self::{
     gemini::Writer as GeminiWriter,
     message::MessageKind,
     openai_chat::{Writer as OpenAiWriter, now},
+    openai_responses::Writer as ResponsesWriter,
 };
 
 /// The form in which an API is spoken to.
@@ -37,19 +39,28 @@ pub enum Dialect {
     AnthropicMessages,
     /// Google's `generateContent` and `streamGenerateContent`.
     Gemini,
+    /// OpenAI responses.
+    OpenAiResponses,
 }
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Self; 3] = [Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini];
+    pub const ALL: [Self; 4] = [
+        Self::OpenAiChat,
+        Self::AnthropicMessages,
+        Self::Gemini,
+        Self::OpenAiResponses,
+    ];
 
-    /// A stable name: `openai.chat`, `anthropic.messages` or `gemini.generateContent`.
+    /// A stable name: `openai.chat`, `anthropic.messages`, `gemini.generateContent` or
+    /// `openai.responses`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai.chat",
             Self::AnthropicMessages => "anthropic.messages",
             Self::Gemini => "gemini.generateContent",
+            Self::OpenAiResponses => "openai.responses",
         }
     }
 
@@ -68,6 +79,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => Cow::Borrowed("/chat/completions"),
             Self::AnthropicMessages => Cow::Borrowed("/v1/messages"),
+            Self::OpenAiResponses => Cow::Borrowed("/responses"),
             Self::Gemini => Cow::Owned(gemini::path(model, stream)),
         }
     }
@@ -94,6 +106,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat | Self::AnthropicMessages => "messages",
             Self::Gemini => "contents",
+            Self::OpenAiResponses => "input",
         }
     }
 
@@ -101,7 +114,7 @@ impl Dialect {
     #[must_use]
     pub const fn usual_provider(self) -> Provider {
         match self {
-            Self::OpenAiChat => Provider::OpenAi,
+            Self::OpenAiChat | Self::OpenAiResponses => Provider::OpenAi,
             Self::AnthropicMessages => Provider::Anthropic,
             Self::Gemini => Provider::Gemini,
         }
@@ -113,6 +126,7 @@ impl Dialect {
             Self::OpenAiChat => openai_chat::field(name),
             Self::AnthropicMessages => anthropic_messages::field(name),
             Self::Gemini => gemini::field(name),
+            Self::OpenAiResponses => openai_responses::field(name),
         }
     }
 
@@ -122,7 +136,13 @@ impl Dialect {
             Self::OpenAiChat => openai_chat::message_kind(message),
             Self::AnthropicMessages => anthropic_messages::message_kind(message),
             Self::Gemini => gemini::message_kind(message),
+            Self::OpenAiResponses => openai_responses::message_kind(message),
         }
+    }
+
+    /// Whether a conversation may be a text, or be left out.
+    pub(crate) const fn takes_text(self) -> bool {
+        matches!(self, Self::OpenAiResponses)
     }
 
     /// The field for the most tokens that an answer may have.
@@ -130,6 +150,7 @@ impl Dialect {
         match self {
             Self::OpenAiChat => openai_chat::max_tokens_field(target),
             Self::AnthropicMessages => "max_tokens",
+            Self::OpenAiResponses => "max_output_tokens",
             Self::Gemini => "maxOutputTokens",
         }
     }
@@ -152,6 +173,7 @@ impl Dialect {
             Self::OpenAiChat => openai_chat::decode_request(fields, crossing),
             Self::AnthropicMessages => anthropic_messages::decode_request(fields, crossing),
             Self::Gemini => gemini::decode_request(fields, crossing),
+            Self::OpenAiResponses => openai_responses::decode_request(fields, crossing),
         }
     }
 
@@ -165,6 +187,7 @@ impl Dialect {
             Self::OpenAiChat => openai_chat::encode_request(prompt, target, crossing),
             Self::AnthropicMessages => anthropic_messages::encode_request(prompt, target, crossing),
             Self::Gemini => gemini::encode_request(prompt, target),
+            Self::OpenAiResponses => Ok(openai_responses::encode_request(prompt, target)),
         }
     }
 
@@ -173,6 +196,7 @@ impl Dialect {
             Self::OpenAiChat => openai_chat::decode_answer(body),
             Self::AnthropicMessages => anthropic_messages::decode_answer(body),
             Self::Gemini => gemini::decode_answer(body),
+            Self::OpenAiResponses => openai_responses::decode_answer(body),
         }
     }
 
@@ -182,6 +206,7 @@ impl Dialect {
             Self::OpenAiChat => openai_chat::usage(usage),
             Self::AnthropicMessages => anthropic_messages::usage(usage),
             Self::Gemini => gemini::usage(usage),
+            Self::OpenAiResponses => openai_responses::usage(usage),
         }
     }
 
@@ -190,6 +215,7 @@ impl Dialect {
             Self::OpenAiChat => Ok(openai_chat::encode_answer(reply)),
             Self::AnthropicMessages => anthropic_messages::encode_answer(reply),
             Self::Gemini => gemini::encode_answer(reply),
+            Self::OpenAiResponses => Ok(openai_responses::encode_answer(reply)),
         }
     }
 
@@ -198,6 +224,7 @@ impl Dialect {
             Self::OpenAiChat => openai_chat::read_event(reading, event),
             Self::AnthropicMessages => anthropic_messages::read_event(reading, event),
             Self::Gemini => gemini::read_event(reading, event),
+            Self::OpenAiResponses => openai_responses::read_event(reading, event),
         }
     }
 }
@@ -228,9 +255,11 @@ pub struct InvalidDialect(());
 
 impl fmt::Display for InvalidDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "unknown dialect, expected openai.chat, anthropic.messages or gemini.generateContent",
-        )
+        f.write_str("unknown dialect, expected one of")?;
+        for (at, dialect) in Dialect::ALL.iter().enumerate() {
+            write!(f, "{} {dialect}", if at == 0 { "" } else { "," })?;
+        }
+        Ok(())
     }
 }
 

@@ -24,7 +24,9 @@ impl ErrorAnswer {
     #[must_use]
     pub fn new(dialect: Dialect, status: u16, kind: Kind, message: &str) -> Self {
         let body = match dialect {
-            Dialect::OpenAiChat => openai_body(kind, status, message, None),
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+                openai_body(kind, status, message, None)
+            }
             Dialect::AnthropicMessages => anthropic_body(kind, status, message),
             Dialect::Gemini => gemini_body(status, message),
         };
@@ -38,7 +40,7 @@ impl ErrorAnswer {
     pub fn unknown_url(dialect: Dialect, message: &str) -> Self {
         let status = 404;
         let body = match dialect {
-            Dialect::OpenAiChat => {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => {
                 let (kind, _) = openai_words(Kind::NotFound, status);
                 openai_error(kind, Some("unknown_url"), message, None)
             }
@@ -57,6 +59,20 @@ fn openai_body(kind: Kind, status: u16, message: &str, param: Option<&str>) -> V
 
 fn openai_error(kind: &str, code: Option<&str>, message: &str, param: Option<&str>) -> Value {
     json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
+}
+
+/// The event that tells of this error in a stream of a response: as it is documented, and as
+/// OpenAI sends it, which is what its SDKs know for an error. They do not look at the number,
+/// which only whoever wrote the events before can know.
+fn openai_event(error: &Value) -> Value {
+    json!({
+        "type": "error",
+        "sequence_number": 0,
+        "code": error["code"],
+        "message": error["message"],
+        "param": error["param"],
+        "error": error,
+    })
 }
 
 fn anthropic_body(kind: Kind, status: u16, message: &str) -> Value {
@@ -130,10 +146,14 @@ impl LlmError {
         let own = self.own_words(dialect);
         let own = own.and_then(|body| serde_json::from_slice::<Value>(&body).ok());
         // Written anew: an event of several lines is one that some readers get wrong.
-        let body = own.unwrap_or_else(|| self.in_words_of(dialect));
+        let mut body = own.unwrap_or_else(|| self.in_words_of(dialect));
         let head = match dialect {
             Dialect::OpenAiChat | Dialect::Gemini => "",
             Dialect::AnthropicMessages => "event: error\n",
+            Dialect::OpenAiResponses => {
+                body = openai_event(&body["error"]);
+                "event: error\n"
+            }
         };
         Bytes::from(format!("{head}data: {body}\n\n"))
     }
@@ -142,14 +162,20 @@ impl LlmError {
     fn own_words(&self, dialect: Dialect) -> Option<Bytes> {
         let error = self.provider_error()?;
         let may_pass = error.is_whole() && !error.is_redirect() && !is_of_key(error);
-        if !may_pass || error.provider().dialect() != Some(dialect) {
+        // Both of OpenAI's dialects have the same errors.
+        let family = match dialect {
+            Dialect::OpenAiResponses => Dialect::OpenAiChat,
+            dialect => dialect,
+        };
+        if !may_pass || error.provider().dialect() != Some(family) {
             return None;
         }
         let text = str::from_utf8(error.body()).ok()?;
         let body: Value = serde_json::from_str(text).ok()?;
         let shaped = body.get("error").is_some_and(Value::is_object)
             && match dialect {
-                Dialect::OpenAiChat => true,
+                // Not an answer that tells of a failure.
+                Dialect::OpenAiChat | Dialect::OpenAiResponses => body.get("object").is_none(),
                 Dialect::AnthropicMessages => body.get("type").is_some_and(|kind| kind == "error"),
                 Dialect::Gemini => body.pointer("/error/status").is_some_and(Value::is_string),
             };
@@ -162,7 +188,7 @@ impl LlmError {
         let kind = self.caller_kind();
         let error = self.provider_error();
         match dialect {
-            Dialect::OpenAiChat => {
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => {
                 let param = error.and_then(ProviderError::param).map(conceal);
                 openai_body(kind, self.status_for(dialect), &message, param.as_deref())
             }
@@ -238,7 +264,7 @@ const fn is_of_key(error: &ProviderError) -> bool {
 /// The provider's own status where callers know it, else the one that the kind stands for.
 fn status(dialect: Dialect, status: Option<u16>, verdict: &Verdict) -> u16 {
     let (overloaded, spent) = match dialect {
-        Dialect::OpenAiChat | Dialect::Gemini => (503, 429),
+        Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini => (503, 429),
         Dialect::AnthropicMessages => (529, 402),
     };
     match (verdict.kind, status) {

@@ -217,6 +217,16 @@ impl Provider {
         Some(target)
     }
 
+    /// Whether it may be asked in this dialect: its own, or OpenAI's responses where that is
+    /// OpenAI's chat. Whether a server that is compatible with the one knows the other as well is
+    /// for whoever asks it to know.
+    #[must_use]
+    pub fn speaks(self, dialect: Dialect) -> bool {
+        let own = self.dialect();
+        own == Some(dialect)
+            || dialect == Dialect::OpenAiResponses && own == Some(Dialect::OpenAiChat)
+    }
+
     /// Where it is found, unless it is told otherwise: what the dialect's paths
     /// (`/chat/completions`, `/v1/messages`) are put behind, as in the official SDKs. `None`
     /// where that differs from customer to customer.

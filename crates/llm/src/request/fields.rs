@@ -151,6 +151,7 @@ pub(crate) enum Counted {
     Elements(usize),
     Null,
     Object,
+    Text,
     NoArray,
 }
 
@@ -191,7 +192,7 @@ impl<'de> Visitor<'de> for Count<'_> {
     }
 
     fn visit_str<E>(self, _: &str) -> Result<Counted, E> {
-        Ok(Counted::NoArray)
+        Ok(Counted::Text)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Counted, A::Error> {

@@ -5,7 +5,7 @@ use super::{
 use crate::Dialect;
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeSeed, Error as _, MapAccess, Visitor},
 };
 use serde_json::{error::Category, value::RawValue};
 use std::{fmt, ops::Range, sync::Arc};
@@ -240,7 +240,9 @@ impl<'de> Visitor<'de> for Read<'de, '_> {
         let messages = self.dialect.messages_field();
         let missing = [(Field::Model, "model"), (Field::Messages, messages)];
         for (field, name) in missing {
-            if !seen[field as usize] {
+            // What a response goes on from may say it all.
+            let needed = field == Field::Model || !self.dialect.takes_text();
+            if needed && !seen[field as usize] {
                 *self.fault = Some(InvalidRequest::Missing { field: name });
                 return Err(A::Error::custom("missing"));
             }
@@ -263,12 +265,20 @@ impl<'de> Read<'de, '_> {
         match field {
             Field::Messages => {
                 let messages = map.next_value_seed(Count(Skim::new(images, Place::Message)))?;
-                let messages = match messages {
+                index.messages = match messages {
                     Counted::Elements(messages) => messages,
                     Counted::Object if self.dialect.takes_one_for_many() => 1,
-                    _ => return Ok(Err(InvalidRequest::of_field(name, "must be an array"))),
+                    // One question, without anything around it.
+                    Counted::Text if self.dialect.takes_text() => 1,
+                    Counted::Null if self.dialect.takes_text() => 0,
+                    _ => {
+                        let problem = match self.dialect.takes_text() {
+                            true => "must be a string or an array",
+                            false => "must be an array",
+                        };
+                        return Ok(Err(InvalidRequest::of_field(name, problem)));
+                    }
                 };
-                index.messages = messages;
                 index.images = *images;
                 return Ok(Ok(()));
             }
@@ -284,7 +294,7 @@ impl<'de> Read<'de, '_> {
                             index.tools = true;
                             Ok(())
                         }
-                        Counted::Object | Counted::NoArray => {
+                        Counted::Object | Counted::Text | Counted::NoArray => {
                             Err(InvalidRequest::of_field(name, "must be an array"))
                         }
                     },
@@ -358,17 +368,24 @@ pub(crate) fn typed<'a, T: Deserialize<'a>>(
     serde_json::from_str(value).map_err(|_| InvalidRequest::of_field(name, problem))
 }
 
-/// `response_format` of OpenAI, `output_config` of Anthropic.
+/// `response_format` and `text` of OpenAI, `output_config` of Anthropic.
 fn asks_for_schema(value: &str) -> bool {
     #[derive(Deserialize)]
     struct Format<'a> {
         #[serde(borrow, rename = "type")]
         kind: Option<Str<'a>>,
-        format: Option<IgnoredAny>,
+        #[serde(borrow)]
+        format: Option<Inner<'a>>,
     }
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: Option<Str<'a>>,
+    }
+    let is_schema = |kind: Option<Str<'_>>| kind.is_some_and(|Str(kind)| kind == "json_schema");
     serde_json::from_str(value).is_ok_and(|format: Option<Format<'_>>| {
         format.is_some_and(|format| {
-            format.format.is_some() || format.kind.is_some_and(|Str(kind)| kind == "json_schema")
+            is_schema(format.kind) || format.format.is_some_and(|inner| is_schema(inner.kind))
         })
     })
 }

@@ -96,6 +96,8 @@ pub enum Feature {
     JsonSchema,
     /// More than one answer.
     ManyAnswers,
+    /// Something that one provider has stored: an earlier answer to go on from, for example.
+    StoredState,
     /// A kind of content that is not known here.
     UnknownContent,
 }
@@ -115,6 +117,7 @@ impl Feature {
             Self::Audio => "audio",
             Self::JsonSchema => "json_schema",
             Self::ManyAnswers => "many_answers",
+            Self::StoredState => "stored_state",
             Self::UnknownContent => "unknown_content",
         }
     }
@@ -198,6 +201,7 @@ impl fmt::Display for InvalidRequest {
                     Feature::Audio => "audio",
                     Feature::JsonSchema => "a JSON schema for the answer",
                     Feature::ManyAnswers => "more than one answer (`n`)",
+                    Feature::StoredState => "what a provider has stored",
                     Feature::UnknownContent => "content of this kind",
                 };
                 write!(f, "{what} can't be carried over from {from} to {to}")

@@ -67,8 +67,8 @@ impl LlmRequest {
     /// and tools, as long as it is JSON: what is wrong there is for the provider to say.
     ///
     /// # Errors
-    /// The body is not a JSON object, is nested more than 128 deep, lacks `model` or `messages`,
-    /// has one of the fields of the index twice, or one that says something it can't.
+    /// The body is not a JSON object, is nested more than 128 deep, lacks `model` or `messages`
+    /// (`input` may be left out of a response where it goes on from another one), has one of the fields of the index twice, or one that says something it can't.
     pub fn parse(dialect: Dialect, body: Bytes) -> Result<Self, InvalidRequest> {
         Self::read(dialect, body, None)
     }
@@ -211,7 +211,7 @@ impl LlmRequest {
                 let options = self.index.stream_options.as_ref();
                 options.is_some_and(|options| options.include_usage)
             }
-            Dialect::AnthropicMessages | Dialect::Gemini => true,
+            Dialect::AnthropicMessages | Dialect::Gemini | Dialect::OpenAiResponses => true,
         }
     }
 

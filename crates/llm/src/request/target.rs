@@ -50,6 +50,13 @@ impl Target {
         }
     }
 
+    /// Sets which dialect is spoken there.
+    #[must_use]
+    pub const fn speaking(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
     /// Sets the model to ask for in place of the one that the request names \[unchanged\].
     #[must_use]
     pub fn model(mut self, model: impl Into<Arc<str>>) -> Self {

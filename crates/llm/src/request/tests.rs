@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 const OPENAI: Dialect = Dialect::OpenAiChat;
 const ANTHROPIC: Dialect = Dialect::AnthropicMessages;
+const RESPONSES: Dialect = Dialect::OpenAiResponses;
 
 fn parse(body: &str) -> Result<LlmRequest, InvalidRequest> {
     LlmRequest::parse(OPENAI, body.to_owned().into())
@@ -45,6 +46,56 @@ fn the_index_says_what_routing_asks() {
     let request = LlmRequest::parse(ANTHROPIC, body.into()).unwrap();
     assert!(request.wants_json_schema() && request.includes_usage() && !request.wants_tools());
     assert_eq!(request.estimated_tokens(), body.len().div_ceil(4) as u64);
+}
+
+#[test]
+fn the_index_of_a_response_says_the_same() {
+    let parse = |body: &str| LlmRequest::parse(RESPONSES, body.to_owned().into());
+    let request = parse(
+        r#"{"model": "m", "input": [{"role": "user", "content": [{"type": "input_image"}]}, {}],
+        "max_output_tokens": 9, "stream": true, "tools": [{"type": "web_search"}],
+        "stream_options": {"include_obfuscation": false},
+        "text": {"format": {"type": "json_schema"}}}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        (request.max_tokens(), request.message_count()),
+        (Some(9), 2)
+    );
+    assert!(request.streams() && request.includes_usage());
+    assert!(request.wants_tools() && request.wants_images() && request.wants_json_schema());
+
+    let request = parse(r#"{"model": "m", "input": "Hi", "text": {"format": {"type": "text"}}}"#);
+    let request = request.unwrap();
+    assert_eq!(request.message_count(), 1);
+    assert!(!request.wants_json_schema() && !request.streams());
+    let body = r#"{"model": "m", "previous_response_id": "resp_1", "input": null}"#;
+    assert_eq!(parse(body).unwrap().message_count(), 0);
+    assert!(parse(r#"{"model": "m", "prompt": {"id": "p"}}"#).is_ok());
+    for (body, field) in [
+        (r#"{"model": "m", "input": 1}"#, "input"),
+        (r#"{"input": "Hi"}"#, "model"),
+        (r#"{"model": "m", "input": "", "input": ""}"#, "input"),
+        (r#"{"model": "m", "input": "", "tools": "x"}"#, "tools"),
+    ] {
+        assert_eq!(parse(body).unwrap_err().field(), Some(field), "{body}");
+    }
+}
+
+#[test]
+fn a_response_is_asked_for_as_it_was_but_for_the_model_and_the_limit() {
+    let body = r#" {"model": "m", "own": [1],  "input": "Hi", "max_output_tokens": 90}"#;
+    let request = LlmRequest::parse(RESPONSES, body.into()).unwrap();
+    let target = Target::new(RESPONSES).include_usage(true);
+    let encoded = request.encode(&target).unwrap();
+    assert_eq!(encoded.body.as_ptr(), request.body().as_ptr());
+    let target = target.model("n").max_output_tokens(50);
+    let encoded = request.encode(&target).unwrap();
+    let changed = r#" {"model": "n", "own": [1],  "input": "Hi", "max_output_tokens": 50}"#;
+    assert_eq!(encoded.body, changed);
+    let request = LlmRequest::parse(RESPONSES, r#"{"model": "m", "input": "Hi"}"#.into()).unwrap();
+    let limited = r#"{"max_output_tokens":50,"model": "n", "input": "Hi"}"#;
+    assert_eq!(request.encode(&target).unwrap().body, limited);
 }
 
 #[test]
@@ -406,13 +457,16 @@ proptest! {
             "\"max_tokens\"", "\"stream_options\"", "\"role\"", "\"content\"", "\"user\"", "1e999",
             "\"\\ud800\"", "\"type\"", "\"text\"", "\"system\"", "\"contents\"", "\"parts\"",
             "\"functionCall\"", "\"functionResponse\"", "\"name\"", "\"generationConfig\"",
+            "\"\\ud800\"", "\"type\"", "\"text\"", "\"system\"", "\"input\"", "\"function_call\"",
+            "\"function_call_output\"", "\"call_id\"", "\"output\"", "\"input_text\"", "\"name\"",
         ]), 0..40),
         wrap in any::<bool>(),
     ) {
         let json = json.concat();
         if wrap {
+            let content = format!(r#"[{{"role":"user","content":{json}}}]"#);
             bytes = format!(
-                r#"{{"model":"m","messages":[{{"role":"user","content":{json}}}],"contents":{json}}}"#
+                r#"{{"model":"m","messages":{content},"input":{content},"contents":{json}}}"#
             )
             .into();
         } else {

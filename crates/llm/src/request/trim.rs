@@ -263,6 +263,43 @@ mod tests {
     }
 
     #[test]
+    fn what_a_response_is_made_of_stays_together() {
+        let user = |text: &str| json!({"role": "user", "content": padded(text)});
+        let step = |id: &str| {
+            [
+                json!({"type": "reasoning", "id": padded("rs"), "summary": []}),
+                json!({"type": "message", "role": "assistant", "content": "let me see"}),
+                json!({"type": "function_call", "call_id": id, "name": "f", "arguments": "{}"}),
+                json!({"type": "function_call_output", "call_id": id, "output": padded("o")}),
+            ]
+        };
+        let items = [
+            vec![
+                json!({"role": "developer", "content": padded("s")}),
+                user("1"),
+            ],
+            step("a").to_vec(),
+            vec![user("2")],
+            step("b").to_vec(),
+            step("c").to_vec(),
+        ];
+        let body = json!({"model": "m", "input": items.concat()}).to_string();
+        let request = LlmRequest::parse(Dialect::OpenAiResponses, body.into()).unwrap();
+        let kept = |percent| {
+            let trimmed = request.without_oldest_turns(percent).unwrap();
+            let body: Value = serde_json::from_slice(trimmed.body()).unwrap();
+            body["input"].as_array().unwrap().len()
+        };
+        assert_eq!(kept(95), 1 + 1 + 8);
+        assert_eq!(kept(1), 1 + 1 + 4);
+        let text = LlmRequest::parse(
+            Dialect::OpenAiResponses,
+            r#"{"model": "m", "input": "Hi"}"#.into(),
+        );
+        assert!(text.unwrap().without_oldest_turns(1).is_none());
+    }
+
+    #[test]
     fn one_question_stays() {
         let request = request(
             Dialect::OpenAiChat,

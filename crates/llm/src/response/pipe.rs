@@ -1,6 +1,7 @@
 use super::StreamEvent;
 use crate::{
     Dialect, LlmError, Provider, StreamReader, StreamTranslator, Summary, TransportError,
+    Truncated,
     stream::{Delta, Part, StreamItem},
 };
 use bytes::Bytes;
@@ -55,7 +56,8 @@ impl EventPipe {
         self
     }
 
-    /// Sets how large one event may be, in bytes [1 MiB].
+    /// Sets how large one event may be, in bytes [1 MiB; 16 MiB of a response, which is said once
+    /// more in its last event].
     #[must_use]
     pub fn max_event(mut self, bytes: usize) -> Self {
         self.reader = self.reader.max_event(bytes);
@@ -139,6 +141,14 @@ impl EventPipe {
                 return Some(Err(error));
             }
             let event = self.event(item);
+            if self
+                .translator
+                .as_ref()
+                .is_some_and(StreamTranslator::is_full)
+            {
+                self.over = true;
+                return Some(Err(Truncated::new(self.summary().content_bytes()).into()));
+            }
             self.over = event.last;
             if !event.frame.is_empty() {
                 return Some(Ok(event));
@@ -160,7 +170,7 @@ impl EventPipe {
     }
 
     fn event(&mut self, item: StreamItem) -> StreamEvent {
-        let done = matches!(item.part, Part::Done);
+        let done = item.part.is_last();
         let last = done && self.summary().is_complete();
         let frame = match &mut self.translator {
             // A marker of the end after half an answer: whoever saw it would look no further,

@@ -28,7 +28,8 @@ pub enum Part {
     Delta(Delta),
     /// The provider says that it failed. What was said so far is all there is.
     Error(StreamError),
-    /// The marker at the end: `[DONE]`, `message_stop`. What comes after it is not read.
+    /// The marker at the end: `[DONE]`, `message_stop`. What comes after it is not read. There is
+    /// none where the marker says something itself: `response.completed`.
     Done,
     /// Something that says nothing about the answer, or that is not known here.
     Other,
@@ -56,6 +57,8 @@ pub struct Delta {
     pub(crate) others: bool,
     /// There is no choice in it: a chunk with the usage, and nothing else.
     pub(crate) bare: bool,
+    /// It is the marker at the end, too.
+    pub(crate) last: bool,
 }
 
 /// That an answer begins.
@@ -90,6 +93,20 @@ pub struct StreamError {
     pub error: LlmError,
     /// The model's reason for stopping, where the same event has it.
     pub finish: Option<Finish>,
+    /// It is the marker at the end, too.
+    pub(crate) last: bool,
+}
+
+impl Part {
+    /// Whether it is the marker at the end.
+    pub(crate) const fn is_last(&self) -> bool {
+        match self {
+            Self::Done => true,
+            Self::Delta(delta) => delta.last,
+            Self::Error(error) => error.last,
+            Self::Comment | Self::Ping | Self::Other => false,
+        }
+    }
 }
 
 impl StreamItem {

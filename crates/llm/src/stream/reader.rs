@@ -61,7 +61,11 @@ impl StreamReader {
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         Self {
-            decoder: Decoder::new(),
+            decoder: match dialect {
+                // Its last event is the whole answer.
+                Dialect::OpenAiResponses => Decoder::new().max_event(16 << 20),
+                _ => Decoder::new(),
+            },
             dialect,
             reading: Reading {
                 provider: dialect.usual_provider(),
@@ -86,8 +90,8 @@ impl StreamReader {
         self
     }
 
-    /// Sets how large one event may be, in bytes [1 MiB]. A larger one ends the stream as a
-    /// failure of the provider.
+    /// Sets how large one event may be, in bytes [1 MiB; 16 MiB of a response, which is said once
+    /// more in its last event]. A larger one ends the stream as a failure of the provider.
     #[must_use]
     pub fn max_event(mut self, bytes: usize) -> Self {
         self.decoder = self.decoder.max_event(bytes);
@@ -164,7 +168,7 @@ impl StreamReader {
         if let (Some(json_tool), Part::Delta(delta)) = (&mut self.json_tool, &mut item.part) {
             json_tool.rewrite(delta);
         }
-        self.over |= matches!(item.part, Part::Done);
+        self.over |= item.part.is_last();
         self.summary.add(&item.part, self.reading.unfinished());
         if self.dialect.ends_with_its_finish() {
             self.summary.finish_is_the_end();
@@ -226,6 +230,7 @@ impl Reading {
         StreamError {
             error: LlmError::in_stream(self.provider, event, self.emitted > 0),
             finish: None,
+            last: false,
         }
     }
 
@@ -234,6 +239,7 @@ impl Reading {
         StreamError {
             error: Truncated::new(self.emitted).into(),
             finish: None,
+            last: false,
         }
     }
 }

@@ -164,6 +164,7 @@ impl Summary {
 
     pub(crate) fn add(&mut self, part: &Part, unfinished: bool) {
         self.unfinished = unfinished;
+        self.terminal_marker |= part.is_last();
         match part {
             Part::Comment => self.comments += 1,
             Part::Delta(delta) => self.delta(delta),
@@ -172,8 +173,7 @@ impl Summary {
                 self.error = self.error.or_else(|| Some(error.error.verdict()));
                 self.finish = error.finish.clone().or(self.finish.take());
             }
-            Part::Done => self.terminal_marker = true,
-            Part::Ping | Part::Other => {}
+            Part::Done | Part::Ping | Part::Other => {}
         }
     }
 

@@ -1,7 +1,7 @@
 use super::{Part, StreamItem, Summary};
 use crate::{
     Dialect, LlmError,
-    dialect::{AnthropicWriter, GeminiWriter, OpenAiWriter, now},
+    dialect::{AnthropicWriter, GeminiWriter, OpenAiWriter, ResponsesWriter, now},
 };
 use bytes::Bytes;
 
@@ -27,6 +27,7 @@ enum Writer {
     OpenAi(OpenAiWriter),
     Anthropic(AnthropicWriter),
     Gemini(GeminiWriter),
+    Responses(ResponsesWriter),
 }
 
 impl StreamTranslator {
@@ -37,6 +38,7 @@ impl StreamTranslator {
             Dialect::OpenAiChat => Writer::OpenAi(OpenAiWriter::new(now())),
             Dialect::AnthropicMessages => Writer::Anthropic(AnthropicWriter::default()),
             Dialect::Gemini => Writer::Gemini(GeminiWriter::default()),
+            Dialect::OpenAiResponses => Writer::Responses(ResponsesWriter::new(now())),
         })
     }
 
@@ -58,10 +60,16 @@ impl StreamTranslator {
         if matches!(item.part, Part::Error(_) | Part::Other) {
             return Bytes::new();
         }
-        match &mut self.0 {
+        let events = match &mut self.0 {
             Writer::OpenAi(writer) => writer.write(item),
             Writer::Anthropic(writer) => writer.write(item),
             Writer::Gemini(writer) => writer.write(item),
+            Writer::Responses(writer) => writer.write(item),
+        };
+        match &item.part {
+            // The marker at the end is an event of its own elsewhere.
+            Part::Delta(delta) if delta.last => [events, self.finished()].concat().into(),
+            _ => events,
         }
     }
 
@@ -72,10 +80,26 @@ impl StreamTranslator {
         if !summary.is_complete() {
             return Bytes::new();
         }
+        self.finished()
+    }
+
+    fn finished(&mut self) -> Bytes {
         match &mut self.0 {
             Writer::OpenAi(writer) => writer.end(),
             Writer::Anthropic(writer) => writer.end(),
             Writer::Gemini(writer) => writer.end(),
+            Writer::Responses(writer) => writer.end(),
+        }
+    }
+
+    /// Whether the answer is too large to be written: in OpenAI's responses the last event says
+    /// all of it once more, so that it is kept until then, up to 8 MiB. Nothing is written any
+    /// more, and the stream has to end with an [error](Self::error).
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        match &self.0 {
+            Writer::OpenAi(_) | Writer::Anthropic(_) | Writer::Gemini(_) => false,
+            Writer::Responses(writer) => writer.is_full(),
         }
     }
 
@@ -92,6 +116,7 @@ impl StreamTranslator {
             Writer::OpenAi(_) => Dialect::OpenAiChat,
             Writer::Anthropic(_) => Dialect::AnthropicMessages,
             Writer::Gemini(_) => Dialect::Gemini,
+            Writer::Responses(_) => Dialect::OpenAiResponses,
         }
     }
 }

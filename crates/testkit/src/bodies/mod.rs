@@ -4,6 +4,7 @@ mod anthropic;
 mod gemini;
 mod openai;
 pub(crate) mod proxy;
+mod responses;
 
 use crate::{Dialect, Fault, Finish};
 use bytes::Bytes;
@@ -38,6 +39,7 @@ impl Dialect {
             Self::OpenAi => openai::whole(answer),
             Self::Anthropic => anthropic::whole(answer),
             Self::Gemini => gemini::whole(answer),
+            Self::Responses => responses::whole(answer),
         }
     }
 
@@ -46,13 +48,14 @@ impl Dialect {
             Self::OpenAi => openai::events(answer),
             Self::Anthropic => anthropic::events(answer),
             Self::Gemini => gemini::events(answer),
+            Self::Responses => responses::events(answer),
         }
     }
 
     /// Status and body of an error answer.
     pub(crate) fn error(self, fault: Fault, model: &str, serial: u64) -> (u16, Value) {
         match self {
-            Self::OpenAi => openai::error(fault, model),
+            Self::OpenAi | Self::Responses => openai::error(fault, model),
             Self::Anthropic => {
                 let (status, mut body) = anthropic::error(fault, model);
                 body["request_id"] = self.request_id(serial).into();
@@ -68,6 +71,7 @@ impl Dialect {
             Self::OpenAi => openai::event(&openai::error(fault, model).1),
             Self::Anthropic => anthropic::event(&anthropic::error(fault, model).1),
             Self::Gemini => gemini::event(&gemini::error(fault, model).1),
+            Self::Responses => responses::error_event(&openai::error(fault, model).1),
         }
     }
 
@@ -76,6 +80,7 @@ impl Dialect {
         match self {
             Self::OpenAi | Self::Gemini => Vec::new(),
             Self::Anthropic => vec![anthropic::start(answer), anthropic::ping()],
+            Self::Responses => responses::start(answer),
         }
     }
 
@@ -85,20 +90,22 @@ impl Dialect {
         match self {
             Self::OpenAi | Self::Gemini => openai::DONE,
             Self::Anthropic => anthropic::stop(),
+            // There is no marker but the event that says all.
+            Self::Responses => openai::DONE,
         }
     }
 
     /// What keeps an idle stream's connection alive.
     pub(crate) fn keep_alive(self) -> Bytes {
         match self {
-            Self::OpenAi | Self::Gemini => openai::KEEP_ALIVE,
+            Self::OpenAi | Self::Gemini | Self::Responses => openai::KEEP_ALIVE,
             Self::Anthropic => anthropic::ping(),
         }
     }
 
     pub(crate) fn models<'a>(self, ids: impl Iterator<Item = &'a str>) -> Value {
         match self {
-            Self::OpenAi => openai::models(ids),
+            Self::OpenAi | Self::Responses => openai::models(ids),
             Self::Anthropic => anthropic::models(ids),
             Self::Gemini => gemini::models(ids),
         }
@@ -106,7 +113,7 @@ impl Dialect {
 
     pub(crate) fn not_found(self, method: &str, path: &str) -> Value {
         match self {
-            Self::OpenAi => openai::not_found(method, path),
+            Self::OpenAi | Self::Responses => openai::not_found(method, path),
             Self::Anthropic => anthropic::not_found(),
             Self::Gemini => gemini::not_found(),
         }
@@ -114,7 +121,7 @@ impl Dialect {
 
     pub(crate) fn request_id(self, serial: u64) -> String {
         match self {
-            Self::OpenAi => format!("req_{serial:032x}"),
+            Self::OpenAi | Self::Responses => format!("req_{serial:032x}"),
             Self::Anthropic => format!("req_011C{serial:020}"),
             Self::Gemini => format!("{serial:016x}"),
         }

@@ -7,7 +7,7 @@ use hyper::Request;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const DIALECTS: [Dialect; 2] = [Dialect::OpenAi, Dialect::Anthropic];
+const DIALECTS: [Dialect; 3] = [Dialect::OpenAi, Dialect::Anthropic, Dialect::Responses];
 
 #[tokio::test]
 async fn a_text_comes_whole_in_the_dialect_that_was_asked() {
@@ -24,6 +24,10 @@ async fn a_text_comes_whole_in_the_dialect_that_was_asked() {
             let choice = &body["choices"][0];
             assert_eq!(choice["message"]["content"], "Hello, world");
             assert_eq!(choice["finish_reason"], "stop");
+            assert_eq!(body["usage"]["total_tokens"], 12);
+        } else if dialect == Dialect::Responses {
+            assert_eq!(body["output"][0]["content"][0]["text"], "Hello, world");
+            assert_eq!(body["status"], "completed");
             assert_eq!(body["usage"]["total_tokens"], 12);
         } else {
             assert_eq!(body["content"][0]["text"], "Hello, world");
@@ -139,6 +143,44 @@ async fn gemini_streams_pieces_of_an_answer() {
         (Dialect::Gemini, false)
     );
     assert_eq!(provider.base_url(), provider.url());
+}
+
+#[tokio::test]
+async fn responses_stream_numbered_events_that_end_with_the_whole() {
+    for (finish, what, end) in [
+        (Finish::Stop, "output_text", "completed"),
+        (Finish::Length, "output_text", "incomplete"),
+        (Finish::Refusal, "refusal", "completed"),
+    ] {
+        let reply = Reply::text("two words").finish(finish).usage(9, 3);
+        let builder = Provider::responses().reply(reply);
+        let (provider, response) = once(builder, Dialect::Responses, true).await;
+        let (stream, error) = read(response.unwrap()).await;
+        assert!(error.is_none());
+        let events = events(&stream);
+        let names = events.iter().map(|event| event["type"].as_str().unwrap());
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            [
+                "response.created",
+                "response.in_progress",
+                "response.output_item.added",
+                "response.content_part.added",
+                &format!("response.{what}.delta"),
+                &format!("response.{what}.delta"),
+                &format!("response.{what}.done"),
+                "response.content_part.done",
+                "response.output_item.done",
+                &format!("response.{end}"),
+            ]
+        );
+        let numbers = events.iter().map(|event| event["sequence_number"].as_u64());
+        assert!(numbers.eq((0..10).map(Some)));
+        let whole = &events[9]["response"];
+        assert_eq!(whole["output"][0], events[8]["item"]);
+        assert_eq!(whole["usage"]["total_tokens"], 12);
+        assert!(provider.base_url().ends_with("/v1"));
+    }
 }
 
 #[tokio::test]
@@ -389,7 +431,7 @@ async fn a_wrong_key_or_path_takes_no_step_and_models_are_no_call() {
         assert_eq!(right.status(), 200);
     }
     let steps: Vec<_> = provider.calls().iter().map(Received::step).collect();
-    assert_eq!(steps, [None, None, None, Some(0), Some(1)]);
+    assert_eq!(steps, [None, None, None, Some(0), Some(1), Some(1)]);
 }
 
 #[tokio::test]

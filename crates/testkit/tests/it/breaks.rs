@@ -216,6 +216,8 @@ async fn an_error_event_comes_first_or_later_and_a_plain_error_when_no_stream_wa
         // After the events that open a stream.
         (&first, Dialect::Anthropic, 3),
         (&later, Dialect::Anthropic, 5),
+        (&first, Dialect::Responses, 3),
+        (&later, Dialect::Responses, 6),
     ];
     for (reply, dialect, count) in cases {
         let builder = Provider::openai().forever(reply.clone());
@@ -227,7 +229,7 @@ async fn an_error_event_comes_first_or_later_and_a_plain_error_when_no_stream_wa
         let events = events(&stream);
         assert_eq!(events.len(), count);
         assert!(events[count - 1]["error"]["message"].is_string());
-        if dialect == Dialect::Anthropic {
+        if dialect != Dialect::OpenAi {
             assert!(stream.contains("event: error\ndata: {\"type\":\"error\""));
         }
         let plain = Client::http1()

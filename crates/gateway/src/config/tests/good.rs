@@ -138,3 +138,25 @@ fn no_key_is_shown() {
     assert!(config.server.client_key.is_some());
     assert!(!format!("{config:?} {config}").contains("a-key"));
 }
+
+#[test]
+fn only_openai_itself_is_asked_as_its_callers_do() {
+    let provider = |name: &str, fields: &str| {
+        let config = fine(&format!(
+            "[providers.{name}]\n{fields}\n[[routes]]\nprovider = \"{name}\""
+        ));
+        let provider = &config.routes[0].provider;
+        (provider.dialect().unwrap(), provider.asks_as_callers_do())
+    };
+    let (chat, responses) = (llm::Dialect::OpenAiChat, llm::Dialect::OpenAiResponses);
+    assert_eq!(provider("openai", ""), (chat, true));
+    assert_eq!(provider("openai", "api = 'chat'"), (chat, false));
+    assert_eq!(provider("openai", "api = 'responses'"), (responses, false));
+    let elsewhere = "base_url = 'http://localhost:1/v1'";
+    assert_eq!(provider("openai", elsewhere), (chat, false));
+    let elsewhere = "base_url = 'http://localhost:1/v1'\napi = 'responses'";
+    assert_eq!(provider("ollama", elsewhere), (responses, false));
+    assert_eq!(provider("groq", ""), (chat, false));
+    let own = llm::Dialect::AnthropicMessages;
+    assert_eq!(provider("anthropic", ""), (own, false));
+}

@@ -16,7 +16,7 @@ pub(crate) use self::{
     call_ids::call_ids,
     content::message_kind,
     read::read_event,
-    request::{decode_request, encode_request, field, max_tokens_field},
+    request::{decode_request, effort, encode_request, field, max_tokens_field, reasoning_of},
     usage::usage,
     write::Writer,
 };

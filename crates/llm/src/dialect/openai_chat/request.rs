@@ -96,7 +96,7 @@ pub(crate) fn decode_request<'a>(
             "web_search_options" => return Err(crossing.refuse(Feature::ServerTools)),
             "response_format" => prompt.format = tools::decode_format(value)?,
             "reasoning_effort" => {
-                prompt.reasoning = reasoning(name, value)?;
+                prompt.reasoning = reasoning_of(&text(name, value)?);
                 if prompt.reasoning.is_none() {
                     prompt.note("dropped reasoning");
                 }
@@ -142,8 +142,9 @@ fn stop<'a>(name: &str, value: &'a str) -> Result<Vec<Cow<'a, str>>, InvalidRequ
     Ok(texts.into_iter().map(|Str(text)| text).collect())
 }
 
-fn reasoning(name: &str, effort: &str) -> Result<Option<Reasoning>, InvalidRequest> {
-    Ok(Some(match &*text(name, effort)? {
+/// What OpenAI's word for how much is to be thought means.
+pub(crate) fn reasoning_of(effort: &str) -> Option<Reasoning> {
+    Some(match effort {
         "none" => Reasoning::Off,
         "minimal" => Reasoning::Effort(Effort::Minimal),
         "low" => Reasoning::Effort(Effort::Low),
@@ -151,8 +152,8 @@ fn reasoning(name: &str, effort: &str) -> Result<Option<Reasoning>, InvalidReque
         "high" => Reasoning::Effort(Effort::High),
         "xhigh" => Reasoning::Effort(Effort::Max),
         // A word of tomorrow's.
-        _ => return Ok(None),
-    }))
+        _ => return None,
+    })
 }
 
 fn is_empty(list: &str) -> bool {
@@ -272,7 +273,7 @@ pub(crate) fn encode_request(
 }
 
 /// OpenAI's word for how much is to be thought, where the model is one that thinks.
-fn effort(prompt: &mut Prompt<'_>, target: &Target) -> Option<&'static str> {
+pub(crate) fn effort(prompt: &mut Prompt<'_>, target: &Target) -> Option<&'static str> {
     let effort = match prompt.reasoning? {
         // It thinks as much as it thinks right unless it is told otherwise.
         Reasoning::Dynamic => return None,

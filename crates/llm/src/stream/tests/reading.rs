@@ -194,6 +194,9 @@ proptest! {
             "\"candidates\"", "\"parts\"", "\"text\"", "\"functionCall\"", "\"name\"",
             "\"finishReason\"", "\"usageMetadata\"", "\"promptFeedback\"", "\"args\"",
             "\"content_block_delta\"", "\"index\"", "\"message_start\"", "\"message\"", "\"usage\"",
+            "\"response.output_text.delta\"", "\"response.completed\"", "\"response\"",
+            "\"response.output_item.added\"", "\"item\"", "\"function_call\"", "\"output_index\"",
+            "\"response.function_call_arguments.delta\"", "\"response.failed\"",
         ]), 0..40),
     ) {
         bytes.extend(json.concat().into_bytes());
