@@ -66,9 +66,10 @@ const TRANSLATE_EXAMPLES: &str = r#"Examples:
   echo '{"status": 529, "body": {"type": "error", "error": {"type": "overloaded_error",
     "message": "Overloaded"}}}' | buttress translate --from anthropic --to openai --kind error
 
-NAME is a dialect (openai.chat, anthropic.messages), its vendor (openai, anthropic), whoever speaks
-one (mistral, groq, openai-compatible, …), anthropic-thinking for a model that thinks, or bedrock,
-of which only reasons for stopping are known.
+NAME is a dialect (openai.chat, openai.responses, anthropic.messages, gemini.generateContent), its
+vendor (openai, anthropic, gemini), whoever speaks one (mistral, groq, openai-compatible, …),
+anthropic-thinking for a model that thinks, or bedrock, of which only reasons for stopping are
+known.
 
 KIND    the input, or a part of it that is enough
 request      a request; some of its fields; a message {"role": …}; a piece of one {"type": …};

@@ -20,6 +20,13 @@ async fn python_openai() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn python_openai_responses() {
+    let upstreams = Script::python("test_openai_responses.py").run().await;
+    // Whole and streamed.
+    assert_eq!(upstreams.calls_while_down(), 2 * MAX_CALLS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn python_anthropic() {
     let upstreams = Script::python("test_anthropic.py").run().await;
     // Whole and streamed.
