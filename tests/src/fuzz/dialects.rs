@@ -99,7 +99,10 @@ fn request(from: Dialect, body: &Bytes) {
         let third = there_and_back(&second, &place(from), &place(to));
         let third = third.expect("it has been there before");
         assert_eq!(text(second.body()), text(third.body()));
-        assert!(second.message_count() <= first.message_count());
+        // Of responses an image that had to be moved out of a result is an item of its own.
+        if to != Dialect::OpenAiResponses {
+            assert!(second.message_count() <= first.message_count());
+        }
     }
 }
 

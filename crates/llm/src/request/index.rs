@@ -242,7 +242,9 @@ impl<'de> Visitor<'de> for Read<'de, '_> {
         for (field, name) in missing {
             // What a response goes on from may say it all.
             let needed = field == Field::Model || !self.dialect.takes_text();
-            if needed && !seen[field as usize] {
+            // No provider has a model of no name, and in an address it would be another address.
+            let named = field != Field::Model || !index.model.is_empty();
+            if needed && !(seen[field as usize] && named) {
                 *self.fault = Some(InvalidRequest::Missing { field: name });
                 return Err(A::Error::custom("missing"));
             }

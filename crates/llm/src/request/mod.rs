@@ -68,7 +68,8 @@ impl LlmRequest {
     ///
     /// # Errors
     /// The body is not a JSON object, is nested more than 128 deep, lacks `model` or `messages`
-    /// (`input` may be left out of a response where it goes on from another one), has one of the fields of the index twice, or one that says something it can't.
+    /// (`input` may be left out of a response where it goes on from another one), has an empty
+    /// `model`, has one of the fields of the index twice, or one that says something it can't.
     pub fn parse(dialect: Dialect, body: Bytes) -> Result<Self, InvalidRequest> {
         Self::read(dialect, body, None)
     }

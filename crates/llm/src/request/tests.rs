@@ -135,6 +135,10 @@ fn a_refused_request_is_told_what_to_change() {
             "the body must be a JSON object: trailing comma",
         ),
         (r#"{"messages": []}"#, "`model` is missing: add it"),
+        (
+            r#"{"model": "", "messages": []}"#,
+            "`model` is missing: add it",
+        ),
         (r#"{"model": "m"}"#, "`messages` is missing: add it"),
         (
             r#"{"model": 1, "messages": []}"#,
@@ -416,7 +420,7 @@ proptest! {
         messages in prop::collection::vec(any_json(), 0..4),
         at in any::<prop::sample::Index>(),
         limit in prop::option::of(0u64..100),
-        model in ".{0,8}",
+        model in ".{1,8}",
     ) {
         let mut fields: Vec<_> = fields
             .into_iter()
