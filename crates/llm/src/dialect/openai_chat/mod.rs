@@ -2,6 +2,7 @@
 
 mod answer;
 mod call_ids;
+mod choice;
 mod content;
 mod messages;
 mod read;
@@ -14,6 +15,7 @@ mod write;
 pub(crate) use self::{
     answer::{decode_answer, encode_answer, now},
     call_ids::call_ids,
+    choice::{Choice, invalid as invalid_choice},
     content::message_kind,
     read::read_event,
     request::{decode_request, effort, encode_request, field, max_tokens_field, reasoning_of},

@@ -43,7 +43,7 @@ pub(crate) fn decode_request<'a>(
     let mut prompt = Prompt::default();
     let mut legacy_max_tokens = None;
     let mut safety_identifier = None;
-    let mut allowed = None;
+    let mut choice = None;
     let mut no_tools = false;
     for (name, value) in &fields {
         let value = value.get();
@@ -86,9 +86,7 @@ pub(crate) fn decode_request<'a>(
                 no_tools = prompt.tools.is_empty();
             }
             "tool_choice" => {
-                let choice = tools::decode_choice(value, crossing)?;
-                prompt.tool_choice = Some(choice.choice);
-                allowed = choice.allowed;
+                choice = Some(tools::decode_choice(value, crossing)?);
             }
             "parallel_tool_calls" => {
                 prompt.parallel_tool_calls = Some(typed(name, value, "must be true or false")?);
@@ -110,9 +108,8 @@ pub(crate) fn decode_request<'a>(
         }
     }
     prompt.max_tokens = prompt.max_tokens.or(legacy_max_tokens);
-    if let Some(allowed) = allowed {
-        prompt.tools.retain(|tool| allowed.contains(&tool.name));
-        prompt.note("left out the tools that are not allowed");
+    if let Some(choice) = choice {
+        choice.apply(&mut prompt);
     }
     if no_tools {
         // Without tools there is nothing to choose from, and to speak of it is an error.

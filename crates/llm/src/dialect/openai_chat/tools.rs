@@ -1,5 +1,6 @@
 //! Tools and the form of the answer, as they are read and written.
 
+use super::choice::{Choice, invalid};
 use crate::{
     Feature, InvalidRequest,
     cross::{Crossing, Format, Prompt, Tool, ToolChoice},
@@ -80,50 +81,21 @@ struct AllowedTool<'a> {
     function: Option<Named<'a>>,
 }
 
-/// What is to be done with the tools, and the names of those that may be used, if not all may.
-pub(super) struct Choice<'a> {
-    pub(super) choice: ToolChoice<'a>,
-    pub(super) allowed: Option<Vec<Cow<'a, str>>>,
-}
-
 pub(super) fn decode_choice<'a>(
     choice: &'a str,
     crossing: Crossing,
 ) -> Result<Choice<'a>, InvalidRequest> {
-    let field = "tool_choice";
-    let problem = "must be auto, none, required, or an object that names a function";
-    let invalid = || InvalidRequest::of_field(field, problem);
-    let mode = |Str(mode): Str<'a>| match &*mode {
-        "auto" => Ok(ToolChoice::Auto),
-        "none" => Ok(ToolChoice::None),
-        "required" => Ok(ToolChoice::Required),
-        _ => Err(invalid()),
-    };
-    let all = |choice| Choice {
-        choice,
-        allowed: None,
-    };
-    if choice.starts_with('"') {
-        return mode(typed(field, choice, problem)?).map(all);
-    }
-    let chosen: Chosen<'a> = typed(field, choice, problem)?;
-    match &*chosen.kind.0 {
-        "function" => {
-            let function = chosen.function.ok_or_else(invalid)?;
-            Ok(all(ToolChoice::One(function.name.0)))
-        }
+    Choice::decode(choice, |chosen: Chosen<'a>| match &*chosen.kind.0 {
+        "function" => Choice::one(chosen.function.map(|named| named.name)),
         "allowed_tools" => {
             let allowed = chosen.allowed_tools.ok_or_else(invalid)?;
-            let names = allowed.tools.into_iter();
-            let names = names.filter_map(|tool| tool.function.map(|named| named.name.0));
-            Ok(Choice {
-                choice: mode(allowed.mode)?,
-                allowed: Some(names.collect()),
-            })
+            let tools = allowed.tools.into_iter();
+            let names = tools.map(|tool| tool.function.map(|named| named.name));
+            Choice::of(allowed.mode, names)
         }
         "custom" => Err(crossing.refuse(Feature::CustomTools)),
         _ => Err(invalid()),
-    }
+    })
 }
 
 /// Reads `response_format`.

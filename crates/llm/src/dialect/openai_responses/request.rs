@@ -38,7 +38,7 @@ pub(crate) fn decode_request<'a>(
     let mut instructions = None;
     let mut asked = false;
     let mut safety_identifier = None;
-    let mut allowed = None;
+    let mut choice = None;
     let mut no_tools = false;
     for (name, value) in &fields {
         let value = value.get();
@@ -65,9 +65,7 @@ pub(crate) fn decode_request<'a>(
                 no_tools = prompt.tools.is_empty();
             }
             "tool_choice" => {
-                let choice = tools::decode_choice(value, crossing)?;
-                prompt.tool_choice = Some(choice.choice);
-                allowed = choice.allowed;
+                choice = Some(tools::decode_choice(value, crossing)?);
             }
             "parallel_tool_calls" => {
                 prompt.parallel_tool_calls = Some(typed(name, value, "must be true or false")?);
@@ -91,9 +89,8 @@ pub(crate) fn decode_request<'a>(
     if let Some(instructions) = instructions {
         prompt.system.insert(0, instructions);
     }
-    if let Some(allowed) = allowed {
-        prompt.tools.retain(|tool| allowed.contains(&tool.name));
-        prompt.note("left out the tools that are not allowed");
+    if let Some(choice) = choice {
+        choice.apply(&mut prompt);
     }
     if no_tools {
         // Without tools there is nothing to choose from, and to speak of it is an error.

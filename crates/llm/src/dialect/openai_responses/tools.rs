@@ -3,6 +3,7 @@
 use crate::{
     Feature, InvalidRequest,
     cross::{Crossing, Format, Prompt, Tool, ToolChoice},
+    dialect::openai_chat::{Choice, invalid_choice},
     request::{Str, typed},
 };
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -64,49 +65,20 @@ struct AllowedTool<'a> {
     name: Option<Str<'a>>,
 }
 
-/// What is to be done with the tools, and the names of those that may be used, if not all may.
-pub(super) struct Choice<'a> {
-    pub(super) choice: ToolChoice<'a>,
-    pub(super) allowed: Option<Vec<Cow<'a, str>>>,
-}
-
 pub(super) fn decode_choice<'a>(
     choice: &'a str,
     crossing: Crossing,
 ) -> Result<Choice<'a>, InvalidRequest> {
-    let field = "tool_choice";
-    let problem = "must be auto, none, required, or an object that names a function";
-    let invalid = || InvalidRequest::of_field(field, problem);
-    let mode = |Str(mode): Str<'a>| match &*mode {
-        "auto" => Ok(ToolChoice::Auto),
-        "none" => Ok(ToolChoice::None),
-        "required" => Ok(ToolChoice::Required),
-        _ => Err(invalid()),
-    };
-    let all = |choice| Choice {
-        choice,
-        allowed: None,
-    };
-    if choice.starts_with('"') {
-        return mode(typed(field, choice, problem)?).map(all);
-    }
-    let chosen: Chosen<'a> = typed(field, choice, problem)?;
-    match &*chosen.kind.0 {
-        "function" => {
-            let Str(name) = chosen.name.ok_or_else(invalid)?;
-            Ok(all(ToolChoice::One(name)))
-        }
+    Choice::decode(choice, |chosen: Chosen<'a>| match &*chosen.kind.0 {
+        "function" => Choice::one(chosen.name),
         "allowed_tools" => {
-            let allowed = chosen.tools.ok_or_else(invalid)?.into_iter();
-            let names = allowed.filter_map(|tool| tool.name.map(|Str(name)| name));
-            Ok(Choice {
-                choice: mode(chosen.mode.ok_or_else(invalid)?)?,
-                allowed: Some(names.collect()),
-            })
+            let allowed = chosen.tools.ok_or_else(invalid_choice)?;
+            let mode = chosen.mode.ok_or_else(invalid_choice)?;
+            Choice::of(mode, allowed.into_iter().map(|tool| tool.name))
         }
         "custom" => Err(crossing.refuse(Feature::CustomTools)),
         _ => Err(crossing.refuse(Feature::ServerTools)),
-    }
+    })
 }
 
 /// Reads `text`: the form of the answer, and how much is to be said.
