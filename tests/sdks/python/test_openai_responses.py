@@ -7,6 +7,7 @@ from common import (
     whole_or_streamed,
 )
 from openai import OpenAI
+from openai_errors import errors
 from pydantic import BaseModel
 
 client = OpenAI(base_url=f"{GATEWAY}/v1", api_key=KEY, max_retries=2)
@@ -96,24 +97,7 @@ def test_image(upstream):
 
 @upstreams
 @whole_or_streamed
-@pytest.mark.parametrize(
-    ("fault", "error", "code"),
-    [
-        ("rate-limited", openai.RateLimitError, "rate_limit_exceeded"),
-        ("overloaded", openai.InternalServerError, None),
-        ("broken", openai.InternalServerError, None),
-        ("html", openai.InternalServerError, None),
-        ("silent", openai.InternalServerError, None),
-        ("invalid-key", openai.AuthenticationError, "invalid_api_key"),
-        ("permission", openai.PermissionDeniedError, None),
-        ("unknown-model", openai.NotFoundError, "model_not_found"),
-        ("conflict", openai.ConflictError, None),
-        ("invalid", openai.BadRequestError, None),
-        ("too-long", openai.BadRequestError, "context_length_exceeded"),
-        ("policy", openai.BadRequestError, "content_policy_violation"),
-        ("too-large", openai.APIStatusError, None),
-    ],
-)
+@errors
 def test_error(upstream, fault, error, code, stream):
     with pytest.raises(error) as raised:
         hello(f"{upstream}-{fault}", stream=stream)
