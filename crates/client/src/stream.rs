@@ -127,11 +127,13 @@ impl<B: Source> Upstream<B> {
                 let late = ready!(self.poll_late_or_yield(cx));
                 return Poll::Ready(Some(Err(late)));
             }
-            if let Some(event) = self.pipe.next_event() {
-                match &event {
-                    Ok(event) if event.progress => self.watch.content(),
-                    Ok(_) => {}
-                    Err(_) => self.body = None,
+            let event = self.pipe.next_event();
+            if self.pipe.take_progress() {
+                self.watch.content();
+            }
+            if let Some(event) = event {
+                if event.is_err() {
+                    self.body = None;
                 }
                 let event = event.map_err(|error| self.secrets.redact(error));
                 return Poll::Ready(Some(event));

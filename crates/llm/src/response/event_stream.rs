@@ -41,6 +41,9 @@ pub struct StreamEvent {
     /// What the answer was counted as so far, where this event tells.
     pub usage: Option<Usage>,
     pub(crate) last: bool,
+    /// There is content in it other than text: a refusal, a call of a tool, another one of
+    /// several answers.
+    pub(crate) beyond_text: bool,
 }
 
 impl EventStream {
@@ -110,6 +113,21 @@ impl StreamEvent {
     pub const fn last(mut self) -> Self {
         self.last = true;
         self
+    }
+
+    /// Takes over what was said before and there was nothing to send of.
+    pub(crate) fn follow(&mut self, unsent: &mut Self) {
+        let unsent = std::mem::take(unsent);
+        self.content |= unsent.content;
+        self.progress |= unsent.progress;
+        self.beyond_text |= unsent.beyond_text;
+        self.usage = match (unsent.usage, self.usage) {
+            (Some(mut before), Some(usage)) => {
+                before.update(usage);
+                Some(before)
+            }
+            (before, usage) => usage.or(before),
+        };
     }
 
     /// Whether the answer is complete with this event.

@@ -30,6 +30,10 @@ pub struct EventPipe {
     reader: StreamReader,
     translator: Option<StreamTranslator>,
     hide_usage: bool,
+    /// What was said since the last event in a form in which there is nothing to send of it.
+    unsent: StreamEvent,
+    /// The model was at work since that was last asked.
+    progress: bool,
     /// The bytes have ended, with a failure of the connection or without.
     closed: Option<Option<TransportError>>,
     /// The end has been told.
@@ -44,6 +48,8 @@ impl EventPipe {
             reader: StreamReader::new(from),
             translator: (from != to).then(|| StreamTranslator::new(to)),
             hide_usage: false,
+            unsent: StreamEvent::default(),
+            progress: false,
             closed: None,
             over: false,
         }
@@ -140,7 +146,8 @@ impl EventPipe {
                 self.over = true;
                 return Some(Err(error));
             }
-            let event = self.event(item);
+            let mut event = self.event(item);
+            self.progress |= event.progress;
             if self
                 .translator
                 .as_ref()
@@ -150,11 +157,19 @@ impl EventPipe {
                 return Some(Err(Truncated::new(self.summary().content_bytes()).into()));
             }
             self.over = event.last;
+            event.follow(&mut self.unsent);
             if !event.frame.is_empty() {
                 return Some(Ok(event));
             }
+            self.unsent = event;
         }
         None
+    }
+
+    /// Whether the model was at work since this was last asked: also where there is nothing to send
+    /// of what it did, as of its thinking in a dialect that has no place for it.
+    pub const fn take_progress(&mut self) -> bool {
+        std::mem::replace(&mut self.progress, false)
     }
 
     /// Whether all has been told.
@@ -182,6 +197,7 @@ impl EventPipe {
         };
         let content = item.is_content();
         let thinks = matches!(&item.part, Part::Delta(delta) if delta.reasoning.is_some());
+        let beyond_text = matches!(&item.part, Part::Delta(delta) if delta.is_beyond_text());
         let (text, usage) = match item.part {
             Part::Delta(Delta { text, usage, .. }) => (text, usage),
             _ => (None, None),
@@ -193,6 +209,7 @@ impl EventPipe {
             text,
             usage,
             last,
+            beyond_text,
         }
     }
 

@@ -264,3 +264,32 @@ fn all_the_text_is_given_or_an_error() {
     let broken = LlmError::transport(TransportError::Reset, "gone");
     assert!(text(stream(vec![says("Hi"), Err(broken)])).is_err());
 }
+
+#[test]
+fn thinking_that_is_not_sent_is_progress_all_the_same() {
+    let mut pipe = EventPipe::new(Dialect::AnthropicMessages, Dialect::OpenAiChat);
+    let mut push = |event: &str| {
+        pipe.push(format!("data: {event}\n\n").into());
+        let told = pipe.next_event().map(Result::unwrap);
+        (told, pipe.take_progress(), pipe.take_progress())
+    };
+    let (start, progress, _) = push(r#"{"type":"message_start","message":{"id":"m"}}"#);
+    assert!(start.is_some() && !progress);
+    let thinking = r#"{"type":"content_block_delta","index":0,"delta":{"thinking":"hm"}}"#;
+    let (told, progress, again) = push(thinking);
+    assert!(told.is_none() && progress && !again);
+}
+
+#[test]
+fn what_is_not_sent_yet_is_told_with_what_is() {
+    // Gemini's callers hear of a call when all of it is there.
+    let mut pipe = EventPipe::new(Dialect::OpenAiChat, Dialect::Gemini);
+    let call = r#"{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]}"#;
+    for (delta, finish) in [(call, "null"), ("{}", "\"tool_calls\"")] {
+        let choice = format!(r#"{{"index":0,"delta":{delta},"finish_reason":{finish}}}"#);
+        pipe.push(format!("data: {{\"choices\":[{choice}]}}\n\n").into());
+        let told = pipe.next_event().map(Result::unwrap);
+        let calls = told.is_some_and(|event| event.content && event.beyond_text);
+        assert_eq!(calls, finish != "null", "{finish}");
+    }
+}

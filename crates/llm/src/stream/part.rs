@@ -127,7 +127,12 @@ impl Delta {
     /// Whether there is content in it, see [`StreamItem::is_content`].
     #[must_use]
     pub const fn is_content(&self) -> bool {
-        self.text.is_some() || self.refusal.is_some() || !self.tool_calls.is_empty() || self.others
+        self.text.is_some() || self.is_beyond_text()
+    }
+
+    /// Whether there is content in it other than text.
+    pub(crate) const fn is_beyond_text(&self) -> bool {
+        self.refusal.is_some() || !self.tool_calls.is_empty() || self.others
     }
 
     /// How much content is in it: at least 1 where there is any.
