@@ -68,8 +68,11 @@ pub use self::{
     headers::passed_on,
     kind::Kind,
     provider::{InvalidProvider, Provider},
-    request::{ChatBuilder, Encoded, Feature, InvalidRequest, LlmRequest, Target},
-    response::{AnswerBody, AtStreamEnd, EventPipe, EventStream, LlmResponse, StreamEvent, Usage},
+    request::{ChatBuilder, Encoded, Feature, InvalidRequest, LlmRequest, Prefill, Target},
+    response::{
+        AnswerBody, AtStreamEnd, Continuation, EventPipe, EventStream, LlmResponse, StreamEvent,
+        Told, Usage,
+    },
     stream::{
         Delta, End, Part, Start, StreamError, StreamItem, StreamReader, StreamTranslator, Summary,
         Text, ToolCallSeen, ToolDelta,

@@ -59,6 +59,12 @@ pub(crate) fn claude_follows_schemas(name: &str) -> bool {
     }
 }
 
+/// Whether one of Anthropic's models goes on from an answer that stands last. Those from 4.6 on
+/// refuse such a request.
+pub(crate) fn claude_takes_prefill(name: &str) -> bool {
+    claude(name).is_some_and(|version| version < (4, 6))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +98,25 @@ mod tests {
             ("gpt-5", None),
         ] {
             assert_eq!(gemini(name), version, "{name}");
+        }
+    }
+
+    #[test]
+    fn new_models_go_on_from_nothing() {
+        for name in [
+            "claude-sonnet-4-5-20250929",
+            "claude-3-opus",
+            "claude-haiku-4-5",
+        ] {
+            assert!(claude_takes_prefill(name), "{name}");
+        }
+        for name in [
+            "claude-opus-4-6",
+            "anthropic/claude-sonnet-5",
+            "smart",
+            "gpt-5",
+        ] {
+            assert!(!claude_takes_prefill(name), "{name}");
         }
     }
 

@@ -12,21 +12,21 @@ mod openai_responses;
 
 use crate::{
     InvalidAnswer, InvalidRequest, Provider, Target, Usage,
-    cross::{Crossing, Prompt, Reply},
+    cross::{Crossing, Prompt, Reply, Role},
     request::{Field, Fields},
     sse::Event,
-    stream::{Part, Reading},
+    stream::{Part, Reading, json},
 };
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, error, fmt, str::FromStr};
 
 pub(crate) use self::{
-    anthropic_messages::{JSON_TOOL, Writer as AnthropicWriter},
-    gemini::Writer as GeminiWriter,
+    anthropic_messages::{JSON_TOOL, Place as AnthropicPlace, Writer as AnthropicWriter},
+    gemini::{Place as GeminiPlace, Writer as GeminiWriter},
     message::MessageKind,
-    openai_chat::{Writer as OpenAiWriter, now},
-    openai_responses::Writer as ResponsesWriter,
+    openai_chat::{Place as OpenAiPlace, Writer as OpenAiWriter, now},
+    openai_responses::{Place as ResponsesPlace, Writer as ResponsesWriter},
 };
 
 /// The form in which an API is spoken to.
@@ -152,6 +152,25 @@ impl Dialect {
             Self::AnthropicMessages => "max_tokens",
             Self::OpenAiResponses => "max_output_tokens",
             Self::Gemini => "maxOutputTokens",
+        }
+    }
+
+    /// One turn of a conversation, as it stands in a request. One of the model's may be marked as
+    /// the beginning of an answer, where the dialect is OpenAI's.
+    pub(crate) fn turn(self, role: Role, text: &str, prefix: bool) -> String {
+        let text = json(text);
+        match (self, role) {
+            (Self::Gemini, Role::User) => {
+                format!(r#"{{"role":"user","parts":[{{"text":{text}}}]}}"#)
+            }
+            (Self::Gemini, Role::Assistant) => {
+                format!(r#"{{"role":"model","parts":[{{"text":{text}}}]}}"#)
+            }
+            (_, Role::User) => format!(r#"{{"role":"user","content":{text}}}"#),
+            (Self::OpenAiChat, Role::Assistant) if prefix => {
+                format!(r#"{{"role":"assistant","content":{text},"prefix":true}}"#)
+            }
+            (_, Role::Assistant) => format!(r#"{{"role":"assistant","content":{text}}}"#),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use super::Profile;
 use crate::{
-    Dialect,
+    Dialect, Prefill,
     classify::{Rule, means::*},
 };
 
 pub(super) const ANTHROPIC: Profile = Profile {
     dialect: Some(Dialect::AnthropicMessages),
+    prefill: Prefill::Last,
     ..Profile::compatible("anthropic")
         .at("https://api.anthropic.com", "ANTHROPIC_API_KEY")
         .rules(RULES)

@@ -1,7 +1,10 @@
 //! Hosts that speak OpenAI's dialect, with what is peculiar to each.
 
 use super::Profile;
-use crate::classify::{Rule, means::*};
+use crate::{
+    Prefill,
+    classify::{Rule, means::*},
+};
 
 pub(super) const COHERE: Profile = Profile::compatible("cohere")
     .at("https://api.cohere.ai/compatibility/v1", "CO_API_KEY")
@@ -22,6 +25,7 @@ pub(super) const COHERE: Profile = Profile::compatible("cohere")
 pub(super) const MISTRAL: Profile = Profile {
     // "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9."
     nine_letter_ids: true,
+    prefill: Prefill::Prefix,
     ..Profile::compatible("mistral")
         .at("https://api.mistral.ai/v1", "MISTRAL_API_KEY")
         .rules(&[

@@ -1,10 +1,14 @@
 //! Servers that one runs oneself.
 
 use super::Profile;
-use crate::classify::{Rule, means::*};
+use crate::{
+    Prefill,
+    classify::{Rule, means::*},
+};
 
 pub(super) const VLLM: Profile = Profile {
     base_url: Some("http://localhost:8000/v1"),
+    prefill: Prefill::FinalMessage,
     ..Profile::compatible("vllm")
 };
 

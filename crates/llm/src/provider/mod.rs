@@ -15,7 +15,7 @@ mod local;
 mod network;
 mod openai;
 
-use crate::{Dialect, Target, classify::Rule};
+use crate::{Dialect, Prefill, Target, classify::Rule};
 use std::{error, fmt, str::FromStr};
 
 /// Who is asked.
@@ -80,6 +80,8 @@ pub(crate) struct Profile {
     pub(crate) legacy_max_tokens: bool,
     /// It refuses ids of tool calls that are not nine letters and digits.
     pub(crate) nine_letter_ids: bool,
+    /// How its models go on from the beginning of an answer.
+    pub(crate) prefill: Prefill,
     /// What its failures mean, where that is not what the same failure means elsewhere.
     pub(crate) rules: &'static [Rule],
 }
@@ -94,6 +96,7 @@ impl Profile {
             key_env: None,
             legacy_max_tokens: true,
             nine_letter_ids: false,
+            prefill: Prefill::No,
             rules: &[],
         }
     }
@@ -213,7 +216,8 @@ impl Provider {
         let profile = self.profile();
         let target = Target::new(profile.dialect?)
             .legacy_max_tokens(profile.legacy_max_tokens)
-            .nine_letter_ids(profile.nine_letter_ids);
+            .nine_letter_ids(profile.nine_letter_ids)
+            .prefill(profile.prefill);
         Some(target)
     }
 

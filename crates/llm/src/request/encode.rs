@@ -30,21 +30,29 @@ impl LlmRequest {
     /// translated says something that it can't.
     pub fn encode(&self, target: &Target) -> Result<Encoded, InvalidRequest> {
         if self.dialect == target.dialect {
-            return Ok(self.amend(target));
+            return Ok(self.carried_on(self.amend(target), target));
         }
         if let Some(ahead) = &self.ahead
             && ahead.target == *target
         {
             return Ok(ahead.encoded.clone());
         }
-        self.carry_over(target).map_err(|why| match why {
+        let encoded = self.carry_over(target).map_err(|why| match why {
             InvalidRequest::CannotCross { .. } => why,
             why => InvalidRequest::CannotRead {
                 why: Box::new(why),
                 from: self.dialect,
                 to: target.dialect,
             },
-        })
+        })?;
+        Ok(self.carried_on(encoded, target))
+    }
+
+    fn carried_on(&self, encoded: Encoded, target: &Target) -> Encoded {
+        match &self.said {
+            Some(said) => encoded.carrying_on(said, target, self.model_at(target)),
+            None => encoded,
+        }
     }
 
     /// Writes the request for this place ahead of time, if that is work that may fail: so whoever

@@ -26,6 +26,8 @@ pub(crate) struct Index {
     pub(crate) tools: bool,
     pub(crate) images: bool,
     pub(crate) json_schema: bool,
+    /// The answer has to be JSON of any form.
+    pub(crate) json: bool,
 }
 
 /// A field that limits the answer's tokens.
@@ -128,6 +130,9 @@ impl Index {
                 | "response_json_schema"
                 | "_responseJsonSchema" => {
                     self.json_schema |= setting.get() != "null";
+                }
+                "responseMimeType" | "response_mime_type" => {
+                    self.json |= setting.get() == "\"application/json\"";
                 }
                 _ => {}
             }
@@ -330,7 +335,8 @@ impl<'de> Read<'de, '_> {
             Field::StreamOptions => StreamOptions::read(name, value, at)
                 .map(|options| index.stream_options = Some(options)),
             Field::Format => {
-                index.json_schema |= asks_for_schema(value);
+                index.json_schema |= asks_for("json_schema", value);
+                index.json |= asks_for("json_object", value);
                 Ok(())
             }
             Field::Generation => index.generation(name, value, at),
@@ -371,7 +377,7 @@ pub(crate) fn typed<'a, T: Deserialize<'a>>(
 }
 
 /// `response_format` and `text` of OpenAI, `output_config` of Anthropic.
-fn asks_for_schema(value: &str) -> bool {
+fn asks_for(format: &str, value: &str) -> bool {
     #[derive(Deserialize)]
     struct Format<'a> {
         #[serde(borrow, rename = "type")]
@@ -384,10 +390,10 @@ fn asks_for_schema(value: &str) -> bool {
         #[serde(borrow, rename = "type")]
         kind: Option<Str<'a>>,
     }
-    let is_schema = |kind: Option<Str<'_>>| kind.is_some_and(|Str(kind)| kind == "json_schema");
+    let is_it = |kind: Option<Str<'_>>| kind.is_some_and(|Str(kind)| kind == format);
     serde_json::from_str(value).is_ok_and(|format: Option<Format<'_>>| {
         format.is_some_and(|format| {
-            is_schema(format.kind) || format.format.is_some_and(|inner| is_schema(inner.kind))
+            is_it(format.kind) || format.format.is_some_and(|inner| is_it(inner.kind))
         })
     })
 }

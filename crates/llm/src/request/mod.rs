@@ -1,6 +1,7 @@
 //! Requests as their callers wrote them, and how they are written for another place.
 
 mod builder;
+mod carry_on;
 mod encode;
 mod fields;
 mod index;
@@ -13,6 +14,7 @@ mod trim;
 
 pub use self::{
     builder::ChatBuilder,
+    carry_on::Prefill,
     invalid::{Feature, InvalidRequest},
     target::{Encoded, Target},
 };
@@ -57,6 +59,8 @@ pub struct LlmRequest {
     headers: HeaderMap,
     /// The model to ask for, whatever the place is set to ask for.
     insisted: Option<Arc<str>>,
+    /// What was said in answer to it, to be carried on.
+    said: Option<Arc<str>>,
     ahead: Option<Arc<Ahead>>,
 }
 
@@ -118,6 +122,7 @@ impl LlmRequest {
             call: None,
             headers: HeaderMap::new(),
             insisted: None,
+            said: None,
             ahead: None,
         })
     }
@@ -204,6 +209,12 @@ impl LlmRequest {
         self.index.json_schema
     }
 
+    /// Whether the answer has to be JSON, of a schema or of any form.
+    #[must_use]
+    pub fn wants_json(&self) -> bool {
+        self.index.json || self.index.json_schema
+    }
+
     /// Whether the caller gets to see the usage of a stream: OpenAI's clients have to ask.
     #[must_use]
     pub fn includes_usage(&self) -> bool {
@@ -224,7 +235,8 @@ impl LlmRequest {
     /// window is clearly too small, not for billing.
     #[must_use]
     pub fn estimated_tokens(&self) -> u64 {
-        self.body.len().div_ceil(4) as u64
+        let said = self.said.as_ref().map_or(0, |said| said.len());
+        (self.body.len() + said).div_ceil(4) as u64
     }
 }
 

@@ -1,3 +1,4 @@
+use super::Prefill;
 use crate::{Dialect, model};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub struct Target {
     pub(crate) legacy_max_tokens: bool,
     pub(crate) include_usage: bool,
     pub(crate) nine_letter_ids: bool,
+    pub(crate) prefill: Prefill,
     pub(crate) reasoning: Option<bool>,
     pub(crate) json_schema: Option<bool>,
 }
@@ -45,6 +47,7 @@ impl Target {
             legacy_max_tokens: false,
             include_usage: false,
             nine_letter_ids: false,
+            prefill: Prefill::No,
             reasoning: None,
             json_schema: None,
         }
@@ -103,6 +106,14 @@ impl Target {
     #[must_use]
     pub const fn nine_letter_ids(mut self, nine: bool) -> Self {
         self.nine_letter_ids = nine;
+        self
+    }
+
+    /// Sets how a model there is made to go on from the beginning of an answer
+    /// [[`Prefill::No`]: it is asked to].
+    #[must_use]
+    pub const fn prefill(mut self, prefill: Prefill) -> Self {
+        self.prefill = prefill;
         self
     }
 

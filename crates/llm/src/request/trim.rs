@@ -102,6 +102,7 @@ impl LlmRequest {
             call: self.call.clone(),
             headers: self.headers.clone(),
             insisted: self.insisted.clone(),
+            said: self.said.clone(),
             ..parsed
         })
     }

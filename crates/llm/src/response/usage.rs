@@ -30,6 +30,21 @@ impl Usage {
         self.input?.checked_add(self.output?)
     }
 
+    /// What this answer and another one were counted as, together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            input: sum(self.input, other.input),
+            output: sum(self.output, other.output),
+            cached: sum(self.cached, other.cached),
+            cache_written: sum(self.cache_written, other.cache_written),
+            reasoning: sum(self.reasoning, other.reasoning),
+        }
+    }
+
     /// Takes over what a later part of the same answer says: providers count up, they do not
     /// count on.
     pub(crate) fn update(&mut self, later: Self) {

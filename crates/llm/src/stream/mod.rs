@@ -2,6 +2,7 @@
 
 mod json_tool;
 mod part;
+mod place;
 mod reader;
 mod summary;
 #[cfg(test)]
@@ -16,4 +17,4 @@ pub use self::{
     text::Text,
     translate::StreamTranslator,
 };
-pub(crate) use self::{reader::Reading, text::json};
+pub(crate) use self::{place::Place, reader::Reading, text::json};

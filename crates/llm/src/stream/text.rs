@@ -16,6 +16,11 @@ impl Text {
         })
     }
 
+    /// This text.
+    pub(crate) fn of(text: String) -> Self {
+        Self(text.into())
+    }
+
     /// The text, unless it is empty.
     pub(crate) fn some(text: Lax<'_>, data: &Bytes) -> Option<Self> {
         let text = text.0.filter(|text| !text.is_empty())?;

@@ -1,4 +1,4 @@
-use super::{Part, StreamItem, Summary};
+use super::{Part, Place, StreamItem, Summary};
 use crate::{
     Dialect, LlmError,
     dialect::{AnthropicWriter, GeminiWriter, OpenAiWriter, ResponsesWriter, now},
@@ -23,7 +23,7 @@ use bytes::Bytes;
 pub struct StreamTranslator(Writer);
 
 #[derive(Debug)]
-enum Writer {
+pub(super) enum Writer {
     OpenAi(OpenAiWriter),
     Anthropic(AnthropicWriter),
     Gemini(GeminiWriter),
@@ -40,6 +40,11 @@ impl StreamTranslator {
             Dialect::Gemini => Writer::Gemini(GeminiWriter::default()),
             Dialect::OpenAiResponses => Writer::Responses(ResponsesWriter::new(now())),
         })
+    }
+
+    /// A translator that goes on with a stream which stands here, if one can.
+    pub(crate) fn resume(place: &Place) -> Option<Self> {
+        place.writer().map(Self)
     }
 
     /// Sets whether the caller wants to see the usage, where its dialect leaves it the choice

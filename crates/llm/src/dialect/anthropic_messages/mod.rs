@@ -3,6 +3,7 @@
 mod answer;
 mod content;
 mod messages;
+mod place;
 mod read;
 mod reasoning;
 mod request;
@@ -14,6 +15,7 @@ mod write;
 pub(crate) use self::{
     answer::{decode_answer, encode_answer},
     content::message_kind,
+    place::Place,
     read::read_event,
     request::{decode_request, encode_request, field},
     tools::JSON_TOOL,

@@ -30,6 +30,16 @@ enum Open {
 }
 
 impl Writer {
+    /// Goes on with a stream after so many blocks, in the middle of one more of text or not.
+    pub(super) fn resume(blocks: u32, in_text: bool) -> Self {
+        Self {
+            started: true,
+            block: in_text.then_some(Open::Text),
+            blocks,
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn write(&mut self, item: &StreamItem) -> Bytes {
         let mut out = String::new();
         match &item.part {

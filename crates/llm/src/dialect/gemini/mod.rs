@@ -6,6 +6,7 @@
 mod answer;
 mod content;
 mod messages;
+mod place;
 mod read;
 mod reasoning;
 mod request;
@@ -20,6 +21,7 @@ mod write;
 pub(crate) use self::{
     answer::{decode_answer, encode_answer},
     content::message_kind,
+    place::Place,
     read::read_event,
     request::{decode_request, encode_request, field, path},
     usage::usage,

@@ -33,6 +33,14 @@ struct Call {
 }
 
 impl Writer {
+    /// Goes on with a stream that began like this.
+    pub(super) fn resume(start: &Start) -> Self {
+        Self {
+            start: start.clone(),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn write(&mut self, item: &StreamItem) -> Bytes {
         let mut out = String::new();
         match &item.part {

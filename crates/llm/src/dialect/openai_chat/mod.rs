@@ -5,6 +5,7 @@ mod call_ids;
 mod choice;
 mod content;
 mod messages;
+mod place;
 mod read;
 mod request;
 mod stop;
@@ -17,6 +18,7 @@ pub(crate) use self::{
     call_ids::call_ids,
     choice::{Choice, invalid as invalid_choice},
     content::message_kind,
+    place::Place,
     read::read_event,
     request::{decode_request, effort, encode_request, field, max_tokens_field, reasoning_of},
     usage::usage,

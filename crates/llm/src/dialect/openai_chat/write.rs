@@ -31,6 +31,13 @@ impl Writer {
         }
     }
 
+    /// Goes on with a stream that began like this.
+    pub(super) fn resume(start: &Start, created: u64) -> Self {
+        let mut writer = Self::new(created);
+        writer.start(start);
+        writer
+    }
+
     pub(crate) fn write(&mut self, item: &StreamItem) -> Bytes {
         let mut out = String::new();
         match &item.part {

@@ -8,6 +8,7 @@ mod answer;
 mod content;
 mod items;
 mod object;
+mod place;
 mod read;
 mod request;
 mod stop;
@@ -20,6 +21,7 @@ mod write;
 pub(crate) use self::{
     answer::{decode_answer, encode_answer},
     content::message_kind,
+    place::Place,
     read::read_event,
     request::{decode_request, encode_request, field},
     usage::usage,

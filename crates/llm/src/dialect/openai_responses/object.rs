@@ -2,6 +2,7 @@
 
 use super::usage::Wire;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// A response. What the request said is repeated in one, as far as clients demand that a field is
@@ -57,6 +58,8 @@ pub(super) enum Item<'a> {
         name: &'a str,
         arguments: &'a str,
     },
+    #[serde(untagged)]
+    Other(&'a RawValue),
 }
 
 #[derive(Serialize)]

@@ -9,7 +9,8 @@ use crate::{
 };
 use bytes::Bytes;
 use serde::Serialize;
-use std::fmt::Write as _;
+use serde_json::value::RawValue;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// Writes a stream of events.
 ///
@@ -38,17 +39,28 @@ struct Head {
     ids: Ids,
 }
 
-/// An item of the answer, and what was said of it so far.
-#[derive(Debug)]
-struct Open {
-    what: What,
-    text: String,
-    /// Its status, when it has ended.
-    ended: Option<&'static str>,
+impl Head {
+    fn new(id: &str, model: &str) -> Self {
+        Self {
+            ids: Ids::of(id),
+            id: id.to_owned(),
+            model: model.to_owned(),
+        }
+    }
 }
 
-#[derive(Debug)]
-enum What {
+/// An item of the answer, and what was said of it so far.
+#[derive(Clone, Debug)]
+pub(super) struct Open {
+    id: String,
+    pub(super) what: What,
+    pub(super) text: String,
+    /// Its status, when it has ended.
+    pub(super) ended: Option<&'static str>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum What {
     Text,
     Refusal,
     Call {
@@ -57,6 +69,19 @@ enum What {
         id: String,
         name: String,
     },
+    /// Something that another writer told: the item as it ended.
+    Other(Box<RawValue>),
+}
+
+impl Open {
+    pub(super) fn new(id: impl Into<String>, what: What) -> Self {
+        Self {
+            id: id.into(),
+            what,
+            text: String::new(),
+            ended: None,
+        }
+    }
 }
 
 impl Writer {
@@ -73,6 +98,25 @@ impl Writer {
             usage: Usage::default(),
             finish: None,
             done: false,
+        }
+    }
+
+    /// Goes on with a stream of this answer after these items, the last of which may still be
+    /// open.
+    pub(super) fn resume(
+        id: &str,
+        model: &str,
+        created: u64,
+        sequence: u64,
+        items: Vec<Open>,
+        kept: usize,
+    ) -> Self {
+        Self {
+            sequence,
+            head: Some(Head::new(id, model)),
+            items,
+            kept,
+            ..Self::new(created)
         }
     }
 
@@ -131,11 +175,8 @@ impl Writer {
 
     fn start(&mut self, out: &mut String, start: &Start) {
         let id = start.id.as_deref().unwrap_or("resp_0");
-        self.head = Some(Head {
-            ids: Ids::of(id),
-            id: id.to_owned(),
-            model: start.model.as_deref().unwrap_or_default().to_owned(),
-        });
+        let model = start.model.as_deref().unwrap_or_default();
+        self.head = Some(Head::new(id, model));
         for event in ["response.created", "response.in_progress"] {
             self.response(out, event, ("in_progress", None));
         }
@@ -223,14 +264,19 @@ impl Writer {
             self.kept += id.len() + name.len();
         }
         let is_message = !matches!(what, What::Call { .. });
-        self.items.push(Open {
-            what,
-            text: String::new(),
-            ended: None,
+        let at = self.items.len();
+        let ids = self.head.as_ref().map(|head| &head.ids);
+        let id = ids.map(|ids| match is_message {
+            true => ids.message(at),
+            false => ids.call(at),
         });
-        let at = self.items.len() - 1;
+        self.items.push(Open::new(id.unwrap_or_default(), what));
         let added = match is_message {
-            true => written(&Item::message(self.id(at), "in_progress", Vec::new())),
+            true => written(&Item::message(
+                &*self.items[at].id,
+                "in_progress",
+                Vec::new(),
+            )),
             false => written(&self.item(at)),
         };
         let fields = format!(r#","output_index":{at},"item":{added}"#);
@@ -272,6 +318,7 @@ impl Writer {
                 let fields = format!(r#"{place},"content_index":0,"refusal":{text}"#);
                 self.event(out, "response.refusal.done", &fields);
             }
+            What::Other(_) => {}
         }
         if let Some(part) = self.piece(at).map(|piece| written(&piece)) {
             let fields = format!(r#"{place},"content_index":0,"part":{part}"#);
@@ -324,15 +371,16 @@ impl Writer {
         let status = open.ended.unwrap_or("in_progress");
         match &open.what {
             What::Call { id, name, .. } => Item::FunctionCall {
-                id: self.id(at).into(),
+                id: Cow::Borrowed(&open.id),
                 status,
                 call_id: id,
                 name,
                 arguments: &open.text,
             },
             What::Text | What::Refusal => {
-                Item::message(self.id(at), status, self.piece(at).into_iter().collect())
+                Item::message(&*open.id, status, self.piece(at).into_iter().collect())
             }
+            What::Other(whole) => Item::Other(whole),
         }
     }
 
@@ -344,23 +392,14 @@ impl Writer {
             What::Refusal => Some(Piece::Refusal {
                 refusal: &open.text,
             }),
-            What::Call { .. } => None,
-        }
-    }
-
-    fn id(&self, at: usize) -> String {
-        let Some(head) = &self.head else {
-            return String::new();
-        };
-        match self.items[at].what {
-            What::Call { .. } => head.ids.call(at),
-            What::Text | What::Refusal => head.ids.message(at),
+            What::Call { .. } | What::Other(_) => None,
         }
     }
 
     /// The fields that say which item an event is about.
     fn place(&self, at: usize) -> String {
-        format!(r#","item_id":"{}","output_index":{at}"#, self.id(at))
+        let id = json(&self.items[at].id);
+        format!(r#","item_id":{id},"output_index":{at}"#)
     }
 
     fn event(&mut self, out: &mut String, name: &str, fields: &str) {
