@@ -9,6 +9,7 @@
 //! | [`retry_after`] | [`GateLayer`](retry_after::GateLayer), [`RetryAfterLayer`](retry_after::RetryAfterLayer) | a limited key's calls wait in line |
 //! | [`circuit_breaker`] | [`CircuitBreakerLayer`](circuit_breaker::CircuitBreakerLayer) | a failing service is left alone |
 //! | [`fallback`] | [`FallbackLayer`](fallback::FallbackLayer), [`Fallback`](fallback::Fallback) | ordered routes |
+//! | [`carry_on`] | [`CarryOnLayer`] | a stream that breaks is carried on |
 //! | [`timeout`] | [`DeadlineLayer`](timeout::DeadlineLayer), [`TimeoutLayer`](timeout::TimeoutLayer) | the whole call, and each phase of an attempt |
 //!
 //! They work over any `tower::Service`, and know nothing of language models. Over the
@@ -36,6 +37,7 @@
 //! ```
 
 mod ahead;
+pub mod carry_on;
 mod hears;
 mod pace;
 mod policy;
@@ -46,6 +48,7 @@ mod switch;
 
 pub use self::{
     ahead::{EncodeAhead, EncodeAheadFuture, EncodeAheadLayer},
+    carry_on::CarryOnLayer,
     hears::{Heard, Hears},
     pace::LlmPace,
     policy::{Declares, LlmPolicy, Prices},

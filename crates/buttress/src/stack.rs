@@ -1,4 +1,4 @@
-use crate::{Declares, LlmPolicy, Route, RouteService};
+use crate::{CarryOnLayer, Declares, LlmPolicy, Route, RouteService, carry_on::CarryOn};
 use buttress_core::{Call, Carried, Carry};
 use buttress_fallback::{Fallback, Routes};
 use buttress_llm::{LlmError, LlmRequest, LlmResponse};
@@ -11,12 +11,12 @@ use std::{
 };
 use tower::{Layer, Service};
 
-type Inner = Deadline<Fallback<RouteService, LlmPolicy, Declares>, Carried>;
+type Inner = Deadline<CarryOn<Fallback<RouteService, LlmPolicy, Declares>>, Carried>;
 
 /// The ready-made stack over ordered routes, outermost first:
 ///
 /// ```text
-/// deadline · fallback[ per route: shapes · retry · gates · circuit breaker · client (with its timeouts) ]
+/// deadline · carry on · fallback[ per route: shapes · retry · gates · circuit breaker · client (with its timeouts) ]
 /// ```
 ///
 /// The same can be written by hand with `ServiceBuilder`: every part of it is public, and the
@@ -27,6 +27,7 @@ pub struct Stack {
     backups: Vec<Route>,
     deadline: Option<Duration>,
     max_calls: u32,
+    continuations: u32,
 }
 
 impl Stack {
@@ -38,6 +39,7 @@ impl Stack {
             backups: Vec::new(),
             deadline: Some(Duration::from_secs(1800)),
             max_calls: Call::DEFAULT_MAX_CALLS,
+            continuations: 0,
         }
     }
 
@@ -64,15 +66,24 @@ impl Stack {
         self
     }
 
+    /// Sets how often a stream that breaks is [carried on](crate::carry_on), by whichever route is
+    /// next \[0: it is not\].
+    #[must_use]
+    pub const fn continuations(mut self, times: u32) -> Self {
+        self.continuations = times;
+        self
+    }
+
     /// Makes the service.
     #[must_use]
     pub fn service(self) -> StackService {
         let mut routes = Routes::new(self.first.into_fallback());
         routes.extend(self.backups.into_iter().map(Route::into_fallback));
         let fallback = Fallback::new(routes, LlmPolicy::new());
+        let carried = CarryOnLayer::new().max(self.continuations).layer(fallback);
         let deadline = DeadlineLayer::new(Duration::MAX).limit(self.deadline);
         StackService {
-            inner: deadline.layer(fallback),
+            inner: deadline.layer(carried),
             max_calls: self.max_calls,
         }
     }
