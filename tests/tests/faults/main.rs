@@ -7,6 +7,7 @@
 mod breaks;
 mod budget;
 mod circuits;
+mod continuations;
 mod http2;
 mod leaving;
 mod limits;

@@ -42,6 +42,7 @@ pub(super) fn without_file(config: &Config, notes: &mut Notes) {
 fn doubts(config: &Config, notes: &mut Notes) {
     listen(config, notes);
     deadline(config, notes);
+    continuations(config, notes);
     for chain in &config.chains {
         calls(config, chain, notes);
         one_key(config, chain, notes);
@@ -280,6 +281,20 @@ fn calls(config: &Config, chain: &Chain, notes: &mut Notes) {
         let model = named("models", &chain.model);
         let last = format!("routes[{}]", chain.routes.last().unwrap_or(&0));
         note(notes, found, &["defaults.retry.max_retries", &model, &last]);
+    }
+}
+
+/// Each continuation is an upstream call.
+fn continuations(config: &Config, notes: &mut Notes) {
+    let limits = &config.limits;
+    if limits.continuations >= limits.max_calls {
+        let message = format!(
+            "a request has no more than {} upstream calls, the first one included",
+            limits.max_calls
+        );
+        let found = Diagnostic::warning("limits.continuations", message);
+        let found = found.help("lower it, or raise `limits.max_calls`");
+        note(notes, found, &["limits.max_calls"]);
     }
 }
 

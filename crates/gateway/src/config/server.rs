@@ -46,6 +46,8 @@ pub struct Limits {
     pub deadline: Option<Duration>,
     /// The most upstream calls that a request may cause.
     pub max_calls: u32,
+    /// How often a stream that breaks after its first content is carried on.
+    pub continuations: u32,
 }
 
 /// The variable with the key of the callers, unless another one is named.
@@ -75,6 +77,7 @@ impl Default for Limits {
         Self {
             deadline: Some(Duration::from_secs(1800)),
             max_calls: 12,
+            continuations: 0,
         }
     }
 }
@@ -113,6 +116,7 @@ impl Limits {
         let times = duration(Duration::from_millis(100)..=Duration::from_secs(86_400));
         fields.set("deadline", &mut self.deadline, or_off(times));
         fields.set("max_calls", &mut self.max_calls, integer(1..=1000));
+        fields.set("continuations", &mut self.continuations, integer(0..=100));
     }
 }
 

@@ -93,6 +93,7 @@ fn stack(limits: &config::Limits, mut routes: impl Iterator<Item = Route>) -> Op
     let first = Stack::new(routes.next()?);
     let stack = routes.fold(first, Stack::then);
     let stack = stack.deadline(limits.deadline);
+    let stack = stack.continuations(limits.continuations);
     Some(stack.max_calls(limits.max_calls))
 }
 
