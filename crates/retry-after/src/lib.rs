@@ -52,7 +52,8 @@
 //! |---|---|
 //! | transient, blames the key or a limit of it, with a wait | closes until then |
 //! | the same without a wait | closes for a back-off of its own, doubled until a success |
-//! | persistent, blames the key (invalid, or its money spent) or a limit of it (a quota of the day) | parks the key, for the wait if there is one |
+//! | persistent, blames the key (invalid, or its money spent) | parks the key, for the wait if there is one, at [all gates](SharedKey) of it |
+//! | persistent, blames a limit of the key (the quota of a day) | parks the key here, for the wait if there is one |
 //! | anything else | does not care |
 //!
 //! A wait of more than [`max_closed`](GateSettings::max_closed) is not believed to its end: then one
@@ -86,6 +87,14 @@
 //! succeeds; of a stream it is enough that it began. One that is not heard of keeps its place for
 //! a [lease](GateSettings::probe_lease) and no longer.
 //!
+//! # A key with several limits
+//!
+//! Many services limit each model, or each kind of call, by itself. Then each has a layer of its
+//! own, and a [`SharedKey`] what they have in common: [`of_key`](GateLayer::of_key). That the key is
+//! unusable parks all of its gates. After that each tries it by one call at a time, and what one
+//! of them finds out holds for all again, so a key that stays unusable is mostly tried by one.
+//! What blames a limit stays with the gate that heard it.
+//!
 //! # What it costs
 //!
 //! One atomic load for a call through an open gate, and one more when it succeeds: no lock, no
@@ -107,6 +116,7 @@
 //! | [`probe_lease`](GateSettings::probe_lease) | 30 s | for which one call tries a key alone |
 //! | [`spacing`](GateSettings::spacing) | 200 ms | between two calls at first after reopening |
 //! | [`well_after`](GateSettings::well_after) | 10 s | of health until it is open |
+//! | [`of_key`](GateLayer::of_key) | none | the other gates of the key |
 //! | [`keyed`](GateLayer::keyed) | one gate | a gate for each key of a request |
 //! | [`max_keys`](GateSettings::max_keys) | 1,024 | most gates, see [`KeyedGates`] for which gives way |
 //! | [`pace_hint`](GateLayer::pace_hint) | none | learns the pace from answers |
@@ -135,7 +145,7 @@ pub use self::{
     gate::{
         Found, FromRateLimit, Gate, GateHandle, GateHandles, GateLayer, GateResponseFuture,
         GateSettings, GateState, GateWitness, Gates, Hint, InvalidGateSettings, KeyedGates,
-        OneGate, PaceHint,
+        OneGate, PaceHint, SharedKey,
     },
     layer::{ResponseFuture, RetryAfterLayer, RetryAfterService},
     limit::{Dimension, Limit},

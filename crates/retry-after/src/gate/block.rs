@@ -1,5 +1,5 @@
 use super::{
-    GateSettings, GateState,
+    GateSettings, GateState, SharedKey,
     line::Line,
     state::{Mode, State, Verdict},
 };
@@ -24,6 +24,8 @@ pub(crate) struct Block {
 pub(crate) struct Inside {
     pub(crate) state: State,
     pub(crate) line: Line,
+    /// The key that other gates are for as well.
+    pub(crate) key: Option<SharedKey>,
 }
 
 impl Block {
@@ -34,6 +36,7 @@ impl Block {
             inside: Mutex::new(Inside {
                 state,
                 line: Line::default(),
+                key: None,
             }),
         }
     }
@@ -59,14 +62,16 @@ impl Block {
 
     #[cold]
     pub(crate) fn settle(&self, epoch: u64, verdict: Verdict, kind: Option<Name>, now: Instant) {
-        self.change(now, |inside| {
-            inside.state.settle(epoch, verdict, kind, now);
-        });
+        if self.change(now, |inside| inside.state.settle(epoch, verdict, kind, now)) {
+            self.tell_others(now, |inside| inside.state.hear(verdict, kind, now));
+        }
     }
 
     #[cold]
     pub(crate) fn answered(&self, epoch: u64, now: Instant) {
-        self.change(now, |inside| inside.state.answered(epoch, now));
+        if self.change(now, |inside| inside.state.answered(epoch, now)) {
+            self.tell_others(now, |inside| inside.state.hear(Verdict::Well, None, now));
+        }
     }
 
     #[cold]
@@ -84,14 +89,16 @@ impl Block {
     }
 
     pub(crate) fn unpark(&self, now: Instant) {
-        self.change(now, |inside| {
+        let unpark = |inside: &mut Inside| {
             if matches!(
                 inside.state.mode(),
                 Mode::Parked { .. } | Mode::Probing { .. }
             ) {
                 inside.state.open(now, inside.line.len() == 0);
             }
-        });
+        };
+        self.change(now, unpark);
+        self.tell_others(now, unpark);
     }
 
     pub(crate) fn close(&self, wait: Duration, now: Instant) {
@@ -99,7 +106,9 @@ impl Block {
     }
 
     pub(crate) fn park(&self, wait: Option<Duration>, now: Instant) {
-        self.change(now, |inside| inside.state.park(wait, now));
+        let park = |inside: &mut Inside| inside.state.park(wait, now);
+        self.change(now, park);
+        self.tell_others(now, park);
     }
 
     pub(crate) fn read(&self, now: Instant) -> (GateState, usize) {
@@ -118,11 +127,19 @@ impl Block {
         (state, inside.line.len())
     }
 
+    /// Does the same to the other gates of the key, if there are any. Never with a lock in hand.
+    fn tell_others(&self, now: Instant, change: impl Fn(&mut Inside)) {
+        let key = self.lock().key.clone();
+        if let Some(key) = key {
+            key.change_others(self, now, change);
+        }
+    }
+
     /// Changes what is inside, and wakes those whom the change concerns.
-    fn change(&self, now: Instant, change: impl FnOnce(&mut Inside)) {
+    pub(crate) fn change<R>(&self, now: Instant, change: impl FnOnce(&mut Inside) -> R) -> R {
         let mut inside = self.lock();
         let before = inside.state.mode();
-        change(&mut inside);
+        let changed = change(&mut inside);
         self.publish(&inside.state);
         let wakers = match inside.state.mode() {
             mode if mode == before => Vec::new(),
@@ -134,6 +151,7 @@ impl Block {
         // Waking may run foreign code, which must not find the gate locked.
         drop(inside);
         wakers.into_iter().for_each(Waker::wake);
+        changed
     }
 
     /// Tells those who take no lock what is inside. To be called before the lock is given back.
@@ -169,6 +187,7 @@ impl Recycle for Block {
     fn renew(&self, settings: &GateSettings) {
         let mut inside = self.lock();
         inside.state = State::new(settings, inside.state.epoch() + 1);
+        inside.key = None;
         self.publish(&inside.state);
     }
 }

@@ -36,13 +36,14 @@ impl GateHandle {
         self.0.block().close(wait, Instant::now());
     }
 
-    /// Parks the key, for this long or until further notice. Then one call at a time tries it,
-    /// until one succeeds.
+    /// Parks the key, for this long or until further notice, at all gates of a
+    /// [`SharedKey`](super::SharedKey). Then one call at a time tries it, until one succeeds.
     pub fn park(&self, wait: Option<Duration>) {
         self.0.block().park(wait, Instant::now());
     }
 
-    /// Opens the gate if the key is parked.
+    /// Opens the gate if the key is parked, and so all gates of a
+    /// [`SharedKey`](super::SharedKey).
     pub fn unpark(&self) {
         self.0.block().unpark(Instant::now());
     }

@@ -1,6 +1,6 @@
 use super::{
     FromRateLimit, Gate, GateHandle, GateHandles, GateSettings, InvalidGateSettings, KeyedGates,
-    OneGate, entry::Anchor,
+    OneGate, SharedKey, entry::Anchor,
 };
 use buttress_core::{AtOnce, ByError, http::HttpStatus};
 use std::hash::Hash;
@@ -165,6 +165,15 @@ impl<J, P, O, G> GateLayer<J, P, O, G> {
 }
 
 impl<J, P, O> GateLayer<J, P, O, OneGate> {
+    /// Makes its gate one of several that this key has: it shares with them that the key is
+    /// unusable, and nothing else. So do all clones of the layer, which have the same gate. A gate
+    /// has one key at most, the last one that it was given.
+    #[must_use]
+    pub fn of_key(self, key: &SharedKey) -> Self {
+        key.join(self.gates.0.block());
+        self
+    }
+
     /// Reads and overrides the gate.
     #[must_use]
     pub fn handle(&self) -> GateHandle {

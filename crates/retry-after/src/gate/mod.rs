@@ -14,6 +14,7 @@ mod line;
 mod pace;
 mod service;
 mod settings;
+mod shared_key;
 mod state;
 mod witness;
 
@@ -27,6 +28,7 @@ pub use self::{
     layer::GateLayer,
     service::Gate,
     settings::{GateSettings, InvalidGateSettings},
+    shared_key::SharedKey,
     witness::GateWitness,
 };
 

@@ -20,6 +20,8 @@ pub(crate) struct State {
     backoffs: u32,
     /// Whether the gate is closed for less than it was told to be, so that it must be tried.
     doubtful: bool,
+    /// Whether it is parked because of the key itself, and not of a limit that only calls here have.
+    of_key: bool,
     /// The kind of the failure that shut it, until the key is known to work.
     origin: Option<Name>,
 }
@@ -62,8 +64,10 @@ pub(crate) enum Verdict {
     Well,
     /// It is limited, for this long.
     Limited(Option<Duration>),
-    /// It does not work until somebody does something, or for this long.
+    /// What it may use here is used up, for this long.
     Spent(Option<Duration>),
+    /// It does not work anywhere until somebody does something, or for this long.
+    Unusable(Option<Duration>),
     /// Nothing.
     Beside,
 }
@@ -74,7 +78,8 @@ impl Verdict {
             return Self::Well;
         };
         match (failure.blame, failure.class) {
-            (Blame::Key | Blame::Limit, Class::Persistent) => Self::Spent(failure.wait()),
+            (Blame::Key, Class::Persistent) => Self::Unusable(failure.wait()),
+            (Blame::Limit, Class::Persistent) => Self::Spent(failure.wait()),
             (Blame::Key | Blame::Limit, Class::Transient | Class::Timeout | Class::Partial) => {
                 Self::Limited(failure.wait())
             }
@@ -92,6 +97,7 @@ impl State {
             pace: Pace::new(settings.spacing),
             backoffs: 0,
             doubtful: false,
+            of_key: false,
             origin: None,
             settings: settings.clone(),
         }
@@ -196,19 +202,25 @@ impl State {
         rejected
     }
 
-    /// Takes in what a call of this epoch found out. The kind is that of its failure.
+    /// Takes in what a call of this epoch found out. The kind is that of its failure. Gives whether
+    /// the other gates of the key are to [hear](Self::hear) it as well.
     pub(crate) fn settle(
         &mut self,
         epoch: u64,
         verdict: Verdict,
         kind: Option<Name>,
         now: Instant,
-    ) {
+    ) -> bool {
         if epoch < self.first {
-            return;
+            return false;
         }
         if epoch < self.epoch {
-            return self.hear_straggler(verdict, kind, now);
+            let of_key = matches!(verdict, Verdict::Unusable(Some(_)));
+            match of_key {
+                true => self.hear(verdict, kind, now),
+                false => self.hear_straggler(verdict, kind, now),
+            }
+            return of_key;
         }
         match verdict {
             Verdict::Well => match &mut self.mode {
@@ -221,11 +233,9 @@ impl State {
                         self.pace.trust();
                     }
                 }
-                // Probing => Paced
                 Mode::Probing { .. } => {
                     self.backoffs = 0;
-                    self.origin = None;
-                    self.reopen(now);
+                    return self.answered(epoch, now);
                 }
                 Mode::Open | Mode::Closed { .. } | Mode::Parked { .. } => {}
             },
@@ -238,7 +248,7 @@ impl State {
                             self.become_(Mode::Closed { until: now });
                             self.doubtful = true;
                         }
-                        false => self.become_(Mode::Parked { until }),
+                        false => self.park_until(until, self.of_key, self.origin),
                     }
                 }
             }
@@ -258,18 +268,51 @@ impl State {
             }
             // (Open | Paced | Probing) => Parked
             Verdict::Spent(wait) => {
-                let told = |wait: Duration| wait.min(self.settings.max_closed);
-                self.park(Some(wait.map_or(self.settings.park, told)), now);
-                self.origin = kind;
+                self.park_until(Some(self.parked(wait, now)), false, kind);
+            }
+            Verdict::Unusable(wait) => {
+                self.park_until(Some(self.parked(wait, now)), true, kind);
+                return true;
             }
         }
+        false
     }
 
-    /// The probe of this epoch has its answer, if it is not judged yet.
-    pub(crate) fn answered(&mut self, epoch: u64, now: Instant) {
-        if epoch == self.epoch && matches!(self.mode, Mode::Probing { .. }) {
-            self.origin = None;
-            self.reopen(now);
+    /// The probe of this epoch has its answer, if it is not judged yet. Gives whether the other
+    /// gates of the key are to hear that it works.
+    pub(crate) fn answered(&mut self, epoch: u64, now: Instant) -> bool {
+        if epoch != self.epoch || !matches!(self.mode, Mode::Probing { .. }) {
+            return false;
+        }
+        // Probing => Paced
+        self.origin = None;
+        self.reopen(now);
+        !self.doubtful
+    }
+
+    /// Hears what another gate of the key, or a straggler, found out about the key itself.
+    pub(crate) fn hear(&mut self, verdict: Verdict, kind: Option<Name>, now: Instant) {
+        match (verdict, self.mode) {
+            // Who tries the key here will tell, and who parked it by hand has the last word.
+            (_, Mode::Probing { .. } | Mode::Parked { until: None }) => {}
+            // (Open | Closed | Paced | Parked) => Parked
+            (Verdict::Unusable(wait), mode) => {
+                let until = self.parked(wait, now);
+                match mode {
+                    Mode::Parked { until: Some(known) } if known >= until => {}
+                    Mode::Closed { until: known } => {
+                        self.park_until(Some(until.max(known)), true, kind);
+                    }
+                    _ => self.park_until(Some(until), true, kind),
+                }
+            }
+            // Parked => Paced
+            (Verdict::Well, Mode::Parked { .. }) if self.of_key => {
+                self.backoffs = 0;
+                self.origin = None;
+                self.reopen(now);
+            }
+            _ => {}
         }
     }
 
@@ -287,10 +330,7 @@ impl State {
             }
             Mode::Parked { until: Some(until) } => *until = wanted.max(*until),
             Mode::Open | Mode::Paced { .. } if matches!(verdict, Verdict::Spent(_)) => {
-                self.become_(Mode::Parked {
-                    until: Some(wanted),
-                });
-                self.origin = kind;
+                self.park_until(Some(wanted), false, kind);
             }
             Mode::Open | Mode::Paced { .. } => {
                 self.become_(Mode::Closed { until: wanted });
@@ -299,6 +339,11 @@ impl State {
             }
             Mode::Parked { until: None } | Mode::Probing { .. } => {}
         }
+    }
+
+    /// Until when it is parked, for the wait that the service told if it did.
+    fn parked(&self, wait: Option<Duration>, now: Instant) -> Instant {
+        wait.map_or(later(now, self.settings.park), |wait| self.told(wait, now))
     }
 
     /// When a wait is over that the service told.
@@ -352,10 +397,14 @@ impl State {
     }
 
     pub(crate) fn park(&mut self, wait: Option<Duration>, now: Instant) {
-        let until = wait.map(|wait| later(now, wait));
+        self.park_until(wait.map(|wait| later(now, wait)), true, None);
+    }
+
+    fn park_until(&mut self, until: Option<Instant>, of_key: bool, kind: Option<Name>) {
         self.pace.restart();
         self.become_(Mode::Parked { until });
-        self.origin = None;
+        self.of_key = of_key;
+        self.origin = kind;
     }
 
     fn probe(&mut self, now: Instant) -> Admit {

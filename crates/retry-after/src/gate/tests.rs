@@ -76,6 +76,7 @@ fn layer_with(
 
 const LIMITED: Failure = Failure::new(Class::Transient, Blame::Limit);
 const SPENT: Failure = Failure::new(Class::Persistent, Blame::Key);
+const AUTH: Name = Name::new(&"auth");
 
 fn limited(wait: Duration) -> Error {
     Error::Failed(LIMITED.retry_after(RetryAfter::After(wait)))
@@ -357,6 +358,78 @@ async fn a_spent_key_is_parked_and_tried_by_one_call_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_gates_of_one_key_share_that_it_is_unusable_and_nothing_else() {
+    let key = SharedKey::new();
+    let [large, small] = [(); 2].map(|()| layer().of_key(&key));
+    let (other, server) = (layer(), Server::default());
+    let [large, small, other] = [large, small, other].map(|gate| {
+        let service = gate.layer(server.service());
+        (gate.handle(), service)
+    });
+    let parked = |secs| GateState::Parked {
+        wait: Some(Duration::from_secs(secs)),
+    };
+
+    server.failing(limited(secs(20)));
+    large.1.clone().oneshot(ask(0)).await.unwrap_err();
+    assert_eq!(large.0.state(), GateState::Closed { wait: secs(20) });
+    assert_eq!(small.0.state(), GateState::Open);
+    let mut waiting = task::spawn(large.1.clone().oneshot(ask(1)));
+    assert_pending!(waiting.poll());
+
+    server.failing(Error::Failed(SPENT.kind(AUTH)));
+    small.1.clone().oneshot(ask(2)).await.unwrap_err();
+    assert_eq!((large.0.state(), small.0.state()), (parked(60), parked(60)));
+    assert_eq!(other.0.state(), GateState::Open);
+    // Whoever waited for a limit need not wait any longer.
+    assert!(waiting.is_woken());
+    let Err(Error::Rejected(rejected)) = assert_ready!(waiting.poll()) else {
+        panic!("not turned away");
+    };
+    assert_eq!(rejected.cause, Cause::KeyUnusable);
+    assert_eq!(rejected.origin, Some(AUTH));
+
+    // One call of any of them tries it for all.
+    sleep(secs(60)).await;
+    large.1.clone().oneshot(ask(3)).await.unwrap_err();
+    assert_eq!((large.0.state(), small.0.state()), (parked(60), parked(60)));
+    sleep(secs(60)).await;
+    server.failing(None);
+    assert_eq!(small.1.clone().oneshot(ask(4)).await, Ok(4));
+    let reopening = |handle: &GateHandle| matches!(handle.state(), GateState::Reopening { .. });
+    assert!(reopening(&large.0) && reopening(&small.0));
+
+    // The quota of one is not that of the other.
+    let spent = Failure::new(Class::Persistent, Blame::Limit);
+    server.failing(Error::Failed(spent));
+    large.1.clone().oneshot(ask(5)).await.unwrap_err();
+    assert_eq!(large.0.state(), parked(60));
+    assert!(reopening(&small.0));
+    assert_eq!(server.numbers(), [0, 2, 3, 4, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_has_one_key_at_most_and_the_next_owner_of_its_block_none() {
+    let (first, second) = (SharedKey::new(), SharedKey::new());
+    let gate = layer().of_key(&first).of_key(&second).of_key(&second);
+    let [of_first, of_second] = [&first, &second].map(|key| layer().of_key(key).handle());
+    of_first.park(None);
+    assert_eq!(gate.handle().state(), GateState::Open);
+    of_second.park(None);
+    assert_eq!(gate.handle().state(), GateState::Parked { wait: None });
+    gate.handle().unpark();
+    assert_eq!(of_second.state(), GateState::Open);
+    assert_eq!(of_first.state(), GateState::Parked { wait: None });
+
+    drop((gate, of_first));
+    let next: Vec<_> = (0..1000).map(|_| layer().handle()).collect();
+    for handle in [of_second, layer().of_key(&first).handle()] {
+        handle.park(None);
+    }
+    assert!(next.iter().all(|next| next.state() == GateState::Open));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_that_nothing_is_heard_of_loses_its_place() {
     let hangs = Arc::new(Mutex::new(false));
     let gate = layer();
@@ -407,7 +480,6 @@ async fn who_is_turned_away_hears_of_the_failure_before() {
         Err(Error::Rejected(rejected)) => (rejected.cause, rejected.origin),
         other => panic!("{other:?}"),
     };
-    const AUTH: Name = Name::new(&"auth");
     server.failing(Error::Failed(SPENT.kind(AUTH)));
     service.clone().oneshot(ask(0)).await.unwrap_err();
     let auth = Some(AUTH);
@@ -881,17 +953,21 @@ mod http {
     #[tokio::test(start_paused = true)]
     async fn a_stream_counts_at_its_end_but_a_probe_is_known_by_its_head() {
         let next = Arc::new(Mutex::new(Vec::new()));
-        let gate = GateLayer::standard().judge(AtEnd::new(HttpStatus::new()));
-        let handle = gate.handle();
+        let key = SharedKey::new();
+        let gate = GateLayer::standard().of_key(&key);
+        let gate = gate.judge(AtEnd::new(HttpStatus::new()));
+        let (handle, other) = (gate.handle(), layer().of_key(&key).handle());
         let service = gate.layer(serve(&next));
         let endless = || Endless.boxed_unsync();
         handle.park(Some(Duration::ZERO));
         next.lock().unwrap().push(answer(200, &[], endless()));
         let stream = service.clone().oneshot(Request::new(())).await.unwrap();
-        assert!(matches!(
-            handle.state(),
-            GateState::Reopening { per_second: 5.0 }
-        ));
+        for handle in [&handle, &other] {
+            assert!(matches!(
+                handle.state(),
+                GateState::Reopening { per_second: 5.0 }
+            ));
+        }
         drop(stream);
         assert!(matches!(
             handle.state(),

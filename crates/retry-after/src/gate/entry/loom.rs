@@ -1,7 +1,7 @@
 //! The gate under every interleaving: run with `RUSTFLAGS="--cfg loom"`.
 
 use super::*;
-use crate::gate::{GateState, state::Verdict};
+use crate::gate::{GateState, SharedKey, state::Verdict};
 use ::loom::{sync::Notify, thread};
 use std::task::Wake;
 
@@ -80,6 +80,29 @@ fn loom_a_limit_closes_whatever_else_is_told() {
             block.settle(epoch(late), Verdict::Well, None, now);
         }
         assert!(matches!(block.read(now).0, GateState::Closed { .. }));
+    });
+}
+
+#[test]
+fn loom_what_is_found_out_of_a_key_reaches_its_other_gate() {
+    ::loom::model(|| {
+        let key = SharedKey::new();
+        let gates = [gate(), gate()];
+        let now = gates[0].1;
+        let [one, other] = gates.map(|(anchor, _)| {
+            key.join(anchor.block());
+            (anchor.block(), epoch(anchor.pass().unwrap()))
+        });
+        let unusable = |(block, epoch): (&'static Block, u64)| {
+            move || block.settle(epoch, Verdict::Unusable(None), None, now)
+        };
+        // Both find out, and tell each other.
+        let found = thread::spawn(unusable(one));
+        unusable(other)();
+        found.join().unwrap();
+        for (block, _) in [one, other] {
+            assert!(matches!(block.read(now).0, GateState::Parked { .. }));
+        }
     });
 }
 

@@ -43,7 +43,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Verdict::Well),
         2 => Just(Verdict::Beside),
         2 => wait.clone().prop_map(Verdict::Limited),
-        2 => wait.prop_map(Verdict::Spent),
+        1 => wait.clone().prop_map(Verdict::Spent),
+        1 => wait.prop_map(Verdict::Unusable),
     ];
     prop_oneof![
         6 => (0_u64..15_000).prop_map(Step::Arrive),
@@ -151,11 +152,17 @@ impl Model {
         if round < self.round {
             let (wait, spent) = match verdict {
                 Verdict::Limited(Some(wait)) => (millis(wait), false),
-                Verdict::Spent(Some(wait)) => (millis(wait), true),
+                Verdict::Spent(Some(wait)) | Verdict::Unusable(Some(wait)) => (millis(wait), true),
                 _ => return,
             };
             match self.shut_until {
                 _ if self.probe.is_some() => {}
+                // The key itself: that is worse than a limit.
+                Some(until) if matches!(verdict, Verdict::Unusable(_)) => {
+                    if !self.parked || until < self.now + wait {
+                        self.shut(wait.max(until.saturating_sub(self.now)), true);
+                    }
+                }
                 Some(until) => self.shut_until = Some(until.max(self.now + wait)),
                 None => self.shut(wait, spent),
             }
@@ -174,7 +181,9 @@ impl Model {
                 self.in_a_row += 1;
                 self.shut(wait, false);
             }
-            Verdict::Spent(wait) => self.shut(wait.map_or(60_000, millis), true),
+            Verdict::Spent(wait) | Verdict::Unusable(wait) => {
+                self.shut(wait.map_or(60_000, millis), true);
+            }
         }
     }
 

@@ -2,6 +2,7 @@ use super::*;
 
 const GO: Admit = Admit::Go { probe: false };
 const PROBE: Admit = Admit::Go { probe: true };
+const AUTH: Name = Name::new(&"auth");
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -174,6 +175,118 @@ fn a_probe_that_meets_a_limit_shows_that_the_key_works() {
     );
 }
 
+/// When a parked gate may be tried.
+fn parked_until(state: &State) -> Option<Instant> {
+    match state.mode() {
+        Mode::Parked { until } => until,
+        mode => panic!("{mode:?}"),
+    }
+}
+
+#[test]
+fn only_what_is_of_the_key_concerns_its_other_gates() {
+    let wait = Some(secs(5));
+    for (verdict, concerns) in [
+        (Verdict::Unusable(None), true),
+        (Verdict::Unusable(wait), true),
+        (Verdict::Spent(None), false),
+        (Verdict::Limited(wait), false),
+        (Verdict::Well, false),
+        (Verdict::Beside, false),
+    ] {
+        let (mut state, now) = state();
+        assert_eq!(state.settle(7, verdict, None, now), concerns, "{verdict:?}");
+        // Not what nobody listens to here.
+        let (mut state, _) = self::state();
+        assert!(!state.settle(6, verdict, None, now));
+    }
+    let (mut state, now) = state();
+    state.settle(7, limited(1), None, now);
+    assert!(!state.settle(7, Verdict::Unusable(None), None, now), "late");
+    assert!(state.settle(7, Verdict::Unusable(wait), None, now));
+    assert_eq!(parked_until(&state), Some(now + secs(5)));
+    // That the key works is news when it was parked, however that is found out.
+    let now = now + secs(5);
+    for streamed in [false, true] {
+        state.park(Some(Duration::ZERO), now);
+        assert_eq!(state.admit(now, true), PROBE);
+        let epoch = state.epoch();
+        assert!(match streamed {
+            true => state.answered(epoch, now),
+            false => state.settle(epoch, Verdict::Well, None, now),
+        });
+        assert!(!state.answered(epoch, now), "told twice");
+    }
+    // A probe of one limit is none of the key.
+    state.settle(state.epoch(), limited(1_000_000), None, now);
+    let now = now + secs(3600);
+    assert_eq!(state.admit(now, true), PROBE);
+    assert!(!state.settle(state.epoch(), Verdict::Well, None, now));
+}
+
+#[test]
+fn what_another_gate_found_out_of_the_key_counts_here() {
+    let (mut state, now) = state();
+    let unusable = |wait: Option<u64>| Verdict::Unusable(wait.map(secs));
+    state.hear(unusable(None), Some(AUTH), now);
+    assert_eq!(parked_until(&state), Some(now + secs(60)));
+    assert_eq!(state.reject(state.refusal(), None, now).origin, Some(AUTH));
+    // What was let in before has nothing to say of it.
+    state.settle(7, Verdict::Well, None, now);
+    state.settle(7, unusable(None), None, now);
+    assert_eq!(parked_until(&state), Some(now + secs(60)));
+    // Longer, and not shorter, nor longer than is believed.
+    state.hear(unusable(Some(90)), None, now);
+    state.hear(unusable(Some(80)), None, now);
+    assert_eq!(parked_until(&state), Some(now + secs(90)));
+    state.hear(unusable(Some(1_000_000)), None, now);
+    assert_eq!(parked_until(&state), Some(now + secs(3600)));
+    // It works there, so it does here.
+    state.hear(Verdict::Well, None, now);
+    assert!(matches!(state.mode(), Mode::Paced { .. }));
+    assert_eq!(state.admit(now, true), GO);
+    // A limit is not over because the key is of no use.
+    state.settle(state.epoch(), limited(100), None, now);
+    state.hear(unusable(None), None, now);
+    assert_eq!(parked_until(&state), Some(now + secs(100)));
+}
+
+#[test]
+fn a_key_that_works_elsewhere_gives_back_no_quota() {
+    let (mut state, now) = state();
+    state.settle(7, Verdict::Spent(Some(secs(3000))), None, now);
+    state.hear(Verdict::Unusable(None), None, now);
+    state.hear(Verdict::Well, None, now);
+    assert_eq!(parked_until(&state), Some(now + secs(3000)));
+    // Nor is it taken for open where it is not shut.
+    let (mut state, now) = self::state();
+    state.settle(7, limited(20), None, now);
+    state.hear(Verdict::Well, None, now);
+    assert_eq!(state.admit(now, true), Admit::At(now + secs(20)));
+}
+
+#[test]
+fn a_probe_and_a_hand_have_the_last_word_on_the_key() {
+    let (mut state, now) = state();
+    state.hear(Verdict::Unusable(None), None, now);
+    let now = now + secs(60);
+    assert_eq!(state.admit(now, true), PROBE);
+    let probe = state.epoch();
+    state.hear(Verdict::Unusable(None), None, now);
+    state.hear(Verdict::Well, None, now);
+    assert!(matches!(state.mode(), Mode::Probing { .. }));
+    assert_eq!(state.epoch(), probe);
+    // It came to nothing, and the key is found out to work elsewhere.
+    state.settle(probe, Verdict::Beside, None, now);
+    state.hear(Verdict::Well, None, now);
+    assert!(matches!(state.mode(), Mode::Paced { .. }));
+
+    state.park(None, now);
+    state.hear(Verdict::Unusable(None), None, now);
+    state.hear(Verdict::Well, None, now);
+    assert_eq!(parked_until(&state), None);
+}
+
 #[test]
 fn what_is_parked_until_further_notice_stays_so() {
     let (mut state, now) = state();
@@ -220,14 +333,15 @@ fn only_failures_of_the_key_say_something_of_it() {
     assert_eq!(Verdict::of(Ok(())), Verdict::Well);
     for blame in [Blame::Key, Blame::Limit] {
         assert_eq!(of(Class::Transient, blame), Verdict::Limited(None));
-        assert_eq!(of(Class::Persistent, blame), Verdict::Spent(None));
         assert_eq!(of(Class::BadInput, blame), Verdict::Beside);
     }
+    assert_eq!(of(Class::Persistent, Blame::Key), Verdict::Unusable(None));
+    assert_eq!(of(Class::Persistent, Blame::Limit), Verdict::Spent(None));
     assert_eq!(of(Class::Rejected, Blame::Local), Verdict::Beside);
     let busy = Failure::SERVICE.retry_after(RetryAfter::After(secs(9)));
     assert_eq!(Verdict::of(Err(busy)), Verdict::Beside);
     let never = Failure::new(Class::Persistent, Blame::Key).retry_after(RetryAfter::Never);
-    assert_eq!(Verdict::of(Err(never)), Verdict::Spent(None));
+    assert_eq!(Verdict::of(Err(never)), Verdict::Unusable(None));
 }
 
 #[test]
@@ -303,7 +417,6 @@ fn nothing_that_was_told_shuts_a_key_for_longer_than_set() {
 
 #[test]
 fn who_is_turned_away_hears_what_shut_the_gate() {
-    const AUTH: Name = Name::new(&"auth");
     const RATE_LIMITED: Name = Name::new(&"rate_limited");
     const QUOTA_EXHAUSTED: Name = Name::new(&"quota_exhausted");
     let origin = |state: &State, now| state.reject(state.refusal(), None, now).origin;
