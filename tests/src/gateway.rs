@@ -83,6 +83,16 @@ impl Setup {
         self
     }
 
+    /// Adds another route to the model that was added last.
+    pub fn again(mut self, name: &str) -> Self {
+        let (_, last) = self.routes.last().expect("a route");
+        let same = |line: &&str| line.starts_with("provider") || line.starts_with("model");
+        let same: Vec<_> = last.lines().filter(same).collect();
+        let route = format!("[[routes]]\nname = '{name}'\n{}\n", same.join("\n"));
+        self.routes.push((String::new(), route));
+        self
+    }
+
     /// Adds a line to the route that was added last, such as `context_window = 1000`.
     pub fn and(mut self, line: &str) -> Self {
         let (_, route) = self.routes.last_mut().expect("a route");

@@ -38,7 +38,6 @@
 
 mod ahead;
 pub mod carry_on;
-mod hears;
 mod pace;
 mod policy;
 mod route;
@@ -49,7 +48,6 @@ mod switch;
 pub use self::{
     ahead::{EncodeAhead, EncodeAheadFuture, EncodeAheadLayer},
     carry_on::CarryOnLayer,
-    hears::{Heard, Hears},
     pace::LlmPace,
     policy::{Declares, LlmPolicy, Prices},
     route::{Route, RouteService},

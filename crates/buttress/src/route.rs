@@ -1,4 +1,4 @@
-use crate::{Declares, EncodeAhead, EncodeAheadLayer, Hears, LlmPace, Shapes, Switch};
+use crate::{Declares, EncodeAhead, EncodeAheadLayer, LlmPace, Shapes, Switch};
 use buttress_circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Handle};
 use buttress_client::LlmClient;
 use buttress_core::{ByError, Carried};
@@ -12,17 +12,13 @@ use buttress_retry_after::{Gate, GateHandle, GateLayer};
 use std::{sync::Arc, time::Duration};
 use tower::{Layer as _, ServiceBuilder};
 
-/// What a route's calls go through: shapes, retry, gates, circuit breaker, client. What can't be
+/// What a route's calls go through: shapes, retry, gate, circuit breaker, client. What can't be
 /// written for the client does not begin.
 pub type RouteService = Reshaper<Tried, Shapes, ByError, Carried>;
 
-type Tried = EncodeAhead<Retry<KeyGate, ByError, Carried>>;
+type Tried = EncodeAhead<Retry<LlmGate, ByError, Carried>>;
 
-type KeyGate = Gate<LimitGate, LlmJudge, (), Carried>;
-
-type LimitGate = Gate<Breaker, LlmJudge, Switch<LlmPace>, Carried>;
-
-type LlmJudge = Switch<Hears<AtStreamEnd>>;
+type LlmGate = Gate<Breaker, Switch<AtStreamEnd>, Switch<LlmPace>, Carried>;
 
 type Breaker = CircuitBreaker<LlmClient, Switch<AtStreamEnd>, Carried>;
 
@@ -36,8 +32,7 @@ pub struct Route {
     name: Arc<str>,
     client: LlmClient,
     retry: RetryLayer<ByError, Carried>,
-    key: KeyGateLayer,
-    gate: LimitGateLayer,
+    gate: LlmGateLayer,
     breaker: CircuitBreakerLayer<Switch<AtStreamEnd>, Carried>,
     patience: Duration,
     declares: Declares,
@@ -52,8 +47,7 @@ impl Route {
             name: name.into(),
             client,
             retry: retry(RetryLayer::standard()),
-            key: key(GateLayer::standard(), KEYS),
-            gate: gate(GateLayer::standard(), LIMITS, PACE),
+            gate: gate(GateLayer::standard(), JUDGE, PACE),
             breaker: breaker(CircuitBreakerLayer::standard(), JUDGE),
             patience: fallback::Route::DEFAULT_PATIENCE,
             declares: Declares::default(),
@@ -72,26 +66,20 @@ impl Route {
     /// Sets how calls wait while its key is limited. The gate is the layer's own, so routes that
     /// are given clones of one layer share it: those that ask one key for one model, or for
     /// several that share a limit.
+    ///
+    /// Routes that ask one key for other models should be given layers
+    /// [of one key](GateLayer::of_key): what one of them learns of the key, the others need not
+    /// find out.
     #[must_use]
     pub fn gate(mut self, layer: GateLayer) -> Self {
-        self.gate = gate(layer, LIMITS, PACE);
-        self
-    }
-
-    /// Sets for how long its key is left alone that was refused, or has nothing left to spend.
-    /// This gate is the layer's own too. Routes with one key should be given clones of one layer:
-    /// what one of them learns of the key, the others need not find out.
-    #[must_use]
-    pub fn key(mut self, layer: GateLayer) -> Self {
-        self.key = key(layer, KEYS);
+        self.gate = gate(layer, JUDGE, PACE);
         self
     }
 
     /// Lets calls through whatever the limits of its key, and whatever became of it.
     #[must_use]
     pub fn without_gate(mut self) -> Self {
-        self.key = key(GateLayer::standard(), DEAF_GATE);
-        self.gate = gate(GateLayer::standard(), DEAF_GATE, DEAF_PACE);
+        self.gate = gate(GateLayer::standard(), DEAF, DEAF_PACE);
         self
     }
 
@@ -136,16 +124,10 @@ impl Route {
         self.breaker.handle()
     }
 
-    /// Reads and overrides the gate that opens and closes with its limits.
+    /// Reads and overrides its gate.
     #[must_use]
     pub fn gate_handle(&self) -> GateHandle {
         self.gate.handle()
-    }
-
-    /// Reads and overrides the gate behind which its key is parked.
-    #[must_use]
-    pub fn key_handle(&self) -> GateHandle {
-        self.key.handle()
     }
 
     /// Sets what is done with a request that can't work as it is \[nothing\].
@@ -167,7 +149,6 @@ impl Route {
         };
         let tried = ServiceBuilder::new()
             .layer(&retry)
-            .layer(&self.key)
             .layer(&self.gate)
             .layer(&self.breaker)
             .service(self.client.clone());
@@ -186,26 +167,18 @@ impl Route {
     }
 }
 
-type KeyGateLayer = GateLayer<LlmJudge, (), Carried>;
-type LimitGateLayer = GateLayer<LlmJudge, Switch<LlmPace>, Carried>;
+type LlmGateLayer = GateLayer<Switch<AtStreamEnd>, Switch<LlmPace>, Carried>;
 
 const PACE: Switch<LlmPace> = Switch::on(LlmPace::new());
 const DEAF_PACE: Switch<LlmPace> = Switch::off(LlmPace::new());
 const JUDGE: Switch<AtStreamEnd> = Switch::on(AtStreamEnd::new());
 const DEAF: Switch<AtStreamEnd> = Switch::off(AtStreamEnd::new());
-const LIMITS: LlmJudge = Switch::on(Hears::of_limits(AtStreamEnd::new()));
-const KEYS: LlmJudge = Switch::on(Hears::of_keys(AtStreamEnd::new()));
-const DEAF_GATE: LlmJudge = Switch::off(Hears::of_limits(AtStreamEnd::new()));
 
 fn retry(layer: RetryLayer) -> RetryLayer<ByError, Carried> {
     layer.classify(ByError::new()).observe(Carried::new())
 }
 
-fn key(layer: GateLayer, judge: LlmJudge) -> KeyGateLayer {
-    layer.judge(judge).observe(Carried::new())
-}
-
-fn gate(layer: GateLayer, judge: LlmJudge, pace: Switch<LlmPace>) -> LimitGateLayer {
+fn gate(layer: GateLayer, judge: Switch<AtStreamEnd>, pace: Switch<LlmPace>) -> LlmGateLayer {
     layer.judge(judge).pace_hint(pace).observe(Carried::new())
 }
 

@@ -16,7 +16,7 @@ type Inner = Deadline<CarryOn<Fallback<RouteService, LlmPolicy, Declares>>, Carr
 /// The ready-made stack over ordered routes, outermost first:
 ///
 /// ```text
-/// deadline · carry on · fallback[ per route: shapes · retry · gates · circuit breaker · client (with its timeouts) ]
+/// deadline · carry on · fallback[ per route: shapes · retry · gate · circuit breaker · client (with its timeouts) ]
 /// ```
 ///
 /// The same can be written by hand with `ServiceBuilder`: every part of it is public, and the

@@ -2,7 +2,7 @@
 //! hand, and once through the ready-made one, which is the same.
 //!
 //! ```text
-//! deadline · fallback[ per route: retry · gates · circuit breaker · LlmClient ]
+//! deadline · fallback[ per route: retry · gate · circuit breaker · LlmClient ]
 //! ```
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -27,7 +27,7 @@ use buttress::retry::{Backoff, RetryLayer};
 use buttress::retry_after::GateLayer;
 use buttress::timeout::DeadlineLayer;
 use buttress::{
-    Carried, Declares, EncodeAheadLayer, Hears, LlmPace, LlmPolicy, Route, Stack, core::ByError,
+    Carried, Declares, EncodeAheadLayer, LlmPace, LlmPolicy, Route, Stack, core::ByError,
 };
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -54,16 +54,11 @@ fn by_hand(claude: LlmClient, gpt: LlmClient, backoff: Backoff) -> Llm {
                     .classify(ByError::new())
                     .observe(Carried::new()),
             )
-            // Below retry, so that each attempt asks them anew. All hear of a stream at its end.
-            // Routes with one key would share the first of these, those with one model both.
+            // Below retry, so that each attempt asks them anew. Both hear of a stream at its end.
+            // Routes to one model would have clones of one gate, those with one key gates of it.
             .layer(
                 GateLayer::standard()
-                    .judge(Hears::of_keys(AtStreamEnd::new()))
-                    .observe(Carried::new()),
-            )
-            .layer(
-                GateLayer::standard()
-                    .judge(Hears::of_limits(AtStreamEnd::new()))
+                    .judge(AtStreamEnd::new())
                     .pace_hint(LlmPace::new())
                     .observe(Carried::new()),
             )

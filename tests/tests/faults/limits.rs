@@ -2,8 +2,10 @@
 
 use crate::{always, assert_parked, one, start, two, well};
 use buttress::retry_after::GateState;
-use buttress_testkit::Reply;
-use buttress_tests::{Mode, SLACK, assert_waits, assert_went_on, in_all_modes, last_call};
+use buttress_testkit::{Dialect, Received, Reply, Script};
+use buttress_tests::{
+    Mode, SLACK, Setup, assert_waits, assert_went_on, in_all_modes, in_modes, last_call,
+};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -290,26 +292,101 @@ async fn a_key_is_refused_for_all_of_its_models() {
         );
         assert_eq!((answer.attempts(), provider.call_count()), (1, 1));
         for route in [0, 1] {
-            let key = gateway.route(route).key_handle();
-            assert!(matches!(key.state(), GateState::Parked { .. }));
+            let gate = gateway.route(route).gate_handle();
+            assert!(matches!(gate.state(), GateState::Parked { .. }));
         }
     })
     .await;
 }
 
-/// A limit is one on a model: another one of the same provider may be asked.
 #[tokio::test]
-async fn a_limit_is_one_of_a_model() {
+async fn the_money_is_spent_for_all_models_of_a_key() {
+    // What Gemini says to be spent is the day's quota of one model.
+    let modes = Mode::all().filter(|mode| mode.provider != Dialect::Gemini);
+    in_modes(modes, async |mode| {
+        let first = always(mode, Reply::insufficient_quota()).await;
+        let second = well(mode).await;
+        let gateway = one(mode, &first)
+            .model("small")
+            .route("second", mode.provider, second.url())
+            .start()
+            .await;
+
+        // The other model is not even asked, at first or later.
+        for (attempts, calls) in [(2, 1), (1, 1)] {
+            let answer = gateway.ask(mode).await;
+            answer.assert_good("From the backup.", "second");
+            assert_eq!(answer.attempts(), attempts);
+            assert_eq!(answer.waited(), Duration::ZERO);
+            assert_eq!(first.call_count(), calls, "the key is parked");
+        }
+        assert_went_on(&first, &second);
+
+        // Once it works for one, it does for all.
+        first.play(Script::new().forever(Reply::text("Paid.")));
+        for route in [0, 1] {
+            let gate = gateway.route(route).gate_handle();
+            assert!(matches!(gate.state(), GateState::Parked { .. }));
+        }
+        gateway.route(1).gate_handle().park(Some(Duration::ZERO));
+        gateway.ask(mode).await.assert_good("Paid.", "only");
+        let other = gateway.route(1).gate_handle().state();
+        assert!(matches!(other, GateState::Reopening { .. }), "{other:?}");
+    })
+    .await;
+}
+
+/// The large model is limited, and no other one.
+fn large_is_limited(limit: Reply) -> impl Fn(&Received) -> Reply + Clone {
+    move |call| match call.model() {
+        "large" => limit.clone(),
+        model => Reply::text(format!("From {model}.")),
+    }
+}
+
+#[tokio::test]
+async fn a_limit_of_one_model_leaves_the_others_of_the_key() {
     in_all_modes(async |mode| {
-        let script = mode.scripted().reply(Reply::rate_limited().retry_after(20));
-        let provider = start(script.then(Reply::text("From another."))).await;
-        let gateway = one(mode, &provider).model("another").start().await;
+        let minute = Reply::rate_limited().retry_after(60);
+        // As another gateway tells that it has given up.
+        let vetoed = minute.clone().header("x-should-retry", "false");
+        let quota = (mode.provider == Dialect::Gemini).then(Reply::insufficient_quota);
+        for limit in [minute, vetoed].into_iter().chain(quota) {
+            let provider = start(mode.scripted().forever(large_is_limited(limit))).await;
+            let gateway = Setup::new()
+                .route("large", mode.provider, provider.url())
+                .model("small")
+                .start()
+                .await;
+            for attempts in [2, 1, 1] {
+                let answer = gateway.ask(mode).await;
+                answer.assert_good("From small.", "small");
+                assert_eq!(answer.attempts(), attempts);
+                assert_eq!(answer.waited(), Duration::ZERO);
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn routes_to_one_model_of_a_key_meet_its_limit_once() {
+    in_all_modes(async |mode| {
+        let limited = large_is_limited(Reply::rate_limited().retry_after(90));
+        let provider = start(mode.scripted().forever(limited)).await;
+        let gateway = Setup::new()
+            .route("large", mode.provider, provider.url())
+            .again("short")
+            .and("max_output_tokens = 10")
+            .again("bare")
+            .and("gate.enabled = false")
+            .start()
+            .await;
+
         let answer = gateway.ask(mode).await;
-        answer.assert_good("From another.", "another");
-        let state = |route| gateway.route(route).gate_handle().state();
-        assert!(matches!(state(0), GateState::Closed { .. }));
-        assert_eq!(state(1), GateState::Open);
-        assert_eq!(gateway.route(0).key_handle().state(), GateState::Open);
+        answer.assert_given_up(429, limit(mode));
+        // The one without a gate finds out by itself.
+        assert_eq!((answer.attempts(), provider.call_count()), (2, 2));
     })
     .await;
 }

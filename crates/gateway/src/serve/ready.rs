@@ -7,7 +7,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use buttress::{
-    Route,
     circuit_breaker::{Handle, State as Circuit},
     retry_after::{GateHandle, GateState},
 };
@@ -27,7 +26,7 @@ pub(super) async fn show(_: NoPage, State(app): State<Arc<App>>) -> Response {
             false => put(&mut shown, "circuit", "off"),
         }
         match settings.gate.enabled {
-            true => gate(&mut shown, &shutter(route)),
+            true => gate(&mut shown, &route.gate_handle()),
             false => put(&mut shown, "gate", "off"),
         }
         Value::Object(shown)
@@ -39,15 +38,6 @@ pub(super) async fn show(_: NoPage, State(app): State<Arc<App>>) -> Response {
         StatusCode::OK
     };
     (status, Json(body)).into_response()
-}
-
-/// Of a route's two gates the one that its calls stand before: if the key is not in order, its own.
-fn shutter(route: &Route) -> GateHandle {
-    let key = route.key_handle();
-    match key.state() {
-        GateState::Open => route.gate_handle(),
-        _ => key,
-    }
 }
 
 /// The circuit, and while it is open the seconds until a probe may go out.

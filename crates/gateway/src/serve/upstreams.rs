@@ -6,14 +6,13 @@ use buttress::{
     circuit_breaker::{CircuitBreakerLayer, Settings},
     client::{Commit, LlmClient},
     retry::{Backoff, Budget, BudgetBuilder, Jitter, RetryLayer},
-    retry_after::{GateLayer, GateSettings},
+    retry_after::{GateLayer, GateSettings, SharedKey},
     timeout::Limits,
 };
 use http::HeaderValue;
 use std::{
     collections::{HashMap, hash_map::Entry},
     error::Error,
-    hash::Hash,
     sync::Arc,
 };
 
@@ -215,11 +214,11 @@ fn budget(settings: &config::Retry) -> Option<BudgetBuilder> {
     Some(budget.cap(settings.budget_cap))
 }
 
-/// The gates that routes share: of one key for all that is asked with it, and of one model for
-/// its limits. Where the routes differ in their settings, those of the first one hold.
+/// The gates that routes share: one for each model of a provider, whose limits are its own, and
+/// all of a provider for one key.
 #[derive(Default)]
 struct Gates {
-    keys: HashMap<Arc<str>, GateLayer>,
+    keys: HashMap<Arc<str>, SharedKey>,
     models: HashMap<(Arc<str>, Option<Arc<str>>), GateLayer>,
 }
 
@@ -228,25 +227,15 @@ impl Gates {
         if !settings.gate.enabled {
             return Ok(route.without_gate());
         }
-        let key = Arc::clone(&settings.provider.name);
-        let model = (Arc::clone(&key), settings.model.clone());
-        let key = shared(&mut self.keys, key, &settings.gate)?;
-        let model = shared(&mut self.models, model, &settings.gate)?;
-        Ok(route.key(key).gate(model))
+        let provider = &settings.provider.name;
+        let key = self.keys.entry(Arc::clone(provider)).or_default();
+        let model = (Arc::clone(provider), settings.model.clone());
+        let gate = match self.models.entry(model) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(gate(&settings.gate)?.of_key(key)),
+        };
+        Ok(route.gate(gate.clone()))
     }
-}
-
-/// The gate of this name, which is made if there is none.
-fn shared<K: Eq + Hash>(
-    gates: &mut HashMap<K, GateLayer>,
-    name: K,
-    settings: &config::Gate,
-) -> Result<GateLayer, BoxError> {
-    let layer = match gates.entry(name) {
-        Entry::Occupied(entry) => entry.into_mut(),
-        Entry::Vacant(entry) => entry.insert(gate(settings)?),
-    };
-    Ok(layer.clone())
 }
 
 fn gate(settings: &config::Gate) -> Result<GateLayer, BoxError> {
@@ -382,7 +371,9 @@ mod tests {
         let streamed = Limits::streamed().attempt(None);
         let client = LlmClient::builder(Provider::OpenAi).key(Secret::new("sk"));
         let client = client.build().unwrap().stream_limits(streamed);
-        let expected = Stack::new(Route::new("openai", client));
+        // The gates here are always of a key.
+        let gate = GateLayer::standard().of_key(&SharedKey::new());
+        let expected = Stack::new(Route::new("openai", client).gate(gate));
 
         let shown = |stack: &Stack| {
             // The same length; that it was set is no difference as long as `open` is shorter.
