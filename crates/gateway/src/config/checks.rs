@@ -1,5 +1,7 @@
 //! What each field alone does not show: whether they make sense together.
 
+mod gates;
+
 use super::{
     Chain, Config, Diagnostic, Options, Provider, Route, Severity, env, notes::Notes, path::named,
     provider, settings, units, value::quoted,
@@ -24,6 +26,7 @@ pub(super) fn run(config: &Config, options: &Options<'_>, notes: &mut Notes) {
         prices(route, &path, notes);
     }
     room(config, notes);
+    gates::alike(config, notes);
     keys(config, options, notes);
     if !notes.has_errors() {
         doubts(config, notes);

@@ -49,6 +49,35 @@ impl Default for Gate {
     }
 }
 
+impl Gate {
+    /// What it is set to, field by field, in the words of a file; not whether there is one.
+    pub(super) fn fields(&self) -> [(&'static str, String); 9] {
+        let Self {
+            enabled: _,
+            max_wait,
+            max_waiting,
+            backoff,
+            max_backoff,
+            park_for,
+            max_closed,
+            probe_lease,
+            spacing,
+            well_after,
+        } = *self;
+        [
+            ("max_wait", units::duration(max_wait)),
+            ("max_waiting", max_waiting.to_string()),
+            ("backoff", units::duration(backoff)),
+            ("max_backoff", units::duration(max_backoff)),
+            ("park_for", units::duration(park_for)),
+            ("max_closed", units::duration(max_closed)),
+            ("probe_lease", units::duration(probe_lease)),
+            ("spacing", units::duration(spacing)),
+            ("well_after", units::duration(well_after)),
+        ]
+    }
+}
+
 impl Settings for Gate {
     const TABLE: &'static str = "gate";
 
