@@ -1,7 +1,7 @@
 //! `GET /v1/models`, `/healthz` and `/readyz`.
 
 use crate::{ANTHROPIC, OPENAI, before, read, well};
-use buttress_testkit::Dialect;
+use buttress_testkit::{Dialect, Reply, Script};
 use buttress_tests::Setup;
 use serde_json::json;
 use std::time::Duration;
@@ -103,6 +103,42 @@ async fn it_tells_what_keeps_a_route_shut_and_for_how_long() {
     let shown = route().await;
     assert_eq!(shown["gate"], "reopening");
     between(&shown["gate_per_second"], 0.0, 1000.0);
+}
+
+#[tokio::test]
+async fn it_tells_what_parked_a_key_at_all_of_its_routes() {
+    let limited = Reply::rate_limited().retry_after(90);
+    let provider = well().await;
+    provider.play(Script::new().then(limited).forever(Reply::invalid_key()));
+    let gateway = before(&provider).await.model("small").start().await;
+    let gates = async || {
+        let shown = read(OPENAI, gateway.get("/readyz", &[]).await).await.json();
+        let routes = shown["routes"].as_array().expect("a list").clone();
+        routes.into_iter().map(|mut route| {
+            let seconds = route["gate_seconds"].take().as_f64();
+            (route["gate"].take(), route["gate_kind"].take(), seconds)
+        })
+    };
+    // The one is limited, which says nothing of the other. That shows that the key is refused,
+    // which it is for both.
+    gateway.ask(OPENAI).await;
+    for (gate, kind, seconds) in gates().await {
+        assert_eq!((gate, kind), (json!("parked"), json!("auth")));
+        let seconds = seconds.expect("a wait");
+        assert!((50.0..=90.0).contains(&seconds), "{seconds}");
+    }
+    assert_eq!(provider.call_count(), 2);
+
+    gateway.route(1).gate_handle().unpark();
+    for (gate, kind, seconds) in gates().await {
+        assert_eq!((gate, kind, seconds), (json!("open"), json!(null), None));
+    }
+    provider.play(Script::new().forever(Reply::rate_limited().retry_after(90)));
+    gateway.ask(ANTHROPIC).await;
+    gateway.route(1).gate_handle().open();
+    let [first, second] = Vec::from_iter(gates().await).try_into().expect("two");
+    assert_eq!((first.0, first.1), (json!("closed"), json!("rate_limited")));
+    assert_eq!(second, (json!("open"), json!(null), None));
 }
 
 #[tokio::test]

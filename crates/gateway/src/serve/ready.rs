@@ -51,7 +51,7 @@ fn circuit(shown: &mut Map<String, Value>, handle: &Handle) {
     }
 }
 
-/// The gate, while it is shut the seconds until it opens, and how many wait for that.
+/// The gate, while it is shut the seconds until it opens, what shut it, and how many wait.
 fn gate(shown: &mut Map<String, Value>, handle: &GateHandle) {
     let state = handle.state();
     put(shown, "gate", state.as_str());
@@ -60,6 +60,9 @@ fn gate(shown: &mut Map<String, Value>, handle: &GateHandle) {
     }
     if let Some(wait) = state.wait() {
         put(shown, "gate_seconds", seconds(wait));
+    }
+    if let Some(kind) = handle.origin() {
+        put(shown, "gate_kind", kind.as_str());
     }
     match handle.waiting() {
         0 => {}

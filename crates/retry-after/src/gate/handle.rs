@@ -1,4 +1,5 @@
 use super::{GateState, entry::Anchor};
+use buttress_core::Name;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -24,6 +25,14 @@ impl GateHandle {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.0.block().read(Instant::now()).1
+    }
+
+    /// The [kind](buttress_core::Failure::kind) of the failure that shut the gate, until the key
+    /// is known to work: what those hear who are turned away. None when it was shut by hand, or by
+    /// a failure without a kind.
+    #[must_use]
+    pub fn origin(&self) -> Option<Name> {
+        self.0.block().lock().state.origin()
     }
 
     /// Opens the gate. Those who stand in line go one after the other.

@@ -111,6 +111,10 @@ impl State {
         self.epoch
     }
 
+    pub(crate) const fn origin(&self) -> Option<Name> {
+        self.origin
+    }
+
     pub(crate) const fn settings(&self) -> &GateSettings {
         &self.settings
     }
