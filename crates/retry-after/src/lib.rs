@@ -91,9 +91,9 @@
 //!
 //! Many services limit each model, or each kind of call, by itself. Then each has a layer of its
 //! own, and a [`SharedKey`] what they have in common: [`of_key`](GateLayer::of_key). That the key is
-//! unusable parks all of its gates. After that each tries it by one call at a time, and what one
-//! of them finds out holds for all again, so a key that stays unusable is mostly tried by one.
-//! What blames a limit stays with the gate that heard it.
+//! unusable parks all of its gates, and whoever stands in line at any of them hears of it. After that
+//! one call at a time tries it, at whichever gate it comes, and what it finds out holds for all
+//! again. What blames a limit stays with the gate that heard it.
 //!
 //! # What it costs
 //!

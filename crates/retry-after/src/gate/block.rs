@@ -1,7 +1,7 @@
 use super::{
     GateSettings, GateState, SharedKey,
     line::Line,
-    state::{Mode, State, Verdict},
+    state::{Admit, Mode, State, Verdict},
 };
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering};
 use buttress_core::{
@@ -60,18 +60,31 @@ impl Block {
         self.word.load(Ordering::Acquire) & 1 == 1
     }
 
+    /// Takes in what a call found out that was let in in this epoch, as a probe or not.
     #[cold]
-    pub(crate) fn settle(&self, epoch: u64, verdict: Verdict, kind: Option<Name>, now: Instant) {
-        if self.change(now, |inside| inside.state.settle(epoch, verdict, kind, now)) {
-            self.tell_others(now, |inside| inside.state.hear(verdict, kind, now));
+    pub(crate) fn settle(
+        &self,
+        epoch: u64,
+        probe: bool,
+        verdict: Verdict,
+        kind: Option<Name>,
+        now: Instant,
+    ) {
+        let settle = |inside: &mut Inside| inside.state.settle(epoch, verdict, kind, now);
+        // Nothing else is about the key itself.
+        if probe || matches!(verdict, Verdict::Unusable(_)) {
+            self.change_key(now, settle, |other| other.state.hear(verdict, kind, now));
+        } else {
+            self.change(now, settle);
         }
     }
 
     #[cold]
     pub(crate) fn answered(&self, epoch: u64, now: Instant) {
-        if self.change(now, |inside| inside.state.answered(epoch, now)) {
-            self.tell_others(now, |inside| inside.state.hear(Verdict::Well, None, now));
-        }
+        let answered = |inside: &mut Inside| inside.state.answered(epoch, now);
+        self.change_key(now, answered, |other| {
+            other.state.hear(Verdict::Well, None, now);
+        });
     }
 
     #[cold]
@@ -85,30 +98,34 @@ impl Block {
     }
 
     pub(crate) fn open(&self, now: Instant) {
-        self.change(now, |inside| inside.state.open(now, inside.line.len() == 0));
+        self.change_alone(now, |inside| inside.open(now));
     }
 
     pub(crate) fn unpark(&self, now: Instant) {
         let unpark = |inside: &mut Inside| {
-            if matches!(
-                inside.state.mode(),
-                Mode::Parked { .. } | Mode::Probing { .. }
-            ) {
-                inside.state.open(now, inside.line.len() == 0);
+            if inside.state.is_parked() {
+                inside.open(now);
             }
+            true
         };
-        self.change(now, unpark);
-        self.tell_others(now, unpark);
+        self.change_key(now, unpark, |other| {
+            if other.state.is_parked() {
+                other.open(now);
+            }
+        });
     }
 
     pub(crate) fn close(&self, wait: Duration, now: Instant) {
-        self.change(now, |inside| inside.state.close(wait, now));
+        self.change_alone(now, |inside| inside.state.close(wait, now));
     }
 
     pub(crate) fn park(&self, wait: Option<Duration>, now: Instant) {
         let park = |inside: &mut Inside| inside.state.park(wait, now);
-        self.change(now, park);
-        self.tell_others(now, park);
+        let parked = |inside: &mut Inside| {
+            park(inside);
+            true
+        };
+        self.change_key(now, parked, park);
     }
 
     pub(crate) fn read(&self, now: Instant) -> (GateState, usize) {
@@ -122,35 +139,64 @@ impl Block {
             Mode::Parked { until } => GateState::Parked {
                 wait: until.map(wait),
             },
-            Mode::Probing { .. } => GateState::Probing,
+            Mode::Probing { .. } | Mode::Elsewhere { .. } => GateState::Probing,
         };
         (state, inside.line.len())
     }
 
-    /// Does the same to the other gates of the key, if there are any. Never with a lock in hand.
-    fn tell_others(&self, now: Instant, change: impl Fn(&mut Inside)) {
+    /// Changes what is inside, and then the other gates of the key, if there are any and the
+    /// change says that it concerns them.
+    fn change_key(
+        &self,
+        now: Instant,
+        change: impl FnOnce(&mut Inside) -> bool,
+        others: impl Fn(&mut Inside),
+    ) {
         let key = self.lock().key.clone();
-        if let Some(key) = key {
-            key.change_others(self, now, change);
+        match key {
+            Some(key) => key.change(self, now, change, others),
+            None => {
+                self.change(now, change);
+            }
         }
     }
 
+    /// Changes what is inside by hand, which the other gates of the key do not hear, unless it
+    /// ends that the key is tried here.
+    fn change_alone(&self, now: Instant, change: impl FnOnce(&mut Inside)) {
+        let change = |inside: &mut Inside| {
+            change(inside);
+            false
+        };
+        self.change_key(now, change, |_| ());
+    }
+
     /// Changes what is inside, and wakes those whom the change concerns.
-    pub(crate) fn change<R>(&self, now: Instant, change: impl FnOnce(&mut Inside) -> R) -> R {
+    fn change<R>(&self, now: Instant, change: impl FnOnce(&mut Inside) -> R) -> R {
+        self.change_quietly(now, &mut WakeOnDrop::default(), change)
+    }
+
+    /// Changes what is inside, and gives whom the change concerns, to be woken without a lock.
+    pub(crate) fn change_quietly<R>(
+        &self,
+        now: Instant,
+        woken: &mut WakeOnDrop,
+        change: impl FnOnce(&mut Inside) -> R,
+    ) -> R {
         let mut inside = self.lock();
-        let before = inside.state.mode();
+        let (before, tried) = (inside.state.mode(), inside.state.tries_key());
         let changed = change(&mut inside);
         self.publish(&inside.state);
-        let wakers = match inside.state.mode() {
-            mode if mode == before => Vec::new(),
-            _ => {
-                let first = inside.state.earliest(now);
-                inside.line.hopeless(first)
-            }
-        };
-        // Waking may run foreign code, which must not find the gate locked.
-        drop(inside);
-        wakers.into_iter().for_each(Waker::wake);
+        if inside.state.mode() != before {
+            let first = inside.state.earliest(now);
+            woken.0.extend(inside.line.hopeless(first));
+        }
+        if tried
+            && !inside.state.tries_key()
+            && let Some(key) = &inside.key
+        {
+            key.release(self);
+        }
         changed
     }
 
@@ -161,6 +207,34 @@ impl Block {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside {
+    /// Lets the next call in, if it may go now, which may depend on the other gates of the key.
+    pub(crate) fn admit(&mut self, block: &Block, now: Instant, alone: bool) -> Admit {
+        if let Some(key) = &self.key
+            && let Some(until) = self.state.would_try_key(now)
+            && let Err(until) = key.claim(block, now, until)
+        {
+            self.state.leave_to_other(until);
+        }
+        self.state.admit(now, alone)
+    }
+
+    fn open(&mut self, now: Instant) {
+        self.state.open(now, self.line.len() == 0);
+    }
+}
+
+/// Wakes whom it holds when it is dropped, which is to be after a lock is given back: waking may
+/// run foreign code.
+#[derive(Default)]
+pub(crate) struct WakeOnDrop(pub(crate) Vec<Waker>);
+
+impl Drop for WakeOnDrop {
+    fn drop(&mut self) {
+        self.0.drain(..).for_each(Waker::wake);
     }
 }
 

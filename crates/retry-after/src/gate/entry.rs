@@ -2,7 +2,7 @@
 
 use super::{
     GateSettings,
-    block::Block,
+    block::{Block, WakeOnDrop},
     line::Line,
     state::{Admit, later},
     witness::GateWitness,
@@ -109,7 +109,7 @@ impl Anchor {
         _woken = WakeOnDrop(inside.line.expire(u64::MAX, now));
         let ahead = inside.line.len();
         if ahead == 0
-            && let Admit::Go { probe } = inside.state.admit(now, true)
+            && let Admit::Go { probe } = inside.admit(block, now, true)
         {
             block.publish(&inside.state);
             return Entered::Go(GateWitness::new(block, inside.state.epoch(), probe));
@@ -134,16 +134,6 @@ impl Anchor {
     }
 }
 
-/// Wakes whom it holds when it is dropped, which is to be after a lock is given back: waking may
-/// run foreign code.
-struct WakeOnDrop(Vec<Waker>);
-
-impl Drop for WakeOnDrop {
-    fn drop(&mut self) {
-        self.0.drain(..).for_each(Waker::wake);
-    }
-}
-
 impl Turn {
     /// Whether the turn has come, or can't come any more.
     pub(crate) fn poll(&self, waker: &Waker, now: Instant) -> Turned {
@@ -162,12 +152,11 @@ impl Turn {
             let state = &inside.state;
             return Turned::Rejected(state.reject(state.refusal(), expected, now));
         };
-        let expected = inside.state.expect(now, ahead);
         // Who stands before may be polled no more.
         let free_at = inside.line.free_at(ahead);
         let mut look_again = free_at.map_or(self.limit, |free| free.min(self.limit));
         if ahead == 0 {
-            match inside.state.admit(now, inside.line.len() == 1) {
+            match inside.admit(block, now, inside.line.len() == 1) {
                 Admit::Go { probe } => {
                     block.publish(&inside.state);
                     return Turned::Go(GateWitness::new(block, inside.state.epoch(), probe));
@@ -181,6 +170,7 @@ impl Turn {
             .earliest(now)
             .is_none_or(|first| first > self.limit);
         if hopeless || self.limit <= now {
+            let expected = inside.state.expect(now, ahead);
             let state = &inside.state;
             return Turned::Rejected(state.reject(state.refusal(), expected, now));
         }
@@ -202,6 +192,8 @@ impl Drop for Turn {
     }
 }
 
+#[cfg(test)]
+mod key;
 #[cfg(all(test, loom))]
 mod loom;
 #[cfg(test)]

@@ -1,5 +1,8 @@
-use super::block::{Block, Inside};
-use crate::sync::Mutex;
+use super::{
+    block::{Block, Inside, WakeOnDrop},
+    state::Verdict,
+};
+use crate::sync::{Mutex, MutexGuard};
 use std::{
     fmt, ptr,
     sync::{Arc, PoisonError},
@@ -10,9 +13,10 @@ use tokio::time::Instant;
 ///
 /// Each gate closes, paces and lines up calls by itself. What its gates share is that the key is
 /// unusable: a failure that blames the [`Key`](buttress_core::Blame::Key) itself and is
-/// persistent parks all of them, and so does [`park`](super::GateHandle::park); when a call finds
-/// out that the key works again, all of them reopen. What a gate is parked for that blames a
-/// [`Limit`](buttress_core::Blame::Limit) stays its own affair.
+/// persistent parks all of them, and so does [`park`](super::GateHandle::park); then one call at a
+/// time tries the key for all of them, and when it finds out that the key works again, all
+/// reopen. What a gate is parked for that blames a [`Limit`](buttress_core::Blame::Limit) stays
+/// its own affair.
 ///
 /// Clones are the same key. It keeps no gate alive.
 ///
@@ -30,46 +34,104 @@ use tokio::time::Instant;
 /// # let _: (GateLayer, GateLayer) = (large, small);
 /// ```
 #[derive(Clone)]
-pub struct SharedKey {
+pub struct SharedKey(Arc<Key>);
+
+struct Key {
     /// Those that joined. Not all of them may be of this key still: a block that serves another
     /// owner now knows it.
-    gates: Arc<Mutex<Vec<&'static Block>>>,
+    ///
+    /// Held by whoever changes what is known of the key, so that all gates hear of all changes in
+    /// one order, and agree in the end. Locked before any block is.
+    gates: Mutex<Vec<&'static Block>>,
+    /// Whose call tries the key, and until when it has its place. Locked after a block.
+    trying: Mutex<Option<(BlockId, Instant)>>,
 }
+
+/// Where a block is, which it never leaves.
+type BlockId = usize;
 
 impl SharedKey {
     /// A key without a gate so far.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            gates: Arc::new(Mutex::new(Vec::new())),
-        }
+        Self(Arc::new(Key {
+            gates: Mutex::new(Vec::new()),
+            trying: Mutex::new(None),
+        }))
     }
 
     pub(crate) fn join(&self, block: &'static Block) {
-        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gates = lock(&self.0.gates);
         gates.retain(|known| !ptr::eq(*known, block) && self.has(&known.lock()));
         gates.push(block);
         block.lock().key = Some(self.clone());
     }
 
-    /// Changes all gates of this key but one.
-    pub(crate) fn change_others(&self, than: &Block, now: Instant, change: impl Fn(&mut Inside)) {
-        // A copy: a change wakes others, which may run foreign code.
-        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        let gates = gates.clone();
-        for block in gates.into_iter().filter(|block| !ptr::eq(*block, than)) {
-            block.change(now, |inside| {
-                if self.has(inside) {
-                    change(inside);
+    /// Changes one of its gates, and then the others, if the first change says so. When it only
+    /// ends that a call tries the key, the next one may, at whichever gate it is.
+    pub(crate) fn change(
+        &self,
+        block: &Block,
+        now: Instant,
+        change: impl FnOnce(&mut Inside) -> bool,
+        others: impl Fn(&mut Inside),
+    ) {
+        // Woken after the locks are given back.
+        let mut woken = WakeOnDrop::default();
+        let gates = lock(&self.0.gates);
+        let (concerns, ended) = block.change_quietly(now, &mut woken, |inside| {
+            let tried = inside.state.tries_key();
+            let concerns = change(inside);
+            (concerns, tried && !inside.state.tries_key())
+        });
+        if !concerns && !ended {
+            return;
+        }
+        for other in gates.iter().filter(|other| !ptr::eq(**other, block)) {
+            other.change_quietly(now, &mut woken, |inside| {
+                if !self.has(inside) {
+                } else if concerns {
+                    others(inside);
+                } else {
+                    inside.state.hear(Verdict::Beside, None, now);
                 }
             });
         }
     }
 
+    /// Takes the place of the one call that tries the key, for a gate and until a time. Refused it
+    /// gives until when another gate has it.
+    pub(crate) fn claim(&self, block: &Block, now: Instant, until: Instant) -> Result<(), Instant> {
+        let mut trying = lock(&self.0.trying);
+        match *trying {
+            Some((other, taken)) if other != id(block) && now < taken => Err(taken),
+            _ => {
+                *trying = Some((id(block), until));
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the place back, if this gate has it still.
+    pub(crate) fn release(&self, block: &Block) {
+        let mut trying = lock(&self.0.trying);
+        if trying.is_some_and(|(holder, _)| holder == id(block)) {
+            *trying = None;
+        }
+    }
+
     fn has(&self, inside: &Inside) -> bool {
-        let same = |key: &Self| Arc::ptr_eq(&key.gates, &self.gates);
+        let same = |key: &Self| Arc::ptr_eq(&key.0, &self.0);
         inside.key.as_ref().is_some_and(same)
     }
+}
+
+fn id(block: &Block) -> BlockId {
+    ptr::from_ref(block).addr()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Default for SharedKey {

@@ -43,6 +43,8 @@ pub(crate) enum Mode {
     Parked { until: Option<Instant> },
     /// That one is out, and has its place until then.
     Probing { until: Instant },
+    /// It is out at another gate of the key.
+    Elsewhere { until: Instant },
 }
 
 /// Whether a call may go.
@@ -130,10 +132,12 @@ impl State {
                 return Admit::At(until);
             }
             Mode::Parked { until: None } => return Admit::Wait,
-            Mode::Probing { until } if now < until => return Admit::At(until),
-            // (Parked | Closed) => Probing
+            Mode::Probing { until } | Mode::Elsewhere { until } if now < until => {
+                return Admit::At(until);
+            }
+            // (Parked | Closed | Elsewhere) => Probing
             Mode::Closed { .. } if self.doubtful => return self.probe(now),
-            Mode::Parked { until: Some(_) } => return self.probe(now),
+            Mode::Parked { until: Some(_) } | Mode::Elsewhere { .. } => return self.probe(now),
             // Probing => Probing: nothing was heard of the last one, and it has no say any more
             Mode::Probing { .. } => {
                 self.epoch += 1;
@@ -166,11 +170,48 @@ impl State {
         Admit::Go { probe: false }
     }
 
+    /// Until when a call would have its place that tried the key now, if that is what is to be
+    /// done next. Then no other gate of the key may do it.
+    pub(crate) fn would_try_key(&self, now: Instant) -> Option<Instant> {
+        let due = match self.mode {
+            Mode::Parked { until } => until.is_some_and(|until| until <= now),
+            Mode::Probing { until } | Mode::Elsewhere { until } => until <= now,
+            Mode::Open | Mode::Closed { .. } | Mode::Paced { .. } => false,
+        };
+        (due && self.of_key).then(|| later(now, self.settings.probe_lease))
+    }
+
+    /// Another gate's call tries the key, and has its place until then.
+    pub(crate) fn leave_to_other(&mut self, until: Instant) {
+        // (Parked | Probing | Elsewhere) => Elsewhere: nothing was heard of one that is out, and it
+        // has no say any more
+        self.epoch += 1;
+        self.mode = Mode::Elsewhere { until };
+    }
+
+    /// Whether a call is out that tries the key itself.
+    pub(crate) const fn tries_key(&self) -> bool {
+        self.of_key && matches!(self.mode, Mode::Probing { .. })
+    }
+
+    /// Whether it is shut by what only a call that tries it opens, or a hand.
+    pub(crate) const fn is_parked(&self) -> bool {
+        matches!(
+            self.mode,
+            Mode::Parked { .. } | Mode::Probing { .. } | Mode::Elsewhere { .. }
+        )
+    }
+
+    /// Whether it is so because of the key itself.
+    pub(crate) const fn is_parked_of_key(&self) -> bool {
+        self.of_key && self.is_parked()
+    }
+
     /// When the first of those who wait may go at the earliest. `None` where nobody knows.
     pub(crate) fn earliest(&self, now: Instant) -> Option<Instant> {
         match self.mode {
             // The probe may come back at any moment.
-            Mode::Probing { .. } => Some(now),
+            Mode::Probing { .. } | Mode::Elsewhere { .. } => Some(now),
             _ => self.expect(now, 0),
         }
     }
@@ -181,7 +222,7 @@ impl State {
     pub(crate) fn expect(&self, now: Instant, ahead: usize) -> Option<Instant> {
         let first = match self.mode {
             Mode::Open => now,
-            Mode::Probing { until } => until.max(now),
+            Mode::Probing { until } | Mode::Elsewhere { until } => until.max(now),
             Mode::Closed { until } => until.max(now),
             Mode::Paced { next, .. } => next.max(now),
             Mode::Parked { until } => until?.max(now),
@@ -193,7 +234,9 @@ impl State {
     pub(crate) const fn refusal(&self) -> Cause {
         match self.mode {
             Mode::Probing { .. } if self.doubtful => Cause::GateClosed,
-            Mode::Parked { .. } | Mode::Probing { .. } => Cause::KeyUnusable,
+            Mode::Parked { .. } | Mode::Probing { .. } | Mode::Elsewhere { .. } => {
+                Cause::KeyUnusable
+            }
             Mode::Open | Mode::Closed { .. } | Mode::Paced { .. } => Cause::GateClosed,
         }
     }
@@ -241,7 +284,8 @@ impl State {
                     self.backoffs = 0;
                     return self.answered(epoch, now);
                 }
-                Mode::Open | Mode::Closed { .. } | Mode::Parked { .. } => {}
+                Mode::Open | Mode::Closed { .. } | Mode::Parked { .. } | Mode::Elsewhere { .. } => {
+                }
             },
             Verdict::Beside => {
                 if let Mode::Probing { .. } = self.mode {
@@ -298,8 +342,8 @@ impl State {
     pub(crate) fn hear(&mut self, verdict: Verdict, kind: Option<Name>, now: Instant) {
         match (verdict, self.mode) {
             // Who tries the key here will tell, and who parked it by hand has the last word.
-            (_, Mode::Probing { .. } | Mode::Parked { until: None }) => {}
-            // (Open | Closed | Paced | Parked) => Parked
+            (Verdict::Unusable(_), Mode::Probing { .. }) | (_, Mode::Parked { until: None }) => {}
+            // (Open | Closed | Paced | Parked | Elsewhere) => Parked
             (Verdict::Unusable(wait), mode) => {
                 let until = self.parked(wait, now);
                 match mode {
@@ -310,11 +354,15 @@ impl State {
                     _ => self.park_until(Some(until), true, kind),
                 }
             }
-            // Parked => Paced
-            (Verdict::Well, Mode::Parked { .. }) if self.of_key => {
+            // (Parked | Probing | Elsewhere) => Paced
+            (Verdict::Well, _) if self.is_parked_of_key() => {
                 self.backoffs = 0;
                 self.origin = None;
                 self.reopen(now);
+            }
+            // Elsewhere => Parked, to be tried by the next call
+            (Verdict::Beside, Mode::Elsewhere { .. }) => {
+                self.mode = Mode::Parked { until: Some(now) };
             }
             _ => {}
         }
@@ -341,7 +389,7 @@ impl State {
                 self.doubtful = doubtful;
                 self.origin = kind;
             }
-            Mode::Parked { until: None } | Mode::Probing { .. } => {}
+            Mode::Parked { until: None } | Mode::Probing { .. } | Mode::Elsewhere { .. } => {}
         }
     }
 
@@ -379,7 +427,10 @@ impl State {
                 };
             }
             Mode::Paced { next, .. } => *next = wanted.max(*next),
-            Mode::Closed { .. } | Mode::Parked { .. } | Mode::Probing { .. } => {}
+            Mode::Closed { .. }
+            | Mode::Parked { .. }
+            | Mode::Probing { .. }
+            | Mode::Elsewhere { .. } => {}
         }
     }
 
@@ -429,6 +480,7 @@ impl State {
     fn become_(&mut self, mode: Mode) {
         self.mode = mode;
         self.doubtful = false;
+        self.of_key = false;
         self.epoch += 1;
     }
 

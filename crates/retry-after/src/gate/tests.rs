@@ -409,6 +409,65 @@ async fn the_gates_of_one_key_share_that_it_is_unusable_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_call_tries_a_key_for_all_of_its_gates() {
+    let key = SharedKey::new();
+    let hangs = Arc::new(Mutex::new(true));
+    let inner = service_fn({
+        let hangs = Arc::clone(&hangs);
+        move |ask: Ask| {
+            let hangs = *hangs.lock().unwrap();
+            async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, Error>(ask.number)
+            }
+        }
+    });
+    let [one, other, third] = [(); 3].map(|()| {
+        let gate = layer_with(GateSettings::standard().max_wait(secs(60)));
+        let gate = gate.of_key(&key);
+        (gate.handle(), gate.layer(inner.clone()))
+    });
+    one.0.park(Some(Duration::ZERO));
+    let mut hung = task::spawn(one.1.clone().oneshot(ask(1)));
+    assert_pending!(hung.poll());
+    let mut waiting = task::spawn(other.1.clone().oneshot(ask(2)));
+    assert_pending!(waiting.poll());
+    let mut behind = task::spawn(other.1.clone().oneshot(ask(3)));
+    assert_pending!(behind.poll());
+    assert_eq!(other.0.state(), GateState::Probing);
+    assert_eq!(other.0.waiting(), 2);
+
+    // Dropped, it gives its place to a call at whichever gate.
+    drop(hung);
+    assert!(waiting.is_woken());
+    assert_pending!(waiting.poll());
+    assert_eq!(other.0.waiting(), 1);
+    let mut left = task::spawn(one.1.clone().oneshot(ask(4)));
+    assert_pending!(left.poll());
+    assert_eq!(one.0.waiting(), 1);
+
+    // So does one whose gate is changed by hand.
+    other.0.close_for(secs(9));
+    assert!(left.is_woken());
+    assert_pending!(left.poll());
+    assert_eq!(one.0.waiting(), 0);
+
+    // And one of which nothing is heard: the call at the third gate is the next to try.
+    *hangs.lock().unwrap() = false;
+    let start = Instant::now();
+    assert_eq!(third.1.clone().oneshot(ask(5)).await, Ok(5));
+    assert_eq!(start.elapsed(), secs(30));
+    for handle in [&one.0, &third.0] {
+        assert!(matches!(handle.state(), GateState::Reopening { .. }));
+    }
+    // What became of it has no say any more.
+    drop(left);
+    assert!(matches!(one.0.state(), GateState::Reopening { .. }));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_gate_has_one_key_at_most_and_the_next_owner_of_its_block_none() {
     let (first, second) = (SharedKey::new(), SharedKey::new());
     let gate = layer().of_key(&first).of_key(&second).of_key(&second);

@@ -1,5 +1,5 @@
 use super::{Hint, block::Block, state::Verdict};
-use buttress_core::{Failure, Witness};
+use buttress_core::{Failure, Name, Witness};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -75,15 +75,18 @@ impl Pass {
         let verdict = Verdict::of(outcome);
         if verdict != Verdict::Beside || self.is_probe() {
             let kind = outcome.err().and_then(|failure| failure.kind);
-            self.block
-                .settle(self.epoch(), verdict, kind, Instant::now());
+            self.tell(verdict, kind, Instant::now());
         }
     }
 
     #[cold]
     fn abandon(self) {
+        self.tell(Verdict::Beside, None, Instant::now());
+    }
+
+    pub(crate) fn tell(self, verdict: Verdict, kind: Option<Name>, now: Instant) {
         self.block
-            .settle(self.epoch(), Verdict::Beside, None, Instant::now());
+            .settle(self.epoch(), self.is_probe(), verdict, kind, now);
     }
 
     /// Passes the pace on that an answer told, before the answer is judged: if it meets a limit,

@@ -1,8 +1,14 @@
 //! The gate under every interleaving: run with `RUSTFLAGS="--cfg loom"`.
 
 use super::*;
-use crate::gate::{GateState, SharedKey, state::Verdict};
-use ::loom::{sync::Notify, thread};
+use crate::gate::{GateState, SharedKey, state::Verdict, witness::Pass};
+use ::loom::{
+    sync::{
+        Notify,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
 use std::task::Wake;
 
 /// Without pacing and without reading a clock: loom knows no time.
@@ -15,10 +21,10 @@ fn gate() -> (Anchor, Instant) {
 }
 
 /// The witness would read the clock when it is dropped.
-fn epoch(witness: GateWitness) -> u64 {
-    let epoch = witness.pass().unwrap().epoch();
+fn pass(witness: GateWitness) -> Pass {
+    let pass = witness.pass().unwrap();
     std::mem::forget(witness);
-    epoch
+    pass
 }
 
 fn enter(anchor: &Anchor, now: Instant) -> Entered {
@@ -67,17 +73,17 @@ fn loom_a_limit_closes_whatever_else_is_told() {
     ::loom::model(|| {
         let (anchor, now) = gate();
         let block = anchor.block();
-        let calls = [(); 2].map(|()| epoch(anchor.pass().unwrap()));
+        let calls = [(); 2].map(|()| pass(anchor.pass().unwrap()));
         let wait = Verdict::Limited(Some(Duration::from_secs(9)));
-        let limited = thread::spawn(move || block.settle(calls[0], wait, None, now));
-        let well = thread::spawn(move || block.settle(calls[1], Verdict::Well, None, now));
+        let limited = thread::spawn(move || calls[0].tell(wait, None, now));
+        let well = thread::spawn(move || calls[1].tell(Verdict::Well, None, now));
         let late = anchor.pass();
         limited.join().unwrap();
         well.join().unwrap();
         assert!(!block.is_open());
         // Whoever still got in belongs to the time before, and has no say.
         if let Some(late) = late {
-            block.settle(epoch(late), Verdict::Well, None, now);
+            pass(late).tell(Verdict::Well, None, now);
         }
         assert!(matches!(block.read(now).0, GateState::Closed { .. }));
     });
@@ -91,10 +97,10 @@ fn loom_what_is_found_out_of_a_key_reaches_its_other_gate() {
         let now = gates[0].1;
         let [one, other] = gates.map(|(anchor, _)| {
             key.join(anchor.block());
-            (anchor.block(), epoch(anchor.pass().unwrap()))
+            (anchor.block(), pass(anchor.pass().unwrap()))
         });
-        let unusable = |(block, epoch): (&'static Block, u64)| {
-            move || block.settle(epoch, Verdict::Unusable(None), None, now)
+        let unusable = |(_, pass): (&'static Block, Pass)| {
+            move || pass.tell(Verdict::Unusable(None), None, now)
         };
         // Both find out, and tell each other.
         let found = thread::spawn(unusable(one));
@@ -112,20 +118,42 @@ fn loom_one_call_at_a_time_tries_a_parked_key() {
         let (anchor, now) = parked();
         let other = anchor.clone();
         let other = thread::spawn(move || {
-            let probe = wait(enter(&other, now), now);
-            assert!(probe.pass().unwrap().is_probe());
+            let probe = pass(wait(enter(&other, now), now));
+            assert!(probe.is_probe());
             // It comes to nothing, and the next one gets its chance.
-            other
-                .block()
-                .settle(epoch(probe), Verdict::Beside, None, now);
+            probe.tell(Verdict::Beside, None, now);
         });
-        let probe = wait(enter(&anchor, now), now);
-        assert!(probe.pass().unwrap().is_probe());
+        let probe = pass(wait(enter(&anchor, now), now));
+        assert!(probe.is_probe());
         assert_eq!(anchor.block().read(now).0, GateState::Probing);
-        anchor
-            .block()
-            .settle(epoch(probe), Verdict::Beside, None, now);
+        probe.tell(Verdict::Beside, None, now);
         other.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_one_call_at_a_time_tries_a_key_of_two_gates() {
+    ::loom::model(|| {
+        let key = SharedKey::new();
+        let [(one, now), (other, _)] = [(); 2].map(|()| gate());
+        key.join(one.block());
+        key.join(other.block());
+        one.block().park(Some(Duration::ZERO), now);
+        let out = Arc::new(AtomicU64::new(0));
+        let tries = |anchor: Anchor| {
+            let out = Arc::clone(&out);
+            move || {
+                let probe = pass(wait(enter(&anchor, now), now));
+                assert!(probe.is_probe());
+                assert_eq!(out.fetch_add(1, Ordering::SeqCst), 0, "two at a time");
+                out.fetch_sub(1, Ordering::SeqCst);
+                // The call that waits at the other gate has to hear it.
+                probe.tell(Verdict::Beside, None, now);
+            }
+        };
+        let tried = thread::spawn(tries(other));
+        tries(one)();
+        tried.join().unwrap();
     });
 }
 
@@ -133,14 +161,13 @@ fn loom_one_call_at_a_time_tries_a_parked_key() {
 fn loom_a_turn_that_is_given_up_passes_on() {
     ::loom::model(|| {
         let (anchor, now) = parked();
-        let probe = epoch(wait(enter(&anchor, now), now));
+        let probe = pass(wait(enter(&anchor, now), now));
         let Entered::Wait(first, _) = enter(&anchor, now) else {
             panic!("the probe is out");
         };
         let entered = enter(&anchor, now);
         let gives_up = thread::spawn(move || drop(first));
-        let block = anchor.block();
-        let settles = thread::spawn(move || block.settle(probe, Verdict::Well, None, now));
+        let settles = thread::spawn(move || probe.tell(Verdict::Well, None, now));
         std::mem::forget(wait(entered, now));
         gives_up.join().unwrap();
         settles.join().unwrap();

@@ -204,8 +204,8 @@ impl Model {
     }
 }
 
-#[derive(Default)]
-struct Flag(AtomicBool);
+#[derive(Debug, Default)]
+pub(super) struct Flag(pub(super) AtomicBool);
 
 impl Wake for Flag {
     fn wake(self: Arc<Self>) {
@@ -283,7 +283,7 @@ impl Real {
     }
 }
 
-fn nth<V>(map: &BTreeMap<usize, V>, nth: usize) -> Option<usize> {
+pub(super) fn nth<V>(map: &BTreeMap<usize, V>, nth: usize) -> Option<usize> {
     map.keys().nth(nth.checked_rem(map.len())?).copied()
 }
 
@@ -314,15 +314,15 @@ proptest! {
                 }
                 Step::Settle(which, verdict) => if let Some(call) = nth(&real.out, which) {
                     // The witness would read the clock.
-                    let epoch = real.out[&call].pass().unwrap().epoch();
-                    real.anchor.block().settle(epoch, verdict, None, now);
+                    real.out[&call].pass().unwrap().tell(verdict, None, now);
                     std::mem::forget(real.out.remove(&call));
                     model.settle(call, verdict);
                 },
                 Step::Abandon(which) => if let Some(call) = nth(&real.out, which) {
                     let witness = real.out.remove(&call).unwrap();
-                    if witness.pass().unwrap().is_probe() {
-                        real.anchor.block().settle(witness.pass().unwrap().epoch(), Verdict::Beside, None, now);
+                    let pass = witness.pass().unwrap();
+                    if pass.is_probe() {
+                        pass.tell(Verdict::Beside, None, now);
                         model.settle(call, Verdict::Beside);
                     } else {
                         model.rounds.remove(&call);

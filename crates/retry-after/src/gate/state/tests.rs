@@ -273,18 +273,82 @@ fn a_probe_and_a_hand_have_the_last_word_on_the_key() {
     assert_eq!(state.admit(now, true), PROBE);
     let probe = state.epoch();
     state.hear(Verdict::Unusable(None), None, now);
-    state.hear(Verdict::Well, None, now);
+    state.hear(Verdict::Beside, None, now);
     assert!(matches!(state.mode(), Mode::Probing { .. }));
     assert_eq!(state.epoch(), probe);
-    // It came to nothing, and the key is found out to work elsewhere.
-    state.settle(probe, Verdict::Beside, None, now);
+    // That the key works is known, whoever found it out.
     state.hear(Verdict::Well, None, now);
+    assert!(matches!(state.mode(), Mode::Paced { .. }));
+    state.settle(probe, Verdict::Beside, None, now);
     assert!(matches!(state.mode(), Mode::Paced { .. }));
 
     state.park(None, now);
     state.hear(Verdict::Unusable(None), None, now);
     state.hear(Verdict::Well, None, now);
     assert_eq!(parked_until(&state), None);
+}
+
+#[test]
+fn a_gate_leaves_the_trying_of_the_key_to_another() {
+    let (mut state, now) = state();
+    assert_eq!(state.would_try_key(now), None);
+    state.hear(Verdict::Unusable(None), Some(AUTH), now);
+    assert_eq!(state.would_try_key(now), None);
+    let then = now + secs(60);
+    assert_eq!(state.would_try_key(then), Some(then + secs(30)));
+    let elsewhere = |state: &mut State| {
+        state.leave_to_other(then + secs(9));
+        assert_eq!(state.admit(then, true), Admit::At(then + secs(9)));
+        assert_eq!(state.expect(then, 0), Some(then + secs(9)));
+        assert_eq!(state.earliest(then), Some(then));
+        assert_eq!(state.refusal(), Cause::KeyUnusable);
+        assert!(!state.tries_key() && state.is_parked_of_key());
+    };
+    // It came to nothing there.
+    elsewhere(&mut state);
+    state.hear(Verdict::Beside, None, then);
+    assert_eq!(parked_until(&state), Some(then));
+    assert_eq!(state.origin(), Some(AUTH));
+    // It found out something.
+    elsewhere(&mut state);
+    state.hear(Verdict::Unusable(Some(secs(5))), None, then);
+    assert_eq!(parked_until(&state), Some(then + secs(5)));
+    elsewhere(&mut state);
+    state.hear(Verdict::Well, None, then);
+    assert!(matches!(state.mode(), Mode::Paced { .. }));
+    // Nothing was heard of it.
+    state.hear(Verdict::Unusable(None), None, now);
+    elsewhere(&mut state);
+    let then = then + secs(9);
+    assert!(state.would_try_key(then).is_some());
+    assert_eq!(state.admit(then, true), PROBE);
+    assert!(state.tries_key());
+    // And another gate took its place in turn: what is out here has no say.
+    let first = state.epoch();
+    state.leave_to_other(then + secs(60));
+    assert!(!state.settle(first, Verdict::Well, None, then));
+    assert!(matches!(state.mode(), Mode::Elsewhere { .. }));
+}
+
+#[test]
+fn what_is_tried_for_a_limit_is_not_the_key() {
+    let (mut state, now) = state();
+    state.settle(7, Verdict::Spent(Some(secs(5))), None, now);
+    let now = now + secs(5);
+    assert_eq!(state.would_try_key(now), None);
+    assert_eq!(state.admit(now, true), PROBE);
+    assert!(!state.tries_key() && state.is_parked() && !state.is_parked_of_key());
+    state.hear(Verdict::Well, None, now);
+    assert!(matches!(state.mode(), Mode::Probing { .. }));
+    // A key that was parked once, and a limit that is not believed since.
+    state.park(Some(Duration::ZERO), now);
+    assert_eq!(state.admit(now, true), PROBE);
+    assert!(state.tries_key());
+    state.settle(state.epoch(), limited(FOR_EVER), None, now);
+    let now = now + secs(3600);
+    assert_eq!(state.would_try_key(now), None);
+    assert_eq!(state.admit(now, true), PROBE);
+    assert!(!state.tries_key());
 }
 
 #[test]
