@@ -109,7 +109,7 @@ impl Block {
             true
         };
         self.change_key(now, unpark, |other| {
-            if other.state.is_parked() {
+            if other.state.is_parked_of_key() {
                 other.open(now);
             }
         });

@@ -405,6 +405,8 @@ async fn the_gates_of_one_key_share_that_it_is_unusable_and_nothing_else() {
     large.1.clone().oneshot(ask(5)).await.unwrap_err();
     assert_eq!(large.0.state(), parked(60));
     assert!(reopening(&small.0));
+    small.0.unpark();
+    assert_eq!(large.0.state(), parked(60));
     assert_eq!(server.numbers(), [0, 2, 3, 4, 5]);
 }
 
