@@ -4,6 +4,7 @@ use super::{
 };
 use buttress_core::{AtOnce, ByError, http::HttpStatus};
 use std::hash::Hash;
+use tokio::time::Instant;
 use tower_layer::Layer;
 
 /// Lets calls wait, or turns them away, while their key is rate limited or unusable.
@@ -170,7 +171,7 @@ impl<J, P, O> GateLayer<J, P, O, OneGate> {
     /// has one key at most, the last one that it was given.
     #[must_use]
     pub fn of_key(self, key: &SharedKey) -> Self {
-        key.join(self.gates.0.block());
+        key.join(self.gates.0.block(), Instant::now());
         self
     }
 

@@ -18,7 +18,8 @@ use tokio::time::Instant;
 /// reopen. What a gate is parked for that blames a [`Limit`](buttress_core::Blame::Limit) stays
 /// its own affair.
 ///
-/// Clones are the same key. It keeps no gate alive.
+/// Clones are the same key. A gate that is given a key which is parked is parked as well. A key
+/// keeps no gate alive.
 ///
 /// ```
 /// use buttress_retry_after::{GateLayer, GateState, SharedKey};
@@ -60,11 +61,23 @@ impl SharedKey {
         }))
     }
 
-    pub(crate) fn join(&self, block: &'static Block) {
+    /// Makes a gate one of this key, which may be known to be unusable already.
+    pub(crate) fn join(&self, block: &'static Block, now: Instant) {
+        let mut woken = WakeOnDrop::default();
         let mut gates = lock(&self.0.gates);
         gates.retain(|known| !ptr::eq(*known, block) && self.has(&known.lock()));
+        let known = gates.iter().find_map(|known| {
+            let inside = known.lock();
+            let parked = inside.state.is_parked_of_key();
+            parked.then(|| inside.state.clone())
+        });
+        block.change_quietly(now, &mut woken, |inside| {
+            inside.key = Some(self.clone());
+            if let Some(known) = known {
+                inside.state.join(&known, now);
+            }
+        });
         gates.push(block);
-        block.lock().key = Some(self.clone());
     }
 
     /// Changes one of its gates, and then the others, if the first change says so. When it only

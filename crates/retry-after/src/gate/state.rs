@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// An *epoch* begins whenever the gate closes or parks, and whenever a probe comes back without
 /// a verdict. Every call carries the epoch in which it was let in. So many calls that hit the
 /// same limit close the gate once, and a straggler that succeeds does not open it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct State {
     settings: GateSettings,
     mode: Mode,
@@ -366,6 +366,16 @@ impl State {
             }
             _ => {}
         }
+    }
+
+    /// Comes to a key that is parked, as another gate knows.
+    pub(crate) fn join(&mut self, known: &Self, now: Instant) {
+        let until = match known.mode {
+            Mode::Parked { until } => until,
+            // A call is out to try it, and another one may when that comes back.
+            _ => Some(now),
+        };
+        self.park_until(until, true, known.origin);
     }
 
     /// A call from before the last closing tells nothing new, unless it tells of a longer wait.

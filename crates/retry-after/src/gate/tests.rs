@@ -411,6 +411,39 @@ async fn the_gates_of_one_key_share_that_it_is_unusable_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_gate_that_comes_later_knows_what_is_known_of_its_key() {
+    let (key, server) = (SharedKey::new(), Server::default());
+    let first = layer().of_key(&key);
+    let (handle, service) = (first.handle(), first.layer(server.service()));
+    let comes = || layer().of_key(&key).handle();
+    server.failing(limited(secs(20)));
+    service.clone().oneshot(ask(1)).await.unwrap_err();
+    assert_eq!(comes().state(), GateState::Open);
+
+    handle.open();
+    server.failing(Error::Failed(SPENT.kind(AUTH)));
+    service.clone().oneshot(ask(2)).await.unwrap_err();
+    let second = comes();
+    assert_eq!(second.state(), handle.state());
+    assert_eq!(second.origin(), Some(AUTH));
+
+    // A call is out to try it.
+    sleep(secs(60)).await;
+    server.failing(None);
+    let mut probe = task::spawn(service.oneshot(ask(3)));
+    assert_pending!(probe.poll());
+    let third = layer().of_key(&key);
+    let (handle, service) = (third.handle(), third.layer(server.service()));
+    let mut waits = task::spawn(service.oneshot(ask(4)));
+    assert_pending!(waits.poll());
+    assert_eq!((handle.state(), handle.waiting()), (GateState::Probing, 1));
+    probe.await.unwrap();
+    assert!(waits.is_woken());
+    assert_eq!(waits.await, Ok(4));
+    assert_eq!(server.numbers(), [1, 2, 3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_call_tries_a_key_for_all_of_its_gates() {
     let key = SharedKey::new();
     let hangs = Arc::new(Mutex::new(true));

@@ -151,7 +151,7 @@ proptest! {
         let key = SharedKey::new();
         let gates = [(); GATES].map(|()| Anchor::leak(&settings));
         let now = Instant::now();
-        gates.iter().for_each(|anchor| key.join(anchor.block()));
+        gates.iter().for_each(|anchor| key.join(anchor.block(), now));
         let mut real = Real {
             now,
             gates,

@@ -96,7 +96,7 @@ fn loom_what_is_found_out_of_a_key_reaches_its_other_gate() {
         let gates = [gate(), gate()];
         let now = gates[0].1;
         let [one, other] = gates.map(|(anchor, _)| {
-            key.join(anchor.block());
+            key.join(anchor.block(), now);
             (anchor.block(), pass(anchor.pass().unwrap()))
         });
         let unusable = |(_, pass): (&'static Block, Pass)| {
@@ -136,8 +136,8 @@ fn loom_one_call_at_a_time_tries_a_key_of_two_gates() {
     ::loom::model(|| {
         let key = SharedKey::new();
         let [(one, now), (other, _)] = [(); 2].map(|()| gate());
-        key.join(one.block());
-        key.join(other.block());
+        key.join(one.block(), now);
+        key.join(other.block(), now);
         one.block().park(Some(Duration::ZERO), now);
         let out = Arc::new(AtomicU64::new(0));
         let tries = |anchor: Anchor| {
