@@ -4,7 +4,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Which breaker a request belongs to: [`OneForAll`] or [`OnePerKey`](crate::OnePerKey).
+/// Which breaker a request belongs to: [`OneBreaker`] or [`KeyedBreakers`](crate::KeyedBreakers).
 ///
 /// This trait is sealed.
 pub trait Breakers<Req>: Sealed {
@@ -23,13 +23,13 @@ pub trait Sealed {}
 
 /// One breaker for all requests: the default.
 #[derive(Clone, Debug)]
-pub struct OneForAll {
+pub struct OneBreaker {
     /// The one that is owned. Here as well, because it is looked at twice a call.
     breaker: &'static Breaker,
     owner: Arc<Owner>,
 }
 
-impl OneForAll {
+impl OneBreaker {
     pub(crate) fn new(rules: Rules, seed: Option<u64>) -> Self {
         let owner = Arc::new(Owner::new(rules, seed));
         Self {
@@ -43,9 +43,9 @@ impl OneForAll {
     }
 }
 
-impl Sealed for OneForAll {}
+impl Sealed for OneBreaker {}
 
-impl<Req> Breakers<Req> for OneForAll {
+impl<Req> Breakers<Req> for OneBreaker {
     fn only(&self) -> Option<&'static Breaker> {
         Some(self.breaker)
     }

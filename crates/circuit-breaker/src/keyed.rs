@@ -34,7 +34,7 @@ use tokio::time::Instant;
 ///    one. The calls of the new key then go through unwatched.
 ///
 /// An evicted breaker's calls in flight say nothing to its key's next breaker.
-pub struct OnePerKey<K, F> {
+pub struct KeyedBreakers<K, F> {
     table: Arc<Table<K>>,
     key: F,
 }
@@ -57,7 +57,7 @@ struct Entry {
     used: AtomicU64,
 }
 
-impl<K, F> OnePerKey<K, F> {
+impl<K, F> KeyedBreakers<K, F> {
     pub(crate) fn new(settings: &Settings, key: F) -> Self {
         let table = Table {
             rules: settings.rules(),
@@ -73,16 +73,16 @@ impl<K, F> OnePerKey<K, F> {
         }
     }
 
-    pub(crate) fn handles(&self) -> KeyedHandle<K> {
-        KeyedHandle {
+    pub(crate) fn handles(&self) -> Handles<K> {
+        Handles {
             table: Arc::clone(&self.table),
         }
     }
 }
 
-impl<K, F> Sealed for OnePerKey<K, F> {}
+impl<K, F> Sealed for KeyedBreakers<K, F> {}
 
-impl<Req, K, F> Breakers<Req> for OnePerKey<K, F>
+impl<Req, K, F> Breakers<Req> for KeyedBreakers<K, F>
 where
     K: Clone + Eq + Hash,
     F: Fn(&Req) -> K,
@@ -160,7 +160,7 @@ fn victim<K: Clone>(entries: &HashMap<K, Arc<Entry>>) -> Option<K> {
     first.map(|(_, key)| key.clone())
 }
 
-impl<K, F: Clone> Clone for OnePerKey<K, F> {
+impl<K, F: Clone> Clone for KeyedBreakers<K, F> {
     fn clone(&self) -> Self {
         Self {
             table: Arc::clone(&self.table),
@@ -169,21 +169,35 @@ impl<K, F: Clone> Clone for OnePerKey<K, F> {
     }
 }
 
-impl<K, F> fmt::Debug for OnePerKey<K, F> {
+impl<K, F> fmt::Debug for KeyedBreakers<K, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = self.table.entries.load().len();
-        f.debug_struct("OnePerKey")
+        f.debug_struct("KeyedBreakers")
             .field("keys", &keys)
             .finish_non_exhaustive()
     }
 }
 
 /// Reads and overrides the breakers of a keyed layer.
-pub struct KeyedHandle<K> {
+pub struct Handles<K> {
     table: Arc<Table<K>>,
 }
 
-impl<K: Clone + Eq + Hash> KeyedHandle<K> {
+impl<K> Handles<K> {
+    /// How many keys have a breaker.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.entries.load().len()
+    }
+
+    /// Whether no key has one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<K: Clone + Eq + Hash> Handles<K> {
     /// The breaker of this key, if it has one.
     ///
     /// The handle stays with this breaker, also when its key has lost it to eviction and has got
@@ -228,7 +242,7 @@ impl Entry {
     }
 }
 
-impl<K> Clone for KeyedHandle<K> {
+impl<K> Clone for Handles<K> {
     fn clone(&self) -> Self {
         Self {
             table: Arc::clone(&self.table),
@@ -236,11 +250,10 @@ impl<K> Clone for KeyedHandle<K> {
     }
 }
 
-impl<K> fmt::Debug for KeyedHandle<K> {
+impl<K> fmt::Debug for Handles<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self.table.entries.load().len();
-        f.debug_struct("KeyedHandle")
-            .field("keys", &keys)
+        f.debug_struct("Handles")
+            .field("keys", &self.len())
             .finish_non_exhaustive()
     }
 }

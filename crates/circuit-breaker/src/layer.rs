@@ -1,4 +1,6 @@
-use crate::{CircuitBreaker, Handle, InvalidSettings, KeyedHandle, OneForAll, OnePerKey, Settings};
+use crate::{
+    CircuitBreaker, Handle, Handles, InvalidSettings, KeyedBreakers, OneBreaker, Settings,
+};
 #[cfg(feature = "http")]
 use buttress_core::http::HttpStatus;
 use buttress_core::{AtOnce, ByError};
@@ -10,7 +12,7 @@ use tower_layer::Layer;
 /// All services that one layer makes share one breaker (or one per key), and so do their clones:
 /// make one layer for each external service.
 #[derive(Clone, Debug)]
-pub struct CircuitBreakerLayer<J = AtOnce<ByError>, O = (), B = OneForAll> {
+pub struct CircuitBreakerLayer<J = AtOnce<ByError>, O = (), B = OneBreaker> {
     settings: Settings,
     judge: J,
     observe: O,
@@ -47,7 +49,7 @@ impl CircuitBreakerLayer {
         Self {
             judge: AtOnce::new(ByError::new()),
             observe: (),
-            breakers: OneForAll::new(settings.rules(), settings.seed),
+            breakers: OneBreaker::new(settings.rules(), settings.seed),
             settings,
         }
     }
@@ -155,13 +157,13 @@ impl<J, O, B> CircuitBreakerLayer<J, O, B> {
     /// # }
     /// ```
     #[must_use]
-    pub fn keyed<Req, K, F>(self, key: F) -> CircuitBreakerLayer<J, O, OnePerKey<K, F>>
+    pub fn keyed<Req, K, F>(self, key: F) -> CircuitBreakerLayer<J, O, KeyedBreakers<K, F>>
     where
         K: Clone + Eq + Hash,
         F: Fn(&Req) -> K,
     {
         CircuitBreakerLayer {
-            breakers: OnePerKey::new(&self.settings, key),
+            breakers: KeyedBreakers::new(&self.settings, key),
             settings: self.settings,
             judge: self.judge,
             observe: self.observe,
@@ -169,7 +171,7 @@ impl<J, O, B> CircuitBreakerLayer<J, O, B> {
     }
 }
 
-impl<J, O> CircuitBreakerLayer<J, O, OneForAll> {
+impl<J, O> CircuitBreakerLayer<J, O, OneBreaker> {
     /// Reads and overrides the breaker.
     #[must_use]
     pub fn handle(&self) -> Handle {
@@ -177,10 +179,10 @@ impl<J, O> CircuitBreakerLayer<J, O, OneForAll> {
     }
 }
 
-impl<J, O, K, F> CircuitBreakerLayer<J, O, OnePerKey<K, F>> {
+impl<J, O, K, F> CircuitBreakerLayer<J, O, KeyedBreakers<K, F>> {
     /// Reads and overrides the breakers.
     #[must_use]
-    pub fn handles(&self) -> KeyedHandle<K> {
+    pub fn handles(&self) -> Handles<K> {
         self.breakers.handles()
     }
 }

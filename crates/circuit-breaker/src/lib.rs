@@ -183,11 +183,11 @@ mod ticket;
 mod validate;
 
 pub use self::{
-    breakers::{Breakers, OneForAll},
+    breakers::{Breakers, OneBreaker},
     error::InvalidSettings,
     future::ResponseFuture,
     handle::{Counts, Handle},
-    keyed::{KeyedHandle, OnePerKey},
+    keyed::{Handles, KeyedBreakers},
     layer::CircuitBreakerLayer,
     service::CircuitBreaker,
     settings::Settings,

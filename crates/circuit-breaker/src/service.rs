@@ -1,4 +1,4 @@
-use crate::{Breakers, Handle, KeyedHandle, OneForAll, OnePerKey, ResponseFuture, Ticket};
+use crate::{Breakers, Handle, Handles, KeyedBreakers, OneBreaker, ResponseFuture, Ticket};
 use buttress_core::{AtOnce, ByError, Cause, Context as _, Event, Judge, Observe, Rejected};
 use std::{
     task::{Context, Poll, ready},
@@ -35,7 +35,7 @@ use tower_service::Service;
 /// it had run for the [slow-call](crate::Settings::slow_calls) duration: then it counts as a slow
 /// call.
 #[derive(Debug)]
-pub struct CircuitBreaker<S, J = AtOnce<ByError>, O = (), B = OneForAll> {
+pub struct CircuitBreaker<S, J = AtOnce<ByError>, O = (), B = OneBreaker> {
     inner: S,
     judge: J,
     observe: O,
@@ -115,7 +115,7 @@ impl<S, J, O, B> CircuitBreaker<S, J, O, B> {
     }
 }
 
-impl<S, J, O> CircuitBreaker<S, J, O, OneForAll> {
+impl<S, J, O> CircuitBreaker<S, J, O, OneBreaker> {
     /// Reads and overrides the breaker.
     #[must_use]
     pub fn handle(&self) -> Handle {
@@ -123,10 +123,10 @@ impl<S, J, O> CircuitBreaker<S, J, O, OneForAll> {
     }
 }
 
-impl<S, J, O, K, F> CircuitBreaker<S, J, O, OnePerKey<K, F>> {
+impl<S, J, O, K, F> CircuitBreaker<S, J, O, KeyedBreakers<K, F>> {
     /// Reads and overrides the breakers.
     #[must_use]
-    pub fn handles(&self) -> KeyedHandle<K> {
+    pub fn handles(&self) -> Handles<K> {
         self.breakers.handles()
     }
 }

@@ -12,6 +12,7 @@ async fn each_key_has_its_own_breaker() {
     let layer = layer(Settings::standard().consecutive_failures(1)).keyed(|ask: &Ask| *ask);
     let mut service = layer.layer(service_fn(answer));
     let handles = service.handles();
+    assert!(handles.is_empty());
     assert!(handles.get(&Ask::Fail).is_none());
     for ask in [Ask::Fail, Ask::Answer] {
         let _ = call(&mut service.clone(), ask).await;
@@ -22,7 +23,7 @@ async fn each_key_has_its_own_breaker() {
     let refused = call(&mut service, Ask::Fail).await.unwrap_err();
     assert_eq!(refused.class, Class::Rejected);
     assert_eq!(call(&mut service, Ask::Answer).await, Ok("hello"));
-    assert_eq!(handles.all().len(), 2);
+    assert_eq!((handles.len(), handles.all().len()), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]

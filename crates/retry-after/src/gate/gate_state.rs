@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// What a gate is doing.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub enum GateState {
 impl GateState {
     /// A stable lower-case name, for logs and labels.
     #[must_use]
-    pub const fn as_str(&self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Closed { .. } => "closed",
@@ -40,11 +40,17 @@ impl GateState {
 
     /// The time until it reopens, or until a call may try the key, where that is known.
     #[must_use]
-    pub const fn wait(&self) -> Option<Duration> {
+    pub const fn wait(self) -> Option<Duration> {
         match self {
-            Self::Closed { wait } => Some(*wait),
-            Self::Parked { wait } => *wait,
+            Self::Closed { wait } => Some(wait),
+            Self::Parked { wait } => wait,
             Self::Open | Self::Reopening { .. } | Self::Probing => None,
         }
+    }
+}
+
+impl fmt::Display for GateState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

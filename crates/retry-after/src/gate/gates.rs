@@ -1,4 +1,4 @@
-use super::{entry::Anchor, witness::GateWitness};
+use super::{GateHandle, entry::Anchor, witness::GateWitness};
 
 /// Finds the gate that a request has to pass.
 ///
@@ -37,6 +37,12 @@ impl Finding {
 /// One gate for everything that a [`GateLayer`](super::GateLayer) serves.
 #[derive(Clone, Debug)]
 pub struct OneGate(pub(crate) Anchor);
+
+impl OneGate {
+    pub(crate) fn handle(&self) -> GateHandle {
+        GateHandle::new(self.0.clone())
+    }
+}
 
 impl<Req> Gates<Req> for OneGate {
     #[inline]

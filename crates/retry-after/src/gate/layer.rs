@@ -178,7 +178,7 @@ impl<J, P, O> GateLayer<J, P, O, OneGate> {
     /// Reads and overrides the gate.
     #[must_use]
     pub fn handle(&self) -> GateHandle {
-        GateHandle::new(self.gates.0.clone())
+        self.gates.handle()
     }
 }
 

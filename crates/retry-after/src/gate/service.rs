@@ -1,5 +1,5 @@
 use super::{
-    GateResponseFuture, GateWitness, Gates, OneGate, PaceHint,
+    GateHandle, GateHandles, GateResponseFuture, GateWitness, Gates, KeyedGates, OneGate, PaceHint,
     entry::{Anchor, Entered},
     gates::Finding,
     later::Later,
@@ -54,6 +54,22 @@ impl<S, J, P, O, G> Gate<S, J, P, O, G> {
             observe,
             gates,
         }
+    }
+}
+
+impl<S, J, P, O> Gate<S, J, P, O, OneGate> {
+    /// Reads and overrides the gate.
+    #[must_use]
+    pub fn handle(&self) -> GateHandle {
+        self.gates.handle()
+    }
+}
+
+impl<S, J, P, O, K, F> Gate<S, J, P, O, KeyedGates<K, F>> {
+    /// Reads and overrides the gates.
+    #[must_use]
+    pub fn handles(&self) -> GateHandles<K> {
+        self.gates.handles()
     }
 }
 

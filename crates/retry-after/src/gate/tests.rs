@@ -137,8 +137,8 @@ impl Server {
 async fn a_call_waits_in_line_until_the_limit_is_over() {
     let server = Server::default();
     let gate = layer();
-    let handle = gate.handle();
     let service = gate.layer(server.service());
+    let handle = service.handle();
 
     server.failing(limited(secs(20)));
     let failed = service.clone().oneshot(ask(0)).await;
@@ -761,8 +761,8 @@ async fn no_call_is_made_when_its_service_is_ready_too_late() {
 async fn each_key_has_its_own_gate_and_their_number_is_bounded() {
     let server = Server::default();
     let gate = layer_with(GateSettings::standard().max_keys(2)).keyed(|ask: &Ask| ask.number);
-    let handles = gate.handles();
     let service = gate.layer(server.service());
+    let handles = service.handles();
     assert!(handles.is_empty());
     server.failing(limited(secs(20)));
     service.clone().oneshot(ask(1)).await.unwrap_err();
