@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// What a route says of itself: what it can take, and what it costs.
 ///
-/// By default nothing is known of its window, it takes tools, images and JSON schemas, and
+/// By default nothing is known of its window and its longest answer, it takes tools, images and JSON schemas, and
 /// nothing that another route refused.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -14,6 +14,9 @@ pub struct Declares {
     pub dialect: Option<Dialect>,
     /// The size of the model's context window, in tokens.
     pub context_window: Option<u64>,
+    /// The most tokens that an answer can have. A request that wants more is passed over, and not
+    /// [clamped](buttress_llm::Target::max_output_tokens).
+    pub max_output_tokens: Option<u64>,
     /// Requests with tools.
     pub tools: bool,
     /// Requests with images.
@@ -33,6 +36,7 @@ impl Default for Declares {
         Self {
             dialect: None,
             context_window: None,
+            max_output_tokens: None,
             tools: true,
             images: true,
             json_schema: true,
@@ -120,10 +124,14 @@ impl Policy<LlmRequest, LlmResponse, LlmError, Declares> for LlmPolicy {
         if request.wants_json_schema() && !declares.json_schema {
             return Err("takes no JSON schema");
         }
+        let most = declares.max_output_tokens;
+        if most.is_some_and(|most| request.max_tokens().is_some_and(|asked| asked > most)) {
+            return Err("gives no answer of so many tokens");
+        }
         // An image is long as text and short as tokens.
         let too_long = |window| !request.wants_images() && request.estimated_tokens() / 2 > window;
         match declares.context_window {
-            Some(window) if too_long(window) => Err("window too small"),
+            Some(window) if too_long(window) => Err(LlmError::WINDOW_TOO_SMALL),
             _ => Ok(()),
         }
     }

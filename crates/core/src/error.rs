@@ -246,6 +246,8 @@ pub enum RouteReason<E> {
     Answered(Failure),
     /// It was passed over without being asked, for this reason.
     Skipped(&'static str),
+    /// It was passed over because it can't take the request at all, by what it says of itself.
+    Unfit(&'static str),
 }
 
 impl<E> Exhausted<E> {
@@ -282,7 +284,7 @@ impl<E> Exhausted<E> {
     pub fn foremost(&self) -> Option<&E> {
         let errors = self.routes.iter().filter_map(|route| match &route.reason {
             RouteReason::Failed(failure, error) => Some((failure, error)),
-            RouteReason::Answered(_) | RouteReason::Skipped(_) => None,
+            RouteReason::Answered(_) | RouteReason::Skipped(_) | RouteReason::Unfit(_) => None,
         });
         let foremost = errors.min_by_key(|(failure, _)| despair(failure));
         foremost.map(|(_, error)| error)
@@ -291,8 +293,15 @@ impl<E> Exhausted<E> {
     fn failures(&self) -> impl Iterator<Item = &Failure> {
         self.routes.iter().filter_map(|route| match &route.reason {
             RouteReason::Failed(failure, _) | RouteReason::Answered(failure) => Some(failure),
-            RouteReason::Skipped(_) => None,
+            RouteReason::Skipped(_) | RouteReason::Unfit(_) => None,
         })
+    }
+
+    /// Whether no route can take the request, so that it is the request's fault.
+    #[must_use]
+    pub fn fits_nowhere(&self) -> bool {
+        let unfit = |route: &RouteError<E>| matches!(route.reason, RouteReason::Unfit(_));
+        !self.routes.is_empty() && self.routes.iter().all(unfit)
     }
 }
 
@@ -319,11 +328,15 @@ fn despair(failure: &Failure) -> u8 {
 }
 
 /// The verdict that leaves most hope, as [`foremost`](Exhausted::foremost) chooses it, with the
-/// soonest wait.
+/// soonest wait; bad input where the request [fits nowhere](Exhausted::fits_nowhere).
 impl<E> AsFailure for Exhausted<E> {
     fn as_failure(&self) -> Failure {
         let foremost = self.failures().min_by_key(|failure| despair(failure));
-        let failure = foremost.map_or(Failure::new(Class::Rejected, Blame::Local), |found| *found);
+        let none = match self.fits_nowhere() {
+            true => Failure::new(Class::BadInput, Blame::Request),
+            false => Failure::new(Class::Rejected, Blame::Local),
+        };
+        let failure = foremost.map_or(none, |found| *found);
         match (self.retry_after(), failure.retry_after) {
             (Some(wait), _) => failure.retry_after(RetryAfter::After(wait)),
             // Another route may answer sooner than this one.
@@ -335,13 +348,18 @@ impl<E> AsFailure for Exhausted<E> {
 
 impl<E: fmt::Display> fmt::Display for Exhausted<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("all routes failed")?;
+        f.write_str(match self.fits_nowhere() {
+            true => "no route takes such a request",
+            false => "all routes failed",
+        })?;
         for (i, RouteError { route, reason }) in self.routes.iter().enumerate() {
             f.write_str(if i == 0 { ": " } else { "; " })?;
             match reason {
                 RouteReason::Failed(_, error) => write!(f, "{route}: {error}")?,
                 RouteReason::Answered(failure) => write!(f, "{route}: answered, {failure}")?,
-                RouteReason::Skipped(why) => write!(f, "{route}: passed over, {why}")?,
+                RouteReason::Skipped(why) | RouteReason::Unfit(why) => {
+                    write!(f, "{route}: passed over, {why}")?;
+                }
             }
         }
         Ok(())
@@ -413,6 +431,32 @@ mod tests {
         assert_eq!(left.to_string(), told);
         let idle = Elapsed::new(Phase::Idle, Duration::from_millis(1200));
         assert_eq!(idle.to_string(), "no further content within 1.2s");
+    }
+
+    #[test]
+    fn what_fits_nowhere_is_the_request_s_fault() {
+        let routes = |reasons: Vec<RouteReason<Elapsed>>| {
+            let route = |reason| RouteError::new("r".into(), reason);
+            Exhausted::new(reasons.into_iter().map(route).collect())
+        };
+        let unfit = || RouteReason::Unfit("takes no tools");
+        let exhausted = routes(vec![unfit(), unfit()]);
+        let failure = exhausted.as_failure();
+        assert_eq!(
+            (failure.class, failure.blame),
+            (Class::BadInput, Blame::Request)
+        );
+        let told = exhausted.to_string();
+        assert!(
+            told.starts_with("no route takes such a request: r: passed over"),
+            "{told}"
+        );
+        for reasons in [
+            vec![unfit(), RouteReason::Skipped("not ready in time")],
+            vec![],
+        ] {
+            assert_eq!(routes(reasons).as_failure().class, Class::Rejected);
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use crate::{Failed, Policy, service::Shared, setbacks::Setbacks};
-use buttress_core::{Class, Context, Event, Exhausted, Failure, GiveUp, Observe};
+use buttress_core::{Class, Context, Event, Exhausted, Failure, GiveUp, Observe, RouteReason};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tower_service::Service;
@@ -26,6 +26,15 @@ where
     paid: bool,
     /// What went wrong so far. Made when something does, so that a healthy call is small.
     setbacks: Option<Box<Setbacks<S::Response, S::Error>>>,
+}
+
+/// Why a route is passed over.
+#[derive(Clone, Copy)]
+enum Closed {
+    /// After what another one said.
+    RuledOut(&'static str),
+    /// It can't take the request.
+    Unfit(&'static str),
 }
 
 /// A route that was entered and has to be made ready.
@@ -87,14 +96,14 @@ where
         };
         while self.next < self.shared.routes.len() {
             let at = self.next;
-            if let Err(why) = self.open(at, &request) {
-                self.pass_over(at, why, &mut request);
+            if let Err(closed) = self.open(at, &request) {
+                self.pass_over(at, closed, &mut request);
                 continue;
             }
             if let Err(why) = self.afford() {
                 self.call.record(Event::GaveUp(why));
                 let rest = at..self.shared.routes.len();
-                rest.for_each(|at| self.skipped(at, why.as_str()));
+                rest.for_each(|at| self.skipped(at, RouteReason::Skipped(why.as_str())));
                 return None;
             }
             let patience = self.enter(at, &mut request);
@@ -123,7 +132,7 @@ where
         if let Some(route) = &self.entered {
             route.record(Event::Skipped { why });
         }
-        self.skipped(self.at, why);
+        self.skipped(self.at, RouteReason::Skipped(why));
     }
 
     /// The route failed to be made ready.
@@ -220,26 +229,31 @@ where
 
     /// Whether nothing speaks against this route.
     #[inline]
-    fn open(&self, at: usize, request: &Req) -> Result<(), &'static str> {
+    fn open(&self, at: usize, request: &Req) -> Result<(), Closed> {
         if let Some(setbacks) = &self.setbacks
             && let Some(why) = setbacks.ruled_out(at)
         {
-            return Err(why);
+            return Err(Closed::RuledOut(why));
         }
         let declares = &self.shared.routes[at].declares;
-        self.shared.policy.fits(request, declares)
+        let fits = self.shared.policy.fits(request, declares);
+        fits.map_err(Closed::Unfit)
     }
 
     /// Passes over a route without asking it.
-    fn pass_over(&mut self, at: usize, why: &'static str, request: &mut Req) {
+    fn pass_over(&mut self, at: usize, closed: Closed, request: &mut Req) {
         self.next = at + 1;
         let route = &self.shared.routes[at];
         // Entered only so that the step in the journey has the route's name: the request is
         // prepared anew for the route that it really enters.
         let observe = self.shared.policy.observe();
         let context = observe.enter(request, &self.call, &route.name, None);
+        let (why, reason) = match closed {
+            Closed::RuledOut(why) => (why, RouteReason::Skipped(why)),
+            Closed::Unfit(why) => (why, RouteReason::Unfit(why)),
+        };
         context.record(Event::Skipped { why });
-        self.skipped(at, why);
+        self.skipped(at, reason);
     }
 
     /// Whether the request has the time and an upstream call for another route.
@@ -279,12 +293,12 @@ where
         setbacks.failed(self.at, &routes[self.at].name, failure, outcome);
     }
 
-    fn skipped(&mut self, at: usize, why: &'static str) {
+    fn skipped(&mut self, at: usize, reason: RouteReason<S::Error>) {
         let routes = &self.shared.routes;
         let setbacks = self
             .setbacks
             .get_or_insert_with(|| Setbacks::new(routes.len()));
-        setbacks.skipped(&routes[at].name, why);
+        setbacks.skipped(&routes[at].name, reason);
     }
 
     /// Puts the name of this route on its answer.

@@ -31,9 +31,8 @@ impl<Res, E> Setbacks<Res, E> {
         self.ruled_out[at].get_or_insert(why);
     }
 
-    /// The route was passed over.
-    pub(crate) fn skipped(&mut self, name: &Arc<str>, why: &'static str) {
-        let reason = RouteReason::Skipped(why);
+    /// The route was passed over, for this reason.
+    pub(crate) fn skipped(&mut self, name: &Arc<str>, reason: RouteReason<E>) {
         self.history.push(RouteError::new(Arc::clone(name), reason));
     }
 
@@ -69,7 +68,12 @@ impl<Res, E> Setbacks<Res, E> {
         if let Some(response) = self.response {
             return Ok(response);
         }
-        let asked = |route: &&RouteError<_>| !matches!(route.reason, RouteReason::Skipped(_));
+        let asked = |route: &&RouteError<_>| {
+            !matches!(
+                route.reason,
+                RouteReason::Skipped(_) | RouteReason::Unfit(_)
+            )
+        };
         let failed = |route: &RouteError<_>| matches!(route.reason, RouteReason::Failed(..));
         if self.history.iter().filter(asked).count() == 1
             && let Some(only) = self.history.iter().position(failed)

@@ -375,8 +375,8 @@ async fn a_primary_that_can_t_take_the_request_is_not_asked() {
     let exhausted = exhausted(service.oneshot(ask).await);
     let reasons = exhausted.routes.iter().map(|route| &route.reason);
     assert!(reasons.len() == 2);
-    assert!({ reasons }.all(|reason| matches!(reason, RouteReason::Skipped(why) if *why == small)));
-    assert_eq!(exhausted.as_failure().class, Class::Rejected);
+    assert!({ reasons }.all(|reason| matches!(reason, RouteReason::Unfit(why) if *why == small)));
+    assert_eq!(exhausted.as_failure().class, Class::BadInput);
 }
 
 #[tokio::test]

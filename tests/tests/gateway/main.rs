@@ -5,6 +5,7 @@ mod gemini;
 mod limits;
 mod models;
 mod passing;
+mod preflight;
 mod stopping;
 
 use buttress_testkit::{Dialect, Provider, Reply};

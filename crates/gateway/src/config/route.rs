@@ -54,6 +54,8 @@ pub struct Accepts {
     pub images: bool,
     /// Requests for an answer that follows a JSON schema.
     pub json_schema: bool,
+    /// Requests for more tokens than its `max_output_tokens`, of which it is asked for that many.
+    pub clamped: bool,
     /// What another route refused for its content.
     pub content_policy: bool,
     /// What another route called malformed.
@@ -79,6 +81,7 @@ impl Default for Accepts {
             tools: true,
             images: true,
             json_schema: true,
+            clamped: true,
             content_policy: false,
             invalid_request: false,
         }
@@ -187,6 +190,7 @@ impl Accepts {
         fields.set("tools", &mut self.tools, flag);
         fields.set("images", &mut self.images, flag);
         fields.set("json_schema", &mut self.json_schema, flag);
+        fields.set("clamped", &mut self.clamped, flag);
         fields.set("content_policy", &mut self.content_policy, flag);
         fields.set("invalid_request", &mut self.invalid_request, flag);
     }

@@ -156,6 +156,10 @@ fn route(settings: &config::Route, client: &LlmClient) -> Result<Route, BoxError
 
     let mut declares = Declares::default();
     declares.context_window = settings.context_window;
+    declares.max_output_tokens = match settings.accepts.clamped {
+        true => None,
+        false => settings.max_output_tokens,
+    };
     declares.tools = settings.accepts.tools;
     declares.images = settings.accepts.images;
     declares.json_schema = settings.accepts.json_schema;

@@ -52,6 +52,10 @@ pub enum LlmError {
 }
 
 impl LlmError {
+    /// The words in which a route is passed over whose context window is too small for a request:
+    /// where all of them say so, the context is too long.
+    pub const WINDOW_TOO_SMALL: &'static str = "window too small";
+
     /// Judges an answer whose body is whole, and gives the tokens that it was counted as.
     ///
     /// An answer that is whole by its protocol passes, even one that was cut at its token limit
@@ -117,7 +121,7 @@ impl LlmError {
                 // It may be sent at once, in another form.
                 Some(error) if error.is_about_threads() => error.verdict(),
                 foremost => {
-                    let none = Verdict::new(Kind::Rejected, "no route could be asked");
+                    let none = of_unasked(exhausted);
                     let verdict = foremost.map_or(none, Self::verdict);
                     verdict.delay(exhausted.retry_after())
                 }
@@ -182,6 +186,21 @@ fn foremost(exhausted: &Exhausted<LlmError>) -> Option<&LlmError> {
         _ => None,
     });
     about_threads.or(foremost)
+}
+
+/// Of what was sent nowhere.
+fn of_unasked(exhausted: &Exhausted<LlmError>) -> Verdict {
+    if !exhausted.fits_nowhere() {
+        return Verdict::new(Kind::Rejected, "no route could be asked");
+    }
+    let too_long = exhausted.routes.iter().any(|route| {
+        matches!(route.reason, RouteReason::Unfit(why) if why == LlmError::WINDOW_TOO_SMALL)
+    });
+    let kind = match too_long {
+        true => Kind::ContextLength,
+        false => Kind::InvalidRequest,
+    };
+    Verdict::new(kind, "no route takes such a request").fallback(Fallback::No)
 }
 
 /// Why, in words that never change. What a failure before it is the reason for is of its kind:

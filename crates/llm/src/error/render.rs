@@ -100,7 +100,7 @@ impl LlmError {
     /// | no answer in time, deadline past | 504 |
     /// | circuit open, key left alone by hand, upstream calls spent | 503 |
     /// | connection broken, stream cut off, malformed answer, redirect | 502 |
-    /// | request not valid, too long, refused | 400 |
+    /// | request not valid, too long, refused; no route takes such a request | 400 |
     ///
     /// A call that was not made because of a failure before it is told of as that failure: while
     /// a key is left alone that was refused, everybody hears 401.
@@ -110,7 +110,7 @@ impl LlmError {
             Self::Provider(error) => status(dialect, error.status(), &error.verdict()),
             Self::Exhausted(exhausted) => match foremost(exhausted) {
                 Some(error) => error.status_for(dialect),
-                None => 503,
+                None => status(dialect, None, &self.verdict()),
             },
             Self::Rejected(rejected) => match (self.kind(), rejected.cause) {
                 (Kind::Rejected, Cause::GateClosed | Cause::QueueFull) => 429,
