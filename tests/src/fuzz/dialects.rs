@@ -59,6 +59,12 @@ fn request(from: Dialect, body: &Bytes) {
     for provider in [Provider::OpenAi, Provider::Mistral, Provider::Anthropic] {
         let target = provider.target().expect("who can be asked");
         let target = target.max_output_tokens(2048).include_usage(true);
+        if let Ok(encoded) = request.carrying_on("One, \"two\"\n").encode(&target) {
+            // Whatever the conversation was, what was said of the answer stands last in it.
+            let again = parse(target.dialect(), &request, encoded.body);
+            assert!(text(again.body()).contains("One, \\\"two\\\""));
+            assert!(again.message_count() > 0);
+        }
         if let Ok(encoded) = request.encode(&target) {
             let again = parse(target.dialect(), &request, encoded.body);
             assert!(again.max_tokens().is_some_and(|tokens| tokens <= 2048));

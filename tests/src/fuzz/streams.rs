@@ -1,7 +1,10 @@
 //! Streams: the first byte says where they are cut.
 
 use super::mutate::Random;
-use buttress::llm::{Delta, Dialect, End, Part, StreamReader, StreamTranslator, Summary, Text};
+use buttress::llm::{
+    Delta, Dialect, End, EventPipe, LlmRequest, Part, StreamEvent, StreamReader, StreamTranslator,
+    Summary, Text, Told,
+};
 use bytes::Bytes;
 
 pub(super) const WORDS: &[&str] = &[
@@ -40,6 +43,7 @@ pub(super) fn run(bytes: &[u8]) {
         assert!(whole == read(dialect, cuts(cut, stream)), "cut somewhere");
         for to in Dialect::ALL {
             translate(dialect, to, stream);
+            carry_on(dialect, to, stream);
         }
     }
 }
@@ -166,4 +170,76 @@ fn is_of_another_answer(part: &Part) -> bool {
         delta.text.is_none() && delta.refusal.is_none() && delta.tool_calls.is_empty()
     };
     matches!(part, Part::Delta(delta) if delta.is_content() && nothing(delta))
+}
+
+/// A stream of text that broke, and one that carries it on, are one answer that says both; and
+/// whatever carries it on, it has an end only if that has one.
+fn carry_on(from: Dialect, to: Dialect, stream: &[u8]) {
+    const REST: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"the rest\"}}]}\n\n\
+        data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let body = match to {
+        Dialect::Gemini => r#"{"contents":[]}"#,
+        Dialect::OpenAiResponses => r#"{"model":"m","input":"Hi","stream":true}"#,
+        _ => r#"{"model":"m","messages":[],"stream":true}"#,
+    };
+    let request = request(to, body);
+    let (first, whole) = piped(from, to, stream);
+    let mut told = Told::new(to);
+    first.iter().for_each(|event| told.add(event));
+    let Ok((_, mut good)) = told.carry_on(&request) else {
+        return;
+    };
+    let begun = joined(to, &first);
+    if whole || begun.end() == End::Complete {
+        return;
+    }
+    let (rest, _) = piped(Dialect::OpenAiChat, to, REST.as_bytes());
+    let mut events = first.clone();
+    events.extend(rest.into_iter().filter_map(|event| good.event(event)));
+    events.extend(good.end());
+    let both = joined(to, &events);
+    assert_eq!(both.end(), End::Complete);
+    assert_eq!(both.text(), format!("{}the rest", begun.text()));
+
+    // By the same once more, which breaks again.
+    let (_, mut again) = told.carry_on(&request).expect("as before");
+    let mut events = first.clone();
+    events.extend(first.into_iter().filter_map(|event| again.event(event)));
+    assert_ne!(joined(to, &events).end(), End::Complete);
+}
+
+fn request(to: Dialect, body: &'static str) -> LlmRequest {
+    let request = match to.is_addressed() {
+        true => LlmRequest::parse_addressed(to, "m", true, body.into()),
+        false => LlmRequest::parse(to, body.into()),
+    };
+    request.expect("a request")
+}
+
+/// What a caller gets, and whether it is whole.
+fn piped(from: Dialect, to: Dialect, stream: &[u8]) -> (Vec<StreamEvent>, bool) {
+    let mut pipe = EventPipe::new(from, to).max_event(MAX_EVENT);
+    let mut events = Vec::new();
+    pipe.push(Bytes::copy_from_slice(stream));
+    for _ in 0..2 {
+        while let Some(event) = pipe.next_event() {
+            match event {
+                Ok(event) => events.push(event),
+                Err(_) => return (events, false),
+            }
+        }
+        pipe.close(None);
+    }
+    (events, true)
+}
+
+fn joined(dialect: Dialect, events: &[StreamEvent]) -> Summary {
+    let mut reader = StreamReader::new(dialect).keep(KEEP);
+    for event in events {
+        reader.push(event.frame.clone());
+        while reader.next_item().is_some() {}
+    }
+    reader.close();
+    while reader.next_item().is_some() {}
+    reader.summary().clone()
 }
