@@ -8,6 +8,8 @@ mod ids;
 mod media;
 mod prompt;
 mod reply;
+#[cfg(test)]
+mod round_trip;
 mod settings;
 mod stop;
 #[cfg(test)]

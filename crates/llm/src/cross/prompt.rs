@@ -93,10 +93,12 @@ impl<'a> Prompt<'a> {
         target.dialect.encode_request(self, target, crossing)
     }
 
-    /// The name of the tool that the call with this id was for.
-    pub(crate) fn called(&self, id: &str) -> Option<&str> {
-        let blocks = self.turns.iter().flat_map(|turn| &turn.content);
-        let mut calls = blocks.filter_map(Block::tool_call);
+    /// The name of the tool that the call with this id was for, of which a result stands in this
+    /// turn: the nearest one before, since there are servers that number their calls anew in each
+    /// answer.
+    pub(crate) fn called(&self, id: &str, at: usize) -> Option<&str> {
+        let before = self.turns[..at].iter().rev();
+        let mut calls = before.flat_map(|turn| turn.content.iter().filter_map(Block::tool_call));
         calls.find(|call| call.id == id).map(|call| &*call.name)
     }
 

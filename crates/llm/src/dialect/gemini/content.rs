@@ -1,6 +1,6 @@
 //! The contents of a request, as they are read.
 
-use super::many;
+use super::{NO_SIGNATURE, many};
 use crate::{
     Feature, InvalidRequest, Lax,
     cross::{Block, Crossing, Document, Image, Prompt, Role, Source, ToolCall, ToolResult, Turn},
@@ -57,7 +57,8 @@ struct Part<'a> {
     text: Option<Str<'a>>,
     thought: Option<bool>,
     #[serde(alias = "thought_signature")]
-    thought_signature: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    thought_signature: Option<Lax<'a>>,
     #[serde(borrow, alias = "inline_data")]
     inline_data: Option<Inline<'a>>,
     #[serde(borrow, alias = "file_data")]
@@ -199,7 +200,9 @@ impl<'a> Part<'a> {
             prompt.note("dropped thinking");
             return Ok(());
         }
-        if self.thought_signature.is_some() {
+        // What stands for one is none.
+        let signature = self.thought_signature.as_ref();
+        if signature.is_some_and(|signature| signature.as_str() != NO_SIGNATURE) {
             prompt.note("dropped thoughtSignature");
         }
         if self.executable_code.is_some() || self.code_execution_result.is_some() {

@@ -127,7 +127,7 @@ pub(super) fn encode_turns<'a>(
     sign: bool,
     notes: &mut Vec<&'static str>,
 ) -> Result<Vec<Content<'a>>, InvalidRequest> {
-    let turns = prompt.turns.iter().map(|turn| {
+    let turns = prompt.turns.iter().enumerate().map(|(at, turn)| {
         let mut parts = Vec::with_capacity(turn.content.len());
         // The first call of a turn is signed for all of them.
         let mut signature = sign.then_some(NO_SIGNATURE);
@@ -144,8 +144,11 @@ pub(super) fn encode_turns<'a>(
                     },
                     thought_signature: signature.take(),
                 }),
-                Block::ToolResult(result) => parts.push(response(prompt, result)?),
+                Block::ToolResult(_) => {}
             }
+        }
+        for result in in_order(prompt, at).into_iter().rev() {
+            parts.insert(0, response(prompt, at, result)?);
         }
         // A result is an object; what else there is in it is shown behind all of them.
         let results = turn.content.iter().filter_map(Block::tool_result);
@@ -169,12 +172,26 @@ pub(super) fn encode_turns<'a>(
     turns.collect()
 }
 
+/// The results in a turn, in the order of their calls: without ids, that is all that tells those
+/// of one tool apart.
+fn in_order<'a>(prompt: &'a Prompt<'_>, at: usize) -> Vec<&'a ToolResult<'a>> {
+    let results = prompt.turns[at].content.iter();
+    let mut results: Vec<_> = results.filter_map(Block::tool_result).collect();
+    let called = at
+        .checked_sub(1)
+        .map_or(&[][..], |at| &prompt.turns[at].content);
+    let calls: Vec<_> = called.iter().filter_map(Block::tool_call).collect();
+    results.sort_by_key(|result| calls.iter().position(|call| call.id == result.id));
+    results
+}
+
 /// A result names its tool, which most dialects tell with the call alone.
 fn response<'a>(
     prompt: &'a Prompt<'_>,
+    at: usize,
     result: &'a ToolResult<'_>,
 ) -> Result<Part<'a>, InvalidRequest> {
-    let name = prompt.called(&result.id).or(result.name.as_deref());
+    let name = prompt.called(&result.id, at).or(result.name.as_deref());
     let Some(name) = name else {
         let problem = "has a result of a tool call that is not there: keep the call with it";
         return Err(InvalidRequest::of_field("messages", problem));

@@ -298,6 +298,31 @@ fn a_result_without_its_call_is_not_made_up() {
 }
 
 #[test]
+fn results_stand_in_the_order_of_their_calls() {
+    let call = |id: &str, name: &str| json!({"id": id, "type": "function", "function": {"name": name, "arguments": "{}"}});
+    let result =
+        |id: &str, text: &str| json!({"role": "tool", "tool_call_id": id, "content": text});
+    // There are servers that number their calls anew in each answer.
+    let body = json!({"model": "m", "messages": [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "tool_calls": [call("0", "f"), call("1", "f")]},
+        result("1", "second"), result("0", "first"),
+        {"role": "user", "content": "and"},
+        {"role": "assistant", "tool_calls": [call("0", "g")]},
+        result("0", "third"),
+    ]});
+    let (body, _) = cross(OPENAI, &Target::new(GEMINI), &body);
+    let given = |turn: usize, part: usize| {
+        let part = &body["contents"][turn]["parts"][part]["functionResponse"];
+        (part["name"].clone(), part["response"]["output"].clone())
+    };
+    assert_eq!(given(2, 0), (json!("f"), json!("first")));
+    assert_eq!(given(2, 1), (json!("f"), json!("second")));
+    assert_eq!(body["contents"][2]["parts"][2]["text"], "and");
+    assert_eq!(given(4, 0), (json!("g"), json!("third")));
+}
+
+#[test]
 fn results_are_read_as_they_are_meant() {
     let result = |fields: Value| {
         let mut response = json!({"name": "f"});
