@@ -90,6 +90,8 @@ impl Dialect {
 }
 
 const GEMINI: &str = "/v1beta/models/";
+/// What some of its SDKs ask for.
+const GEMINI_V1: &str = "/v1/models/";
 const WHOLE: &str = ":generateContent";
 const STREAM: &str = ":streamGenerateContent";
 
@@ -102,7 +104,9 @@ pub(crate) struct Address<'a> {
 impl<'a> Address<'a> {
     /// Reads a path without its query.
     pub(crate) fn of(path: &'a str) -> Option<Self> {
-        let rest = path.strip_prefix(GEMINI)?;
+        let rest = path
+            .strip_prefix(GEMINI)
+            .or_else(|| path.strip_prefix(GEMINI_V1))?;
         let (model, stream) = match rest.strip_suffix(STREAM) {
             Some(model) => (model, true),
             None => (rest.strip_suffix(WHOLE)?, false),

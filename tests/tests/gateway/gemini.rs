@@ -38,6 +38,9 @@ async fn the_address_says_which_model_and_how() {
     for path in [
         "/v1beta/models/smart:generateContent",
         "/v1beta/models/smart:streamGenerateContent?x=1&alt=sse",
+        // Its SDK for Python asks for this version, unless it is told another one.
+        "/v1/models/smart:generateContent",
+        "/v1/models/smart:streamGenerateContent?alt=sse",
     ] {
         ask(path).await.assert_good("Hello.", "only");
     }
@@ -46,13 +49,11 @@ async fn the_address_says_which_model_and_how() {
         .iter()
         .map(|call| call.path().to_owned())
         .collect();
-    assert_eq!(
-        paths,
-        [
-            "/v1beta/models/only:generateContent",
-            "/v1beta/models/only:streamGenerateContent?alt=sse",
-        ]
+    let (whole, stream) = (
+        "/v1beta/models/only:generateContent",
+        "/v1beta/models/only:streamGenerateContent?alt=sse",
     );
+    assert_eq!(paths, [whole, stream, whole, stream]);
     // What goes on is what came.
     assert_eq!(provider.calls()[0].body(), body.as_bytes());
 
@@ -64,6 +65,11 @@ async fn the_address_says_which_model_and_how() {
         ),
         (
             "/v1beta/models/smart:countTokens",
+            404,
+            "countTokens is not served",
+        ),
+        (
+            "/v1/models/smart:countTokens",
             404,
             "countTokens is not served",
         ),
@@ -84,7 +90,7 @@ async fn the_address_says_which_model_and_how() {
         let told = answer.told_error()["error"]["message"].to_string();
         assert!(told.contains(says), "{path}: {told}");
     }
-    assert_eq!(provider.call_count(), 2);
+    assert_eq!(provider.call_count(), 4);
 }
 
 #[tokio::test]

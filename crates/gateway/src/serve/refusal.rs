@@ -28,7 +28,7 @@ impl<'a> Asked<'a> {
             model: None,
             dialect: if anthropic {
                 Dialect::AnthropicMessages
-            } else if path.starts_with("/v1beta/") || headers.contains_key("x-goog-api-key") {
+            } else if is_of_gemini(path) || headers.contains_key("x-goog-api-key") {
                 Dialect::Gemini
             } else if path.starts_with("/v1/responses") {
                 Dialect::OpenAiResponses
@@ -100,6 +100,13 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// Gemini's other version is where OpenAI has its models, whose names may have colons in them.
+fn is_of_gemini(path: &str) -> bool {
+    let verbs = [":generateContent", ":streamGenerateContent", ":countTokens"];
+    path.starts_with("/v1beta/")
+        || path.starts_with("/v1/models/") && verbs.iter().any(|verb| path.ends_with(verb))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +162,22 @@ mod tests {
             lines[1].contains("path=\"/v1/embeddings\" status=404"),
             "{log}"
         );
+    }
+
+    #[test]
+    fn a_path_tells_the_dialect() {
+        for (path, dialect) in [
+            ("/v1/chat/completions", Dialect::OpenAiChat),
+            ("/v1/responses/resp_1", Dialect::OpenAiResponses),
+            ("/v1/messages", Dialect::AnthropicMessages),
+            ("/v1beta/models/g:embedContent", Dialect::Gemini),
+            ("/v1/models/g:generateContent", Dialect::Gemini),
+            ("/v1/models/g:streamGenerateContent", Dialect::Gemini),
+            ("/v1/models/ft:gpt-4o:somebody::1", Dialect::OpenAiChat),
+        ] {
+            let uri = Uri::from_static(path);
+            assert_eq!(Asked::of(&uri, &HeaderMap::new()).dialect(), dialect);
+        }
     }
 
     #[test]

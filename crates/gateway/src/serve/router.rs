@@ -25,11 +25,13 @@ const MESSAGES: &str = "/v1/messages";
 const RESPONSES: &str = "/v1/responses";
 const MODELS: &str = "/v1/models";
 const MODEL: &str = "/v1/models/{*model}";
-/// Of Gemini's, where each model has addresses of its own for what it can be asked.
+/// Of Gemini's, where each model has addresses of its own for what it can be asked. Some of its
+/// SDKs ask for `v1`, where OpenAI and Anthropic have their models.
 const GEMINI_MODELS: &str = "/v1beta/models";
 const GEMINI_MODEL: &str = "/v1beta/models/{*model}";
 /// Not served: only the provider can count as the provider counts.
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
+const COUNT_BY_GEMINI: &str = ":countTokens";
 /// Not served either: what a provider has stored is at that one provider.
 const STORED: &str = "/v1/responses/";
 
@@ -40,7 +42,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route(RESPONSES, post(responses))
         .route(MODELS, get(models::list))
         // A model's name may have slashes in it.
-        .route(MODEL, get(models::one))
+        .route(MODEL, post(gemini).get(models::one))
         .route(GEMINI_MODELS, get(models::list))
         .route(GEMINI_MODEL, post(gemini).get(models::one));
     // A layer costs every call a few allocations, so it is there only if it has something to do.
@@ -101,7 +103,7 @@ async fn unknown(request: Request) -> Response {
         COUNT_TOKENS => {
             "tokens are not counted here: count_tokens is not served, ask the provider for it"
         }
-        path if path.ends_with(":countTokens") => {
+        path if path.ends_with(COUNT_BY_GEMINI) => {
             "tokens are not counted here: countTokens is not served, ask the provider for it"
         }
         _ => {
@@ -172,6 +174,7 @@ mod tests {
     async fn what_gemini_is_not_asked_for_here_is_told_in_its_words() {
         for (path, word) in [
             ("/v1beta/models/g:countTokens", "countTokens is not served"),
+            ("/v1/models/g:countTokens", "countTokens is not served"),
             ("/v1beta/models/g:embedContent", "generateContent"),
             ("/v1beta/files", "generateContent"),
         ] {
@@ -201,6 +204,7 @@ mod tests {
             (Method::GET, COMPLETIONS, "POST"),
             (Method::PUT, MESSAGES, "POST"),
             (Method::PUT, "/v1beta/models/g:generateContent", "POST"),
+            (Method::PUT, "/v1/models/g:streamGenerateContent", "POST"),
             (Method::GET, RESPONSES, "POST"),
             (Method::POST, MODELS, "GET"),
             (Method::DELETE, "/healthz", "GET"),
