@@ -1,9 +1,10 @@
-"""What both SDKs are asked with; the models are described in tests/tests/sdks/upstreams.rs."""
+"""What all SDKs are asked with; the models are described in tests/tests/sdks/upstreams.rs."""
 
 import base64
 import os
 import struct
 import zlib
+from itertools import permutations
 
 import pytest
 from pydantic import BaseModel
@@ -11,12 +12,13 @@ from pydantic import BaseModel
 GATEWAY = os.environ["GATEWAY"]
 KEY = os.environ["GATEWAY_KEY"]
 
-# Whoever answers speaks the SDK's own dialect, or the other one.
-upstreams = pytest.mark.parametrize("upstream", ["openai", "anthropic"])
-models = pytest.mark.parametrize("model", ["openai", "anthropic", "anthropic-older"])
-tool_models = pytest.mark.parametrize(
-    "model", ["openai", "anthropic", "openai-then-anthropic", "anthropic-then-openai"]
-)
+# Whoever answers speaks the SDK's own dialect, or another one.
+UPSTREAMS = ["openai", "responses", "anthropic", "gemini"]
+FALLBACKS = [f"{first}-then-{then}" for first, then in permutations(UPSTREAMS, 2)]
+
+upstreams = pytest.mark.parametrize("upstream", UPSTREAMS)
+models = pytest.mark.parametrize("model", [*UPSTREAMS, "anthropic-older"])
+tool_models = pytest.mark.parametrize("model", [*UPSTREAMS, *FALLBACKS])
 whole_or_streamed = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 
 DEGREES = {"Berlin": 21, "Paris": 24}

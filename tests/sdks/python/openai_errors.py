@@ -18,6 +18,7 @@ errors = pytest.mark.parametrize(
         ("invalid", openai.BadRequestError, None),
         ("too-long", openai.BadRequestError, "context_length_exceeded"),
         ("policy", openai.BadRequestError, "content_policy_violation"),
+        ("unprocessable", openai.UnprocessableEntityError, None),
         ("too-large", openai.APIStatusError, None),
     ],
 )

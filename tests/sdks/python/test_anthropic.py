@@ -153,6 +153,7 @@ def test_image(upstream):
         ("invalid", anthropic.BadRequestError, "invalid_request_error"),
         ("too-long", anthropic.BadRequestError, "invalid_request_error"),
         ("policy", anthropic.BadRequestError, "invalid_request_error"),
+        ("unprocessable", anthropic.UnprocessableEntityError, "invalid_request_error"),
         ("too-large", anthropic.ContentTooLargeError, "request_too_large"),
     ],
 )
@@ -167,20 +168,21 @@ def test_error(upstream, fault, error, kind, stream):
     assert told.response.headers["x-buttress-request-id"]
 
 
-def test_quota():
+@upstreams
+def test_quota(upstream):
     # With the status that the provider answered with: Anthropic has none of its own for credit
     # that was bought in advance.
-    with pytest.raises(anthropic.BadRequestError) as raised:
-        hello("anthropic-quota")
-    assert "credit balance" in raised.value.api_message
-    with pytest.raises(anthropic.RateLimitError) as raised:
-        hello("openai-quota")
-    assert raised.value.type == "billing_error"
-    # From then on the key is left alone, and the status is the one that fits.
-    for model in ["anthropic-quota", "openai-quota"]:
-        with pytest.raises(anthropic.PaymentRequiredError) as raised:
-            hello(model)
+    first = anthropic.BadRequestError if upstream == "anthropic" else anthropic.RateLimitError
+    with pytest.raises(first) as raised:
+        hello(f"{upstream}-quota")
+    if upstream == "anthropic":
+        assert "credit balance" in raised.value.api_message
+    else:
         assert raised.value.type == "billing_error"
+    # From then on the key is left alone, and the status is the one that fits.
+    with pytest.raises(anthropic.PaymentRequiredError) as raised:
+        hello(f"{upstream}-quota")
+    assert raised.value.type == "billing_error"
 
 
 def test_wrong_key():

@@ -118,17 +118,14 @@ def test_error(upstream, fault, error, code, stream):
     assert told.response.headers["x-buttress-request-id"]
 
 
-def test_quota():
+@upstreams
+def test_quota(upstream):
     # With the status that the provider answered with: Anthropic's is 400.
-    for model, error in [
-        ("openai-quota", openai.RateLimitError), ("anthropic-quota", openai.BadRequestError),
-    ]:
+    first = openai.BadRequestError if upstream == "anthropic" else openai.RateLimitError
+    # From then on the key is left alone, and the status is the one that fits.
+    for error in [first, openai.RateLimitError]:
         with pytest.raises(error) as raised:
-            hello(model)
-        assert raised.value.code == "insufficient_quota"
-        # From then on the key is left alone, and the status is the one that fits.
-        with pytest.raises(openai.RateLimitError) as raised:
-            hello(model)
+            hello(f"{upstream}-quota")
         assert raised.value.code == "insufficient_quota"
 
 

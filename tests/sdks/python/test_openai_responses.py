@@ -106,16 +106,33 @@ def test_error(upstream, fault, error, code, stream):
     assert told.message and told.body["message"] and told.type
     if code:
         assert told.code == code
+    statuses = {"overloaded": 503, "broken": 500, "html": 502, "silent": 504, "too-large": 413}
+    assert told.status_code == statuses.get(fault, told.status_code)
+    # What the user of the SDK is told to name to whoever runs the gateway.
+    assert told.response.headers["x-buttress-request-id"]
 
 
-def test_quota():
+@upstreams
+def test_quota(upstream):
     # With the status that the provider answered with: Anthropic's is 400.
-    for model, error in [
-        ("openai-quota", openai.RateLimitError), ("anthropic-quota", openai.BadRequestError),
-    ]:
+    first = openai.BadRequestError if upstream == "anthropic" else openai.RateLimitError
+    # From then on the key is left alone, and the status is the one that fits.
+    for error in [first, openai.RateLimitError]:
         with pytest.raises(error) as raised:
-            hello(model)
+            hello(f"{upstream}-quota")
         assert raised.value.code == "insufficient_quota"
+
+
+def test_wrong_key():
+    stranger = client.with_options(api_key="wrong").responses
+    with pytest.raises(openai.AuthenticationError):
+        stranger.create(model="responses", input="Hello?")
+
+
+def test_model_that_nobody_serves():
+    with pytest.raises(openai.NotFoundError) as raised:
+        hello("nobody")
+    assert raised.value.code == "model_not_found"
 
 
 @upstreams

@@ -1,6 +1,6 @@
 //! The official SDKs, unmodified, against the gateway: what their users see.
 //!
-//! Each test runs one script of `tests/sdks`. It asks a gateway before two providers, one of each
+//! Each test runs one script of `tests/sdks`. It asks a gateway before four providers, one of each
 //! dialect, whose models are named for what they do: see [`upstreams`].
 
 mod mirror;

@@ -8,13 +8,19 @@
 //! | with images | of what type and size they are |
 //! | anything else | what the system prompt and the user said |
 
-use crate::{prompt::Prompt, write};
+use crate::{
+    prompt::{Problem, Prompt},
+    write,
+};
 use buttress_testkit::{Received, Reply};
 use serde_json::{Value, json};
 
 const CALLS: [(&str, &str); 2] = [("Berlin", "first"), ("Paris", "second")];
 
 pub fn reply(call: &Received) -> Reply {
+    if call.model().ends_with("-unprocessable") {
+        return write::refusal(call.dialect(), &Problem::Unprocessable);
+    }
     let mut request = call.json();
     if call.model().ends_with("-leaves") {
         // It keeps the conversation as well, until it is gone.

@@ -2,11 +2,11 @@
 //!
 //! | model | |
 //! |---|---|
-//! | `openai`, `anthropic` | is well: see [`mirror`] |
+//! | `openai`, `responses`, `anthropic`, `gemini` | is well, and asked in this dialect: see [`mirror`] |
 //! | `anthropic-older` | the same, but a schema has to be asked of it as a tool |
 //! | `claude-sonnet-4-5-by-openai` | is `openai`, by a name that an SDK knows |
-//! | `openai-FAULT`, `anthropic-FAULT` | fails like this: see [`faults`] |
-//! | `openai-then-anthropic`, `anthropic-then-openai` | is well until a tool was called; then the first provider is down, and the second one takes over |
+//! | `openai-FAULT`, … | fails like this: see [`faults`] |
+//! | `openai-then-anthropic`, … | is well until a tool was called; then the first provider is down, and the second one takes over |
 //! | `down` | three routes, and nobody is there |
 
 use crate::mirror;
@@ -20,21 +20,21 @@ pub const MAX_CALLS: usize = 3;
 /// How long a route waits for an answer that does not come.
 const PATIENCE: &str = "200ms";
 
-const MIRRORS: [(&str, &str, Dialect); 3] = [
-    ("openai", "gpt-4o", Dialect::OpenAi),
-    ("anthropic", "claude-sonnet-4-5", Dialect::Anthropic),
-    (
-        "anthropic-older",
-        "claude-3-haiku-20240307",
-        Dialect::Anthropic,
-    ),
+/// The dialects in which providers are asked, and a model of each.
+const DIALECTS: [(&str, Dialect, &str); 4] = [
+    ("openai", Dialect::OpenAi, "gpt-4o"),
+    ("responses", Dialect::Responses, "gpt-4o-mini"),
+    ("anthropic", Dialect::Anthropic, "claude-sonnet-4-5"),
+    ("gemini", Dialect::Gemini, "gemini-3-flash"),
 ];
 
+const OLDER: &str = "claude-3-haiku-20240307";
+
 /// What fails, by name.
-fn faults() -> [(&'static str, Reply); 17] {
+fn faults() -> Vec<(&'static str, Reply)> {
     let error = Reply::error;
     let cut = || Reply::text("One two three four.");
-    [
+    vec![
         // For longer than anybody waits.
         ("rate-limited", Reply::rate_limited().retry_after(90)),
         ("quota", Reply::insufficient_quota()),
@@ -59,8 +59,7 @@ fn faults() -> [(&'static str, Reply); 17] {
 }
 
 pub struct Upstreams {
-    openai: Provider,
-    anthropic: Provider,
+    providers: Vec<Provider>,
     gateway: Gateway,
     routes: Vec<String>,
 }
@@ -69,18 +68,17 @@ impl Upstreams {
     pub async fn start() -> Self {
         let mut replies = HashMap::new();
         let mut routes = Vec::new();
-        for (kind, dialect) in [
-            ("openai", Dialect::OpenAi),
-            ("anthropic", Dialect::Anthropic),
-        ] {
+        for (kind, dialect, model) in DIALECTS {
             for (fault, reply) in faults() {
                 let name = format!("{kind}-{fault}");
                 replies.insert(name.clone(), reply);
                 routes.push((name, dialect));
             }
-            let leaves = format!("{kind}-leaves");
-            routes.push((leaves, dialect));
+            routes.push((format!("{kind}-unprocessable"), dialect));
+            routes.push((format!("{kind}-leaves"), dialect));
+            routes.push((model.to_owned(), dialect));
         }
+        routes.push((OLDER.to_owned(), Dialect::Anthropic));
         for (name, dialect) in [
             ("down-1", Dialect::OpenAi),
             ("down-2", Dialect::Anthropic),
@@ -89,21 +87,17 @@ impl Upstreams {
             replies.insert(name.to_owned(), Reply::server_error());
             routes.push((name.to_owned(), dialect));
         }
-        for (_, route, dialect) in MIRRORS {
-            routes.push((route.to_owned(), dialect));
-        }
 
-        let start = async |dialect| {
+        let mut providers = Vec::new();
+        for (_, dialect, _) in DIALECTS {
             let replies = replies.clone();
             let script = move |call: &Received| match replies.get(call.model()) {
                 Some(reply) => reply.clone(),
                 None => mirror::reply(call),
             };
             let provider = Provider::builder(dialect).forever(script);
-            provider.start().await.expect("a port")
-        };
-        let openai = start(Dialect::OpenAi).await;
-        let anthropic = start(Dialect::Anthropic).await;
+            providers.push(provider.start().await.expect("a port"));
+        }
 
         let mut setup = Setup::new()
             .with("server.client_key_env = 'KEY'")
@@ -112,11 +106,8 @@ impl Upstreams {
             // A script asks what fails again and again.
             .with("defaults.breaker.enabled = false");
         for (name, dialect) in &routes {
-            let provider = if *dialect == Dialect::OpenAi {
-                &openai
-            } else {
-                &anthropic
-            };
+            let provider = DIALECTS.iter().position(|(_, it, _)| it == dialect);
+            let provider = &providers[provider.expect("one of each")];
             setup = setup.route(name, *dialect, provider.url());
             if name.ends_with("-silent") {
                 setup = setup
@@ -125,25 +116,12 @@ impl Upstreams {
                     .and("retry.max_timeouts = 0");
             }
         }
-        let models = routes.iter().map(|(name, _)| (name.clone(), vec![&**name]));
-        let mirrors = MIRRORS.map(|(name, route, _)| (name.to_owned(), vec![route]));
-        let others = [
-            (
-                "openai-then-anthropic",
-                vec!["openai-leaves", "claude-sonnet-4-5"],
-            ),
-            ("anthropic-then-openai", vec!["anthropic-leaves", "gpt-4o"]),
-            ("claude-sonnet-4-5-by-openai", vec!["gpt-4o"]),
-            ("down", vec!["down-1", "down-2", "down-3"]),
-        ];
-        let others = others.map(|(name, routes)| (name.to_owned(), routes));
-        for (name, routes) in models.chain(mirrors).chain(others) {
+        for (name, routes) in models(&routes) {
             setup = setup.with(&format!("models.'{name}' = {routes:?}"));
         }
         let gateway = setup.start().await;
         Self {
-            openai,
-            anthropic,
+            providers,
             gateway,
             routes: routes.into_iter().map(|(name, _)| name).collect(),
         }
@@ -159,11 +137,7 @@ impl Upstreams {
 
     /// How many calls there were for this route's model.
     fn calls(&self, route: &str) -> usize {
-        let calls = self
-            .openai
-            .calls()
-            .into_iter()
-            .chain(self.anthropic.calls());
+        let calls = self.providers.iter().flat_map(Provider::calls);
         calls.filter(|call| call.model() == route).count()
     }
 
@@ -181,4 +155,29 @@ impl Upstreams {
         let left_out: Vec<_> = self.routes.iter().filter(asked).collect();
         assert!(left_out.is_empty(), "never asked: {left_out:?}");
     }
+}
+
+/// What can be asked for, and the routes that it takes: each route by itself, and some by another
+/// name, or with others behind them.
+fn models(routes: &[(String, Dialect)]) -> Vec<(String, Vec<&str>)> {
+    let each = routes.iter();
+    let mut models: Vec<_> = each
+        .map(|(name, _)| (name.clone(), vec![&**name]))
+        .collect();
+    let mut add = |name: &str, routes| models.push((name.to_owned(), routes));
+    for (kind, _, model) in DIALECTS {
+        add(kind, vec![model]);
+        let leaves = format!("{kind}-leaves");
+        let leaves = routes.iter().find(|(name, _)| *name == leaves);
+        let (leaves, _) = leaves.expect("one of each");
+        for (next, _, model) in DIALECTS {
+            if next != kind {
+                add(&format!("{kind}-then-{next}"), vec![leaves, model]);
+            }
+        }
+    }
+    add("anthropic-older", vec![OLDER]);
+    add("claude-sonnet-4-5-by-openai", vec!["gpt-4o"]);
+    add("down", vec!["down-1", "down-2", "down-3"]);
+    models
 }
