@@ -34,6 +34,13 @@ async fn python_anthropic() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn python_google() {
+    let upstreams = Script::python("test_google.py").run().await;
+    // Whole, streamed, and three times by retries of the SDK: see docs/operating.md.
+    assert_eq!(upstreams.calls_while_down(), 5 * MAX_CALLS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn node_openai() {
     let upstreams = Script::node("openai.test.js").run().await;
     // Whole and streamed.
