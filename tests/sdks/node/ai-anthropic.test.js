@@ -21,6 +21,7 @@ against(provider(KEY), {
     ["invalid", 400, "invalid_request_error"],
     ["too-long", 400, "invalid_request_error"],
     ["policy", 400, "invalid_request_error"],
+    ["unprocessable", 422, "invalid_request_error"],
     ["too-large", 413, "request_too_large"],
   ],
   broken: { cut: "api_error", "overloaded-later": "overloaded_error" },

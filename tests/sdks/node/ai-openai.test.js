@@ -20,6 +20,7 @@ against(provider(KEY).chat, {
     ["invalid", 400, "invalid_request_error"],
     ["too-long", 400, "invalid_request_error"],
     ["policy", 400, "invalid_request_error"],
+    ["unprocessable", 422, "invalid_request_error"],
     ["too-large", 413, "invalid_request_error"],
   ],
   broken: { cut: "server_error", "overloaded-later": "service_unavailable_error" },

@@ -131,6 +131,7 @@ const ERRORS = [
   ["invalid", Anthropic.BadRequestError, "invalid_request_error"],
   ["too-long", Anthropic.BadRequestError, "invalid_request_error"],
   ["policy", Anthropic.BadRequestError, "invalid_request_error"],
+  ["unprocessable", Anthropic.UnprocessableEntityError, "invalid_request_error"],
   ["too-large", Anthropic.ContentTooLargeError, "request_too_large"],
 ];
 for (const [fault, kind, type] of ERRORS) {
@@ -144,18 +145,14 @@ for (const [fault, kind, type] of ERRORS) {
   });
 }
 
-test("quota", async () => {
+each("quota", UPSTREAMS, async (upstream) => {
   // With the status that the provider answered with: Anthropic has none of its own for credit
   // that was bought in advance.
-  for (const [model, kind] of [
-    ["openai-quota", Anthropic.RateLimitError],
-    ["anthropic-quota", Anthropic.BadRequestError],
-  ]) {
-    // The second time the key is left alone, and the status is the one that fits.
-    for (const expected of [kind, Anthropic.PaymentRequiredError]) {
-      const error = await failure(hello(model));
-      assert.equal(error.constructor, expected);
-    }
+  const first = upstream === "anthropic" ? Anthropic.BadRequestError : Anthropic.RateLimitError;
+  // The second time the key is left alone, and the status is the one that fits.
+  for (const expected of [first, Anthropic.PaymentRequiredError]) {
+    const error = await failure(hello(`${upstream}-quota`));
+    assert.equal(error.constructor, expected);
   }
 });
 

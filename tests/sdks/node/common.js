@@ -5,9 +5,10 @@ import { z } from "zod";
 export const GATEWAY = process.env.GATEWAY;
 export const KEY = process.env.GATEWAY_KEY;
 
-// Whoever answers speaks the SDK's own dialect, or the other one.
-export const UPSTREAMS = ["openai", "anthropic"];
-export const FALLBACKS = ["openai-then-anthropic", "anthropic-then-openai"];
+// Whoever answers speaks the SDK's own dialect, or another one.
+export const UPSTREAMS = ["openai", "responses", "anthropic", "gemini"];
+export const FALLBACKS = UPSTREAMS.flatMap((first) =>
+  UPSTREAMS.filter((then) => then !== first).map((then) => `${first}-then-${then}`));
 export const MODES = ["whole", "stream"];
 
 export const DEGREES = { Berlin: 21, Paris: 24 };

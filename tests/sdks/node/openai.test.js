@@ -7,6 +7,7 @@ import {
   City, DEGREES, FALLBACKS, GATEWAY, IN_BERLIN, KEY, MODES, PNG, SEEN, TOLD, UPSTREAMS, Weather,
   each, failure, pairs, weather,
 } from "./common.js";
+import { errors, quota } from "./openai-errors.js";
 
 const client = new OpenAI({ baseURL: `${GATEWAY}/v1`, apiKey: KEY, maxRetries: 2 });
 const chat = client.chat.completions;
@@ -83,47 +84,8 @@ each("image", UPSTREAMS, async (model) => {
   assert.equal(answer.choices[0].message.content, SEEN);
 });
 
-const ERRORS = [
-  ["rate-limited", OpenAI.RateLimitError, 429, "rate_limit_exceeded"],
-  ["overloaded", OpenAI.InternalServerError, 503],
-  ["broken", OpenAI.InternalServerError, 500],
-  ["html", OpenAI.InternalServerError, 502],
-  ["silent", OpenAI.InternalServerError, 504],
-  ["invalid-key", OpenAI.AuthenticationError, 401, "invalid_api_key"],
-  ["permission", OpenAI.PermissionDeniedError, 403],
-  ["unknown-model", OpenAI.NotFoundError, 404, "model_not_found"],
-  ["conflict", OpenAI.ConflictError, 409],
-  ["invalid", OpenAI.BadRequestError, 400],
-  ["too-long", OpenAI.BadRequestError, 400, "context_length_exceeded"],
-  ["policy", OpenAI.BadRequestError, 400, "content_policy_violation"],
-  ["too-large", OpenAI.APIError, 413],
-];
-for (const [fault, kind, status, code] of ERRORS) {
-  each(`error: ${fault}`, pairs(UPSTREAMS, MODES), async ([upstream, mode]) => {
-    const error = await failure(hello(`${upstream}-${fault}`, { stream: mode === "stream" }));
-    assert.equal(error.constructor, kind, error);
-    assert.equal(error.status, status);
-    assert.ok(error.error.message && error.type);
-    if (code) assert.equal(error.code, code);
-    // What the user of the SDK is told to name to whoever runs the gateway.
-    assert.ok(error.headers.get("x-buttress-request-id"));
-  });
-}
-
-test("quota", async () => {
-  // With the status that the provider answered with: Anthropic's is 400.
-  for (const [model, kind] of [
-    ["openai-quota", OpenAI.RateLimitError],
-    ["anthropic-quota", OpenAI.BadRequestError],
-  ]) {
-    // The second time the key is left alone, and the status is the one that fits.
-    for (const expected of [kind, OpenAI.RateLimitError]) {
-      const error = await failure(hello(model));
-      assert.equal(error.constructor, expected);
-      assert.equal(error.code, "insufficient_quota");
-    }
-  }
-});
+errors(hello);
+quota(hello);
 
 test("wrong key", async () => {
   const stranger = client.withOptions({ apiKey: "wrong" }).chat.completions;
