@@ -1,11 +1,12 @@
 import { createAnthropic } from "@ai-sdk/anthropic";
 import { against } from "./ai.js";
-import { GATEWAY, KEY } from "./common.js";
+import { CARRIES_ON, GATEWAY, KEY } from "./common.js";
 
-const provider = (apiKey) => createAnthropic({ baseURL: `${GATEWAY}/v1`, apiKey });
+const provider = (apiKey, at = GATEWAY) => createAnthropic({ baseURL: `${at}/v1`, apiKey });
 
 against(provider(KEY), {
   wrongKey: provider("wrong")("anthropic"),
+  carriesOn: provider(KEY, CARRIES_ON),
   // Of models that it knows it asks for output in JSON, of others for the call of a tool.
   schemaModels: ["claude-sonnet-4-5", "claude-sonnet-4-5-by-openai"],
   errors: [

@@ -1,11 +1,12 @@
 import { createOpenAI } from "@ai-sdk/openai";
 import { against } from "./ai.js";
-import { GATEWAY, KEY } from "./common.js";
+import { CARRIES_ON, GATEWAY, KEY } from "./common.js";
 
-const provider = (apiKey) => createOpenAI({ baseURL: `${GATEWAY}/v1`, apiKey });
+const provider = (apiKey, at = GATEWAY) => createOpenAI({ baseURL: `${at}/v1`, apiKey });
 
 against(provider(KEY).chat, {
   wrongKey: provider("wrong").chat("openai"),
+  carriesOn: provider(KEY, CARRIES_ON).chat,
   schemaModels: [],
   errors: [
     ["rate-limited", 429, "requests"],

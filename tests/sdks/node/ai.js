@@ -30,11 +30,12 @@ async function answer(mode, request) {
 }
 
 /**
- * All tests, for the provider that gives these models: one with a wrong key, models that it asks
- * for schemas in its other way, and with which status and type it is told of each fault.
+ * All tests, for the provider that gives these models: one with a wrong key, those of the gateway
+ * that carries on, models that it asks for schemas in its other way, and with which status and type
+ * it is told of each fault.
  * The SDK gives the error that ends a stream as it is, without a class.
  */
-export function against(languageModel, { wrongKey, schemaModels, errors, broken }) {
+export function against(languageModel, { wrongKey, carriesOn, schemaModels, errors, broken }) {
   const ask = (mode, model, more) =>
     answer(mode, { model: languageModel(model), maxRetries: 0, ...more });
 
@@ -120,6 +121,13 @@ export function against(languageModel, { wrongKey, schemaModels, errors, broken 
     const error = await failure(ask("stream", `${upstream}-${fault}`, HELLO));
     assert.equal(error.pieces.join(""), "One two");
     assert.equal(error.type, broken[fault]);
+  });
+
+  each("a stream that is carried on", UPSTREAMS, async (upstream) => {
+    const model = carriesOn(`${upstream}-half`);
+    const told = await answer("stream", { model, maxRetries: 0, ...HELLO });
+    assert.equal(told.pieces.join(""), "One two three four.");
+    assert.deepEqual([told.text, told.finishReason], ["One two three four.", "stop"]);
   });
 
   each("upstream calls are counted", MODES, async (mode) => {

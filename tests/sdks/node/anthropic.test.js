@@ -5,8 +5,8 @@ import Anthropic from "@anthropic-ai/sdk";
 import { betaZodTool } from "@anthropic-ai/sdk/helpers/beta/zod";
 import { zodOutputFormat } from "@anthropic-ai/sdk/helpers/zod";
 import {
-  City, DEGREES, FALLBACKS, GATEWAY, IN_BERLIN, KEY, MODES, PNG, SEEN, TOLD, UPSTREAMS, Weather,
-  each, failure, pairs, weather,
+  CARRIES_ON, City, DEGREES, FALLBACKS, GATEWAY, IN_BERLIN, KEY, MODES, PNG, SEEN, TOLD, UPSTREAMS,
+  Weather, each, failure, pairs, weather,
 } from "./common.js";
 
 const client = new Anthropic({ baseURL: GATEWAY, apiKey: KEY, maxRetries: 2 });
@@ -187,6 +187,18 @@ each("a stream that breaks", pairs(UPSTREAMS, ["cut", "overloaded-later"]), asyn
   assert.equal(pieces.join(""), "One two");
   assert.ok(error instanceof Anthropic.APIError, error);
   assert.equal(error.type, { cut: "api_error", "overloaded-later": "overloaded_error" }[fault]);
+});
+
+each("a stream that is carried on", UPSTREAMS, async (upstream) => {
+  const carriesOn = client.withOptions({ baseURL: CARRIES_ON }).messages;
+  const pieces = [];
+  const stream = carriesOn
+    .stream(request(`${upstream}-half`))
+    .on("text", (piece) => pieces.push(piece));
+  const answer = await stream.finalMessage();
+  assert.deepEqual(answer.content.map(({ text }) => text), ["One two three four."]);
+  assert.equal(pieces.join(""), "One two three four.");
+  assert.equal(answer.stop_reason, "end_turn");
 });
 
 each("retries of the SDK cost nothing", MODES, async (mode) => {

@@ -4,6 +4,8 @@ import { z } from "zod";
 
 export const GATEWAY = process.env.GATEWAY;
 export const KEY = process.env.GATEWAY_KEY;
+// The same, but it carries on streams that break.
+export const CARRIES_ON = process.env.GATEWAY_THAT_CARRIES_ON;
 
 // Whoever answers speaks the SDK's own dialect, or another one.
 export const UPSTREAMS = ["openai", "responses", "anthropic", "gemini"];

@@ -4,8 +4,8 @@ import { test } from "node:test";
 import OpenAI from "openai";
 import { zodFunction, zodResponseFormat } from "openai/helpers/zod";
 import {
-  City, DEGREES, FALLBACKS, GATEWAY, IN_BERLIN, KEY, MODES, PNG, SEEN, TOLD, UPSTREAMS, Weather,
-  each, failure, pairs, weather,
+  CARRIES_ON, City, DEGREES, FALLBACKS, GATEWAY, IN_BERLIN, KEY, MODES, PNG, SEEN, TOLD, UPSTREAMS,
+  Weather, each, failure, pairs, weather,
 } from "./common.js";
 import { errors, quota } from "./openai-errors.js";
 
@@ -119,6 +119,18 @@ each("a stream that breaks", pairs(UPSTREAMS, ["cut", "overloaded-later"]), asyn
   assert.equal(error.constructor, OpenAI.APIError);
   const kinds = { cut: "server_error", "overloaded-later": "service_unavailable_error" };
   assert.equal(error.type, kinds[fault]);
+});
+
+each("a stream that is carried on", UPSTREAMS, async (upstream) => {
+  const carriesOn = client.withOptions({ baseURL: `${CARRIES_ON}/v1` }).chat.completions;
+  const pieces = [];
+  const stream = carriesOn
+    .stream({ model: `${upstream}-half`, messages: HELLO })
+    .on("content", (piece) => pieces.push(piece));
+  const [choice] = (await stream.finalChatCompletion()).choices;
+  assert.equal(choice.message.content, "One two three four.");
+  assert.equal(pieces.join(""), choice.message.content);
+  assert.equal(choice.finish_reason, "stop");
 });
 
 each("retries of the SDK cost nothing", MODES, async (mode) => {

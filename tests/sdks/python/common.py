@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 GATEWAY = os.environ["GATEWAY"]
 KEY = os.environ["GATEWAY_KEY"]
+# The same, but it carries on streams that break.
+CARRIES_ON = os.environ["GATEWAY_THAT_CARRIES_ON"]
 
 # Whoever answers speaks the SDK's own dialect, or another one.
 UPSTREAMS = ["openai", "responses", "anthropic", "gemini"]

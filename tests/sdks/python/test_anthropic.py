@@ -4,8 +4,8 @@ import anthropic
 import pytest
 from anthropic import Anthropic, beta_tool
 from common import (
-    DEGREES, GATEWAY, KEY, PNG, SEEN, TOLD, Weather, models, tool_models, upstreams, weather,
-    whole_or_streamed,
+    CARRIES_ON, DEGREES, GATEWAY, KEY, PNG, SEEN, TOLD, Weather, models, tool_models, upstreams,
+    weather, whole_or_streamed,
 )
 
 client = Anthropic(base_url=GATEWAY, api_key=KEY, max_retries=2)
@@ -221,6 +221,16 @@ def test_stream_that_breaks(upstream, fault):
     assert "".join(pieces) == "One two"
     kind = {"cut": "api_error", "overloaded-later": "overloaded_error"}[fault]
     assert raised.value.type == kind
+
+
+@upstreams
+def test_stream_that_is_carried_on(upstream):
+    carries_on = client.with_options(base_url=CARRIES_ON).messages
+    with carries_on.stream(model=f"{upstream}-half", max_tokens=50, messages=ASK) as stream:
+        pieces = list(stream.text_stream)
+        answer = stream.get_final_message()
+    assert [block.text for block in answer.content] == ["".join(pieces)] == ["One two three four."]
+    assert answer.stop_reason == "end_turn"
 
 
 @whole_or_streamed

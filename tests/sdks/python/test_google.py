@@ -3,15 +3,15 @@
 import httpx2
 import pytest
 from common import (
-    DEGREES, GATEWAY, KEY, SEEN, TOLD, Weather, models, png, tool_models, upstreams, weather,
-    whole_or_streamed,
+    CARRIES_ON, DEGREES, GATEWAY, KEY, SEEN, TOLD, Weather, models, png, tool_models, upstreams,
+    weather, whole_or_streamed,
 )
 from google import genai
 from google.genai import errors, types
 
 
-def client(key=KEY, **options):
-    options = types.HttpOptions(base_url=GATEWAY, **options)
+def client(key=KEY, base_url=GATEWAY, **options):
+    options = types.HttpOptions(base_url=base_url, **options)
     return genai.Client(api_key=key, http_options=options)
 
 
@@ -204,6 +204,14 @@ def test_stream_that_breaks(upstream, fault):
     assert "".join(pieces) == "One two"
     code, status = {"cut": (502, "UNAVAILABLE"), "overloaded-later": (503, "UNAVAILABLE")}[fault]
     assert (raised.value.code, raised.value.status) == (code, status)
+
+
+@upstreams
+def test_stream_that_is_carried_on(upstream):
+    chunks = hello(f"{upstream}-half", stream=True, of=client(base_url=CARRIES_ON))
+    assert "".join(chunk.text or "" for chunk in chunks) == "One two three four."
+    finishes = [chunk.candidates[0].finish_reason for chunk in chunks]
+    assert [finish for finish in finishes if finish] == [types.FinishReason.STOP]
 
 
 @whole_or_streamed

@@ -3,8 +3,8 @@
 import openai
 import pytest
 from common import (
-    DEGREES, GATEWAY, KEY, PNG, SEEN, TOLD, Weather, models, tool_models, upstreams, weather,
-    whole_or_streamed,
+    CARRIES_ON, DEGREES, GATEWAY, KEY, PNG, SEEN, TOLD, Weather, models, tool_models, upstreams,
+    weather, whole_or_streamed,
 )
 from openai import OpenAI
 from openai_errors import errors
@@ -164,6 +164,17 @@ def test_stream_that_breaks(upstream, fault):
     assert raised.value.message and raised.value.type
     if fault == "overloaded-later":
         assert raised.value.type == "service_unavailable_error"
+
+
+@upstreams
+def test_stream_that_is_carried_on(upstream):
+    carries_on = client.with_options(base_url=f"{CARRIES_ON}/v1").chat.completions
+    messages = [{"role": "user", "content": "Hello, you there!"}]
+    with carries_on.stream(model=f"{upstream}-half", messages=messages) as events:
+        pieces = [event.delta for event in events if event.type == "content.delta"]
+        choice = events.get_final_completion().choices[0]
+    assert "".join(pieces) == choice.message.content == "One two three four."
+    assert choice.finish_reason == "stop"
 
 
 @whole_or_streamed

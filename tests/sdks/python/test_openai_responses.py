@@ -3,8 +3,8 @@
 import openai
 import pytest
 from common import (
-    DEGREES, GATEWAY, KEY, PNG, SEEN, TOLD, Weather, models, tool_models, upstreams, weather,
-    whole_or_streamed,
+    CARRIES_ON, DEGREES, GATEWAY, KEY, PNG, SEEN, TOLD, Weather, models, tool_models, upstreams,
+    weather, whole_or_streamed,
 )
 from openai import OpenAI
 from openai_errors import errors
@@ -154,6 +154,18 @@ def test_stream_that_breaks(upstream, fault):
                 pieces.append(event.delta)
     assert "".join(pieces) == "One two"
     assert raised.value.message
+
+
+@upstreams
+def test_stream_that_is_carried_on(upstream):
+    carries_on = client.with_options(base_url=f"{CARRIES_ON}/v1").responses
+    with carries_on.stream(model=f"{upstream}-half", input="Hello, you there!") as stream:
+        events = list(stream)
+        answer = stream.get_final_response()
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    pieces = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert "".join(pieces) == answer.output_text == "One two three four."
+    assert (answer.status, len(answer.output)) == ("completed", 1)
 
 
 def test_what_is_stored_elsewhere():

@@ -6,6 +6,7 @@
 //! | with the results of these | what they are |
 //! | for a schema | JSON that fits it |
 //! | with images | of what type and size they are |
+//! | for the rest of what it began | the rest |
 //! | anything else | what the system prompt and the user said |
 
 use crate::{
@@ -20,6 +21,12 @@ const CALLS: [(&str, &str); 2] = [("Berlin", "first"), ("Paris", "second")];
 pub fn reply(call: &Received) -> Reply {
     if call.model().ends_with("-unprocessable") {
         return write::refusal(call.dialect(), &Problem::Unprocessable);
+    }
+    if call.model().ends_with("-half") {
+        return match call.json().to_string().contains(r#""One two""#) {
+            true => Reply::text(" three four."),
+            false => Reply::text("One two three four.").close_after(2),
+        };
     }
     let mut request = call.json();
     if call.model().ends_with("-leaves") {

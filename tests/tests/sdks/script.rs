@@ -40,6 +40,7 @@ impl Script {
             .env_clear()
             .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME"))
             .env("GATEWAY", upstreams.gateway_url())
+            .env("GATEWAY_THAT_CARRIES_ON", upstreams.carries_on_url())
             .env("GATEWAY_KEY", upstreams.gateway_key())
             .stdin(Stdio::null())
             .kill_on_drop(true);

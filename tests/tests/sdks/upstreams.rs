@@ -6,8 +6,11 @@
 //! | `anthropic-older` | the same, but a schema has to be asked of it as a tool |
 //! | `claude-sonnet-4-5-by-openai` | is `openai`, by a name that an SDK knows |
 //! | `openai-FAULT`, … | fails like this: see [`faults`] |
+//! | `openai-half`, … | breaks its stream off, and goes on from there when it is asked to |
 //! | `openai-then-anthropic`, … | is well until a tool was called; then the first provider is down, and the second one takes over |
 //! | `down` | three routes, and nobody is there |
+//!
+//! There is a second gateway before the same, which carries on streams that break.
 
 use crate::mirror;
 use buttress_testkit::{Dialect, Fault, Provider, Received, Reply};
@@ -18,7 +21,7 @@ use std::collections::HashMap;
 pub const MAX_CALLS: usize = 3;
 
 /// How long a route waits for an answer that does not come.
-const PATIENCE: &str = "200ms";
+const PATIENCE: &str = "100ms";
 
 /// The dialects in which providers are asked, and a model of each.
 const DIALECTS: [(&str, Dialect, &str); 4] = [
@@ -61,6 +64,7 @@ fn faults() -> Vec<(&'static str, Reply)> {
 pub struct Upstreams {
     providers: Vec<Provider>,
     gateway: Gateway,
+    carries_on: Gateway,
     routes: Vec<String>,
 }
 
@@ -76,6 +80,7 @@ impl Upstreams {
             }
             routes.push((format!("{kind}-unprocessable"), dialect));
             routes.push((format!("{kind}-leaves"), dialect));
+            routes.push((format!("{kind}-half"), dialect));
             routes.push((model.to_owned(), dialect));
         }
         routes.push((OLDER.to_owned(), Dialect::Anthropic));
@@ -119,16 +124,21 @@ impl Upstreams {
         for (name, routes) in models(&routes) {
             setup = setup.with(&format!("models.'{name}' = {routes:?}"));
         }
-        let gateway = setup.start().await;
+        let carries_on = setup.clone().with("limits.continuations = 1");
         Self {
             providers,
-            gateway,
+            gateway: setup.start().await,
+            carries_on: carries_on.start().await,
             routes: routes.into_iter().map(|(name, _)| name).collect(),
         }
     }
 
     pub fn gateway_url(&self) -> String {
         format!("http://{}", self.gateway.address())
+    }
+
+    pub fn carries_on_url(&self) -> String {
+        format!("http://{}", self.carries_on.address())
     }
 
     pub const fn gateway_key(&self) -> &'static str {
