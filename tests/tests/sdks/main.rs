@@ -48,6 +48,13 @@ async fn node_openai() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn node_openai_responses() {
+    let upstreams = Script::node("openai-responses.test.js").run().await;
+    // Whole and streamed.
+    assert_eq!(upstreams.calls_while_down(), 2 * MAX_CALLS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn node_anthropic() {
     let upstreams = Script::node("anthropic.test.js").run().await;
     // Whole and streamed.
@@ -57,6 +64,13 @@ async fn node_anthropic() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn node_ai_with_openai() {
     let upstreams = Script::node("ai-openai.test.js").run().await;
+    // Whole, streamed, and three times by retries of the SDK: see docs/operating.md.
+    assert_eq!(upstreams.calls_while_down(), 5 * MAX_CALLS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn node_ai_with_openai_responses() {
+    let upstreams = Script::node("ai-openai-responses.test.js").run().await;
     // Whole, streamed, and three times by retries of the SDK: see docs/operating.md.
     assert_eq!(upstreams.calls_while_down(), 5 * MAX_CALLS);
 }
