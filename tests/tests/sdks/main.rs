@@ -62,6 +62,13 @@ async fn node_anthropic() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn node_google() {
+    let upstreams = Script::node("google.test.js").run().await;
+    // Whole, streamed, and three times by retries of the SDK: see docs/operating.md.
+    assert_eq!(upstreams.calls_while_down(), 5 * MAX_CALLS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn node_ai_with_openai() {
     let upstreams = Script::node("ai-openai.test.js").run().await;
     // Whole, streamed, and three times by retries of the SDK: see docs/operating.md.
