@@ -53,6 +53,19 @@ impl Mode {
         })
     }
 
+    /// Each dialect in front of each.
+    pub fn pairs(stream: bool) -> impl Iterator<Item = Self> {
+        let dialects = [OpenAi, Responses, Anthropic, Gemini];
+        let pairs = move |caller| {
+            dialects.map(|provider| Self {
+                caller,
+                provider,
+                stream,
+            })
+        };
+        dialects.into_iter().flat_map(pairs)
+    }
+
     /// Whether its requests are lists of messages on both sides.
     pub fn has_messages(self) -> bool {
         self.caller != Gemini && self.provider != Gemini

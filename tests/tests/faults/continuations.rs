@@ -1,7 +1,7 @@
 //! Streams that break after content, and are carried on where that is asked for.
 
 use crate::{always, broken, one, start, two, well};
-use buttress_testkit::{Dialect, Provider, Reply};
+use buttress_testkit::{Provider, Reply};
 use buttress_tests::{Mode, Setup, in_modes};
 use std::time::Duration;
 
@@ -38,20 +38,7 @@ async fn the_same_route_carries_on() {
 /// Whoever is next, in whichever dialect.
 #[tokio::test]
 async fn the_next_route_carries_on() {
-    let dialects = [
-        Dialect::OpenAi,
-        Dialect::Anthropic,
-        Dialect::Gemini,
-        Dialect::Responses,
-    ];
-    let pairs = dialects.into_iter().flat_map(|caller| {
-        dialects.map(|provider| Mode {
-            caller,
-            provider,
-            stream: true,
-        })
-    });
-    in_modes(pairs, async |mode| {
+    in_modes(Mode::pairs(true), async |mode| {
         // The second speaks as the caller does, or not.
         let script = mode.scripted().reply(half()).forever(Reply::server_error());
         let first = start(script).await;

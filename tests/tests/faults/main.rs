@@ -2,7 +2,8 @@
 //! calls that it took, and the waits between them.
 //!
 //! Where a test says `in_all_modes`, callers of each dialect ask providers of their own and of
-//! another one, for a stream and for a whole answer.
+//! another one, for a stream and for a whole answer. Not each before each: what can differ by the
+//! pair is asked of all of them in `pairs`.
 
 mod breaks;
 mod budget;
@@ -12,6 +13,7 @@ mod http2;
 mod leaving;
 mod limits;
 mod outages;
+mod pairs;
 mod requests;
 mod shapes;
 mod silence;
