@@ -14,21 +14,30 @@
 //! the deadline. Each continuation costs one of the request's upstream calls, and is told in its
 //! journey. When it can't be had, the stream ends with the error that broke it.
 //!
-//! ```no_run
+//! ```
 //! use buttress::CarryOnLayer;
 //! use buttress::client::LlmClient;
 //! use buttress::llm::{LlmRequest, Provider};
+//! use buttress_testkit::Reply;
 //! use tower::{ServiceBuilder, ServiceExt};
 //!
-//! # async fn example() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-//! let client = LlmClient::builder(Provider::Vllm).build()?;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! // Its connection breaks after two words, and then it does as it is asked.
+//! let provider = buttress_testkit::Provider::openai()
+//!     .reply(Reply::text("One two three.").close_after(2))
+//!     .then(Reply::text(" three."))
+//!     .start()
+//!     .await?;
+//!
+//! let client = LlmClient::builder(Provider::OpenAi).base_url(provider.base_url()).build()?;
 //! let service = ServiceBuilder::new()
 //!     .layer(CarryOnLayer::new())
 //!     // Here come fallback, retry and all the others.
 //!     .service(client);
 //!
-//! let request = LlmRequest::chat("qwen3").user("Tell me a story.").stream(true).build()?;
-//! println!("{}", service.oneshot(request).await?.into_text().await?);
+//! let request = LlmRequest::chat("gpt-5").user("Count to three.").stream(true).build()?;
+//! assert_eq!(service.oneshot(request).await?.into_text().await?, "One two three.");
 //! # Ok(())
 //! # }
 //! ```
