@@ -1,4 +1,4 @@
-use super::{CarryOnLayer, stream::Carried};
+use super::{CarryOnLayer, stream::CarriedOn};
 use buttress_llm::{AnswerBody, EventStream, LlmError, LlmRequest, LlmResponse};
 use pin_project_lite::pin_project;
 use std::{
@@ -116,7 +116,7 @@ where
         if let (AnswerBody::Stream(_), Some(Kept { shared, request })) =
             (&response.body, this.kept.take())
         {
-            let carried = |events| EventStream::new(Carried::new(shared, request, events));
+            let carried = |events| EventStream::new(CarriedOn::new(shared, request, events));
             response.body = match response.body {
                 AnswerBody::Stream(events) => AnswerBody::Stream(carried(events)),
                 whole @ AnswerBody::Json(_) => whole,

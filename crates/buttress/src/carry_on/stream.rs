@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tower::{Service, ServiceExt};
 
 /// A stream, and after it what carries it on.
-pub(super) struct Carried<S> {
+pub(super) struct CarriedOn<S> {
     shared: Arc<Shared<S>>,
     request: LlmRequest,
     told: Told,
@@ -41,7 +41,7 @@ enum State {
     Over,
 }
 
-impl<S> Carried<S>
+impl<S> CarriedOn<S>
 where
     S: Service<LlmRequest, Response = LlmResponse, Error = LlmError> + Clone + Send + 'static,
     S::Future: Send + 'static,
@@ -163,7 +163,7 @@ fn poll_event(
     }
 }
 
-impl<S> Stream for Carried<S>
+impl<S> Stream for CarriedOn<S>
 where
     S: Service<LlmRequest, Response = LlmResponse, Error = LlmError> + Clone + Send + 'static,
     S::Future: Send + 'static,
