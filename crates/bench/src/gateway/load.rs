@@ -1,11 +1,22 @@
 //! The load: every connection sends its next request when the last one is answered.
 
+use super::figures::{at, micros_since, now};
+use buttress_llm::Dialect;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, body::Bytes, client::conn::http1};
+use hyper::{
+    Request,
+    body::{Body as _, Bytes, Incoming},
+    client::conn::http1::{self, SendRequest},
+};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-const ASK: &str = r#"{"model":"gpt-4o-mini","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Hello!"}],"max_tokens":64,"temperature":0.7}"#;
+/// What is asked, again and again.
+#[derive(Clone)]
+pub(super) struct Ask {
+    path: String,
+    body: Bytes,
+}
 
 /// What one round found at one place.
 pub(super) struct Round {
@@ -14,16 +25,50 @@ pub(super) struct Round {
 }
 
 pub(super) struct Figures {
-    per_second: f64,
+    pub(super) per_second: f64,
     /// Microseconds.
-    median: f64,
-    p99: f64,
+    pub(super) median: f64,
+    pub(super) p99: f64,
 }
 
-pub(super) async fn run(address: &str, connections: usize, requests: usize) -> Figures {
+impl Ask {
+    /// This request, in this dialect and of this model, without a stream.
+    pub(super) fn new(dialect: Dialect, model: &str, body: Bytes) -> Self {
+        let path = dialect.path(model, false);
+        let below = ["", "/v1"][usize::from(!path.starts_with("/v1"))];
+        let path = format!("{below}{path}");
+        Self { path, body }
+    }
+
+    async fn send(&self, at: &str, connection: &mut Connection) -> hyper::Response<Incoming> {
+        let request = Request::post(&self.path)
+            .header("host", at)
+            .header("content-type", "application/json")
+            .header("authorization", "Bearer sk-bench")
+            .body(Full::new(self.body.clone()))
+            .expect("a request");
+        let response = connection.send_request(request).await.expect("an answer");
+        assert_eq!(response.status(), 200);
+        response
+    }
+}
+
+type Connection = SendRequest<Full<Bytes>>;
+
+async fn connect(address: &str) -> Connection {
+    let stream = TcpStream::connect(address).await.expect("a connection");
+    stream.set_nodelay(true).expect("a socket option");
+    let (send, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
+    tokio::spawn(connection);
+    send
+}
+
+/// So many requests over so many connections.
+pub(super) async fn run(address: &str, ask: &Ask, connections: usize, requests: usize) -> Figures {
     let started = now();
     let each = requests / connections;
-    let workers = (0..connections).map(|_| tokio::spawn(connection(address.to_owned(), each)));
+    let workers =
+        (0..connections).map(|_| tokio::spawn(connection(address.to_owned(), ask.clone(), each)));
     let mut times = Vec::with_capacity(requests);
     for worker in workers.collect::<Vec<_>>() {
         times.extend(worker.await.expect("a connection that works"));
@@ -38,22 +83,12 @@ pub(super) async fn run(address: &str, connections: usize, requests: usize) -> F
     }
 }
 
-async fn connection(address: String, requests: usize) -> Vec<f64> {
-    let stream = TcpStream::connect(&address).await.expect("a connection");
-    stream.set_nodelay(true).expect("a socket option");
-    let (mut send, connection) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
-    tokio::spawn(connection);
+async fn connection(address: String, ask: Ask, requests: usize) -> Vec<f64> {
+    let mut connection = connect(&address).await;
     let mut times = Vec::with_capacity(requests);
     for _ in 0..requests {
-        let request = Request::post("/v1/chat/completions")
-            .header("host", &address)
-            .header("content-type", "application/json")
-            .header("authorization", "Bearer sk-bench")
-            .body(Full::new(Bytes::from_static(ASK.as_bytes())))
-            .expect("a request");
         let started = now();
-        let response = send.send_request(request).await.expect("an answer");
-        assert_eq!(response.status(), 200);
+        let response = ask.send(&address, &mut connection).await;
         let body = response
             .into_body()
             .collect()
@@ -65,47 +100,44 @@ async fn connection(address: String, requests: usize) -> Vec<f64> {
     times
 }
 
-pub(super) fn print(rounds: &[Vec<Round>; 2]) {
-    let [bare, ours] = rounds;
-    println!("\nthe gateway beside a bare proxy");
-    println!(
-        "  {:<44} {:>10} {:>10} {:>8}",
-        "", "bare", "gateway", "ratio"
-    );
-    type Pick = fn(&Round) -> f64;
-    let rows: [(&str, Pick); 5] = [
-        ("requests per second, 32 connections", |r| r.busy.per_second),
-        ("median, 32 connections (µs)", |r| r.busy.median),
-        ("99th percentile, 32 connections (µs)", |r| r.busy.p99),
-        ("median, 1 connection (µs)", |r| r.alone.median),
-        ("99th percentile, 1 connection (µs)", |r| r.alone.p99),
-    ];
-    for (name, pick) in rows {
-        let (bare, ours) = (median(bare, pick), median(ours, pick));
-        println!(
-            "  {name:<44} {bare:>10.1} {ours:>10.1} {:>8.2}",
-            ours / bare
-        );
+/// So many streams at a time: the megabytes per second of all of them together.
+pub(super) async fn streams(address: &str, ask: &Ask, streams: usize) -> f64 {
+    let mut open = Vec::with_capacity(streams);
+    for _ in 0..streams {
+        open.push(connect(address).await);
     }
+    let started = now();
+    let workers = open.into_iter().map(|mut connection| {
+        let (address, ask) = (address.to_owned(), ask.clone());
+        tokio::spawn(async move {
+            let response = ask.send(&address, &mut connection).await;
+            read(response.into_body()).await
+        })
+    });
+    let mut bytes = 0;
+    for worker in workers.collect::<Vec<_>>() {
+        bytes += worker.await.expect("a stream that works");
+    }
+    #[expect(clippy::cast_precision_loss, reason = "some megabytes")]
+    let bytes = bytes as f64;
+    bytes / micros_since(started)
 }
 
-fn median(rounds: &[Round], pick: fn(&Round) -> f64) -> f64 {
-    let mut figures: Vec<f64> = rounds.iter().map(pick).collect();
-    figures.sort_by(f64::total_cmp);
-    at(&figures, 50)
-}
-
-fn at(sorted: &[f64], percent: usize) -> f64 {
-    let index = sorted.len() * percent / 100;
-    sorted.get(index).copied().unwrap_or_default()
-}
-
-#[expect(clippy::disallowed_types, reason = "it is real time that is measured")]
-fn now() -> std::time::Instant {
-    std::time::Instant::now()
-}
-
-#[expect(clippy::disallowed_types, reason = "it is real time that is measured")]
-fn micros_since(started: std::time::Instant) -> f64 {
-    started.elapsed().as_secs_f64() * 1e6
+/// Reads a stream to its end, and counts its bytes.
+async fn read(mut body: Incoming) -> usize {
+    let mut bytes = 0;
+    let mut last = Bytes::new();
+    while !body.is_end_stream() {
+        let Some(frame) = body.frame().await else {
+            break;
+        };
+        if let Ok(data) = frame.expect("no break").into_data()
+            && !data.is_empty()
+        {
+            bytes += data.len();
+            last = data;
+        }
+    }
+    assert!(last.ends_with(b"[DONE]\n\n"), "a stream without its end");
+    bytes
 }
