@@ -5,7 +5,7 @@ use buttress_llm::Dialect;
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request,
-    body::{Body as _, Bytes, Incoming},
+    body::{Bytes, Incoming},
     client::conn::http1::{self, SendRequest},
 };
 use hyper_util::rt::TokioIo;
@@ -125,19 +125,16 @@ pub(super) async fn streams(address: &str, ask: &Ask, streams: usize) -> f64 {
 
 /// Reads a stream to its end, and counts its bytes.
 async fn read(mut body: Incoming) -> usize {
+    const END: &[u8] = b"[DONE]\n\n";
     let mut bytes = 0;
-    let mut last = Bytes::new();
-    while !body.is_end_stream() {
-        let Some(frame) = body.frame().await else {
-            break;
-        };
-        if let Ok(data) = frame.expect("no break").into_data()
-            && !data.is_empty()
-        {
-            bytes += data.len();
-            last = data;
-        }
+    let mut last = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let data = frame.expect("no break").into_data().unwrap_or_default();
+        bytes += data.len();
+        // It may come in several pieces.
+        last.extend_from_slice(&data[data.len().saturating_sub(END.len())..]);
+        last.drain(..last.len().saturating_sub(END.len()));
     }
-    assert!(last.ends_with(b"[DONE]\n\n"), "a stream without its end");
+    assert_eq!(last, END, "a stream without its end");
     bytes
 }

@@ -32,7 +32,7 @@ use std::{
 };
 
 const CONNECTIONS: usize = 32;
-const ROUNDS: usize = 15;
+const ROUNDS: usize = 9;
 
 const SMALL: &str = r#"{"model":"gpt-4o-mini","messages":[{"role":"system","content":"You are a helpful assistant."},{"role":"user","content":"Hello!"}],"max_tokens":64,"temperature":0.7}"#;
 

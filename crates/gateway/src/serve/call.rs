@@ -211,6 +211,8 @@ impl Unread {
 /// One that is announced to be too large, or for which there is no room, is not begun with, so that a caller who asks first
 /// (`Expect: 100-continue`) is spared sending it.
 async fn read(body: &mut Body, most: usize, taken: &mut Taken<'_>) -> Result<Bytes, Unread> {
+    /// The most memory that is taken on a caller's word for what it will send.
+    const AHEAD: usize = 1 << 20;
     let announced = body.size_hint().lower();
     if announced > most as u64 {
         return Err(Unread::TooLarge);
@@ -243,6 +245,9 @@ async fn read(body: &mut Body, most: usize, taken: &mut Taken<'_>) -> Result<Byt
         if first.is_empty() && whole.is_empty() {
             first = data;
         } else {
+            if whole.is_empty() {
+                whole.reserve(usize::try_from(announced).map_or(AHEAD, |all| all.min(AHEAD)));
+            }
             whole.extend_from_slice(&std::mem::take(&mut first));
             whole.extend_from_slice(&data);
         }

@@ -7,7 +7,7 @@ use buttress::{
     core::{Elapsed, Phase},
     llm::{Dialect, EventStream, LlmError},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use std::{
     convert::Infallible,
@@ -20,6 +20,10 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep_until},
 };
+
+/// How much is given in one piece at most, of what is there at once. Each piece is a chunk of
+/// HTTP, and that costs more, here and where it is read, than to copy an event.
+const PIECE: usize = 16 << 10;
 
 /// The frames of a stream. When it breaks, the caller is told so in its own dialect: there is
 /// no end that could be taken for a proper one.
@@ -34,6 +38,8 @@ pub(super) struct Frames {
     shared: Arc<Mutex<Shared>>,
     dialect: Dialect,
     timer: Option<JoinHandle<()>>,
+    /// Room for the next pieces.
+    room: BytesMut,
 }
 
 struct Shared {
@@ -72,6 +78,7 @@ impl Frames {
             shared,
             dialect,
             timer,
+            room: BytesMut::new(),
         }
     }
 }
@@ -92,18 +99,10 @@ impl Shared {
         }
         State::Over
     }
-}
 
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Stream for Frames {
-    type Item = Result<Bytes, Infallible>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut shared = lock(&self.shared);
-        let Shared { state, log } = &mut *shared;
+    /// The next frame of it, or the error that broke it.
+    fn poll_frame(&mut self, dialect: Dialect, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let Self { state, log } = self;
         let next = match state {
             State::Open(stream) => ready!(Pin::new(stream).poll_next(cx)),
             State::Broken(_) | State::Over => match mem::replace(state, State::Over) {
@@ -117,12 +116,12 @@ impl Stream for Frames {
                 if event.is_last() {
                     log.answered();
                 }
-                Some(Ok(event.frame))
+                Some(event.frame)
             }
             Some(Err(error)) => {
                 *state = State::Over;
                 log.broke_off(&error);
-                Some(Ok(error.render_event(self.dialect)))
+                Some(error.render_event(dialect))
             }
             None => {
                 *state = State::Over;
@@ -130,6 +129,42 @@ impl Stream for Frames {
                 None
             }
         })
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Stream for Frames {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self {
+            shared,
+            dialect,
+            room,
+            ..
+        } = &mut *self;
+        let mut shared = lock(shared);
+        let Some(first) = ready!(shared.poll_frame(*dialect, cx)) else {
+            return Poll::Ready(None);
+        };
+        let mut size = first.len();
+        // Not copied as long as it is alone.
+        let mut alone = Some(first);
+        while size < PIECE
+            && let Poll::Ready(Some(frame)) = shared.poll_frame(*dialect, cx)
+        {
+            if let Some(first) = alone.take() {
+                room.reserve(PIECE);
+                room.extend_from_slice(&first);
+            }
+            room.extend_from_slice(&frame);
+            size += frame.len();
+        }
+        let piece = alone.unwrap_or_else(|| room.split().freeze());
+        Poll::Ready(Some(Ok(piece)))
     }
 }
 
