@@ -127,8 +127,9 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the largest whole answer that is taken, in bytes. A larger one is a failure of the
-    /// provider.
+    /// Sets the largest whole answer that is taken, in bytes. It is judged before it is given, so
+    /// it is held as a whole meanwhile. Of a larger one no more than this is read, and it is a
+    /// failure of the provider.
     pub const fn max_answer(mut self, bytes: usize) -> Self {
         self.max_answer = bytes;
         self
