@@ -128,7 +128,10 @@ pub(super) fn encode_turns<'a>(
     notes: &mut Vec<&'static str>,
 ) -> Result<Vec<Content<'a>>, InvalidRequest> {
     let turns = prompt.turns.iter().enumerate().map(|(at, turn)| {
-        let mut parts = Vec::with_capacity(turn.content.len());
+        let results = in_order(prompt, at);
+        let given = results.iter().map(|result| response(prompt, at, result));
+        let mut parts = given.collect::<Result<Vec<_>, _>>()?;
+        parts.reserve(turn.content.len());
         // The first call of a turn is signed for all of them.
         let mut signature = sign.then_some(NO_SIGNATURE);
         for block in &turn.content {
@@ -147,12 +150,8 @@ pub(super) fn encode_turns<'a>(
                 Block::ToolResult(_) => {}
             }
         }
-        for result in in_order(prompt, at).into_iter().rev() {
-            parts.insert(0, response(prompt, at, result)?);
-        }
         // A result is an object; what else there is in it is shown behind all of them.
-        let results = turn.content.iter().filter_map(Block::tool_result);
-        for block in results.flat_map(|result| &result.content) {
+        for block in results.into_iter().flat_map(|result| &result.content) {
             parts.push(match block {
                 Block::Image(image) => picture(image)?,
                 Block::Document(document) => file(document),
@@ -180,8 +179,12 @@ fn in_order<'a>(prompt: &'a Prompt<'_>, at: usize) -> Vec<&'a ToolResult<'a>> {
     let called = at
         .checked_sub(1)
         .map_or(&[][..], |at| &prompt.turns[at].content);
-    let calls: Vec<_> = called.iter().filter_map(Block::tool_call).collect();
-    results.sort_by_key(|result| calls.iter().position(|call| call.id == result.id));
+    let calls = called.iter().filter_map(Block::tool_call);
+    let places: HashMap<_, _> = calls
+        .enumerate()
+        .map(|(at, call)| (&*call.id, at))
+        .collect();
+    results.sort_by_key(|result| places.get(&*result.id));
     results
 }
 
