@@ -328,12 +328,13 @@ fn despair(failure: &Failure) -> u8 {
 }
 
 /// The verdict that leaves most hope, as [`foremost`](Exhausted::foremost) chooses it, with the
-/// soonest wait; bad input where the request [fits nowhere](Exhausted::fits_nowhere).
+/// soonest wait; persistent and the request's fault where it [fits
+/// nowhere](Exhausted::fits_nowhere), since a route beyond these may take it.
 impl<E> AsFailure for Exhausted<E> {
     fn as_failure(&self) -> Failure {
         let foremost = self.failures().min_by_key(|failure| despair(failure));
         let none = match self.fits_nowhere() {
-            true => Failure::new(Class::BadInput, Blame::Request),
+            true => Failure::new(Class::Persistent, Blame::Request),
             false => Failure::new(Class::Rejected, Blame::Local),
         };
         let failure = foremost.map_or(none, |found| *found);
@@ -444,7 +445,7 @@ mod tests {
         let failure = exhausted.as_failure();
         assert_eq!(
             (failure.class, failure.blame),
-            (Class::BadInput, Blame::Request)
+            (Class::Persistent, Blame::Request)
         );
         let told = exhausted.to_string();
         assert!(

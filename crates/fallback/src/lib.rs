@@ -39,7 +39,7 @@
 //! | one route was asked and failed | its own error, or its own failing response, as it came |
 //! | several were asked; the last one gave a failing response, such as a 503 | that response |
 //! | several were asked; the last one gave an error | [`Exhausted`](buttress_core::Exhausted): what every route said, in order |
-//! | no route could take the request | `Exhausted`, in which every route was passed over as [unfit](buttress_core::RouteReason::Unfit): bad input |
+//! | no route could take the request | `Exhausted`, in which every route was passed over as [unfit](buttress_core::RouteReason::Unfit): persistent, and the request's fault |
 //!
 //! A failing response of an earlier route is dropped, and its connection with it, at the moment
 //! when the next route is called; `Exhausted` keeps its verdict.

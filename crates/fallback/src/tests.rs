@@ -376,7 +376,7 @@ async fn a_primary_that_can_t_take_the_request_is_not_asked() {
     let reasons = exhausted.routes.iter().map(|route| &route.reason);
     assert!(reasons.len() == 2);
     assert!({ reasons }.all(|reason| matches!(reason, RouteReason::Unfit(why) if *why == small)));
-    assert_eq!(exhausted.as_failure().class, Class::BadInput);
+    assert_eq!(exhausted.as_failure().class, Class::Persistent);
 }
 
 #[tokio::test]

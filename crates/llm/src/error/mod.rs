@@ -53,7 +53,7 @@ pub enum LlmError {
 
 impl LlmError {
     /// The words in which a route is passed over whose context window is too small for a request:
-    /// where all of them say so, the context is too long.
+    /// where no route takes it and one says so, the context is too long.
     pub const WINDOW_TOO_SMALL: &'static str = "window too small";
 
     /// Judges an answer whose body is whole, and gives the tokens that it was counted as.
@@ -200,7 +200,8 @@ fn of_unasked(exhausted: &Exhausted<LlmError>) -> Verdict {
         true => Kind::ContextLength,
         false => Kind::InvalidRequest,
     };
-    Verdict::new(kind, "no route takes such a request").fallback(Fallback::No)
+    // A route beyond these may.
+    Verdict::new(kind, "no route takes such a request").fallback(Fallback::Yes)
 }
 
 /// Why, in words that never change. What a failure before it is the reason for is of its kind:
