@@ -47,6 +47,7 @@ pub(crate) async fn open(
         .include_usage(request.includes_usage())
         .hide_usage(encoded.hide_usage)
         .json_tool(encoded.json_tool)
+        .echoes(encoded.echoes)
         .hold();
     let mut pipe = match shared.max_event {
         Some(bytes) => pipe.max_event(bytes),
@@ -125,7 +126,9 @@ impl<B: Source> Upstream<B> {
             self.read += 1;
             if self.read > READ_AT_ONCE && self.body.is_some() {
                 let late = ready!(self.poll_late_or_yield(cx));
-                return Poll::Ready(Some(Err(late)));
+                if let Some(late) = self.late(late) {
+                    return Poll::Ready(Some(Err(late)));
+                }
             }
             let event = self.pipe.next_event();
             if self.pipe.take_progress() {
@@ -147,7 +150,11 @@ impl<B: Source> Upstream<B> {
                 return Poll::Ready(None);
             };
             let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) else {
-                return self.poll_late(cx).map(|late| Some(Err(late)));
+                let late = ready!(self.poll_late(cx));
+                if let Some(late) = self.late(late) {
+                    return Poll::Ready(Some(Err(late)));
+                }
+                continue;
             };
             match frame {
                 Some(Ok(frame)) => {
@@ -161,11 +168,21 @@ impl<B: Source> Upstream<B> {
         }
     }
 
+    /// The stream is late: that is a failure unless the answer is complete, and only the marker at
+    /// the end missing. A server that does not close after its last word has said it.
+    fn late(&mut self, late: LlmError) -> Option<LlmError> {
+        self.body = None;
+        if self.pipe.summary().is_complete() {
+            self.pipe.close(None);
+            return None;
+        }
+        Some(late)
+    }
+
     /// The limit that has passed, once one has.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<LlmError> {
         self.read = 0;
         let elapsed = ready!(self.watch.poll_elapsed(cx));
-        self.body = None;
         Poll::Ready(elapsed.into())
     }
 
@@ -296,6 +313,48 @@ mod tests {
             }
         };
         assert!(matches!(error, LlmError::Elapsed(_)), "{error}");
+    }
+
+    /// A body that gives these pieces and then nothing for ever.
+    struct Silent(VecDeque<Bytes>);
+
+    impl Body for Silent {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            match self.0.pop_front() {
+                Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
+                None => Poll::Pending,
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_says_its_last_word_and_does_not_close_has_said_it() {
+        const STOP: Bytes = Bytes::from_static(
+            b"data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+        );
+        let limits = Limits::none().idle(Duration::from_secs(10));
+        for to in Dialect::ALL {
+            let body = Silent([CONTENT, STOP].into());
+            let upstream = upstream(body, to, limits);
+            let mut given = hold(upstream, Commit::Content, MAX_HELD).await.unwrap();
+            while let Some(event) = given.next().await {
+                assert!(event.is_ok(), "{to}");
+            }
+            let unfinished = Silent([CONTENT].into());
+            let upstream = self::upstream(unfinished, to, limits);
+            let mut given = hold(upstream, Commit::Content, MAX_HELD).await.unwrap();
+            let mut late = false;
+            while let Some(event) = given.next().await {
+                late = event.is_err();
+            }
+            assert!(late, "{to}");
+        }
     }
 
     #[tokio::test]
