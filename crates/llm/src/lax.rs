@@ -2,6 +2,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
 
 /// A text, where servers that are not quite compatible send something else now and then: that
@@ -13,6 +14,15 @@ impl Lax<'_> {
     pub(crate) fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
+}
+
+/// A time in whole seconds, which some servers write with a fraction or as text; 0 where it is none.
+pub(crate) fn seconds(value: Option<&RawValue>) -> u64 {
+    let text = value.map_or("", RawValue::get).trim_matches('"');
+    let seconds = text.split('.').next();
+    seconds
+        .and_then(|seconds| seconds.parse().ok())
+        .unwrap_or(0)
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Lax<'a> {

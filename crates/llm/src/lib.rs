@@ -59,7 +59,7 @@ mod stream;
 mod transport;
 mod verdict;
 
-pub(crate) use self::lax::Lax;
+pub(crate) use self::lax::{Lax, seconds};
 pub use self::{
     classify::{Answer, classify, classify_error_object, classify_finish, delay},
     cross::{AnswerTranslator, Finish, InvalidAnswer, Stop, read_finish, read_usage},

@@ -11,8 +11,9 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Interval, interval_at, timeout_at};
 use tower::{Service, ServiceExt};
 
 /// A stream, and after it what carries it on.
@@ -23,6 +24,10 @@ pub(super) struct CarriedOn<S> {
     times: u32,
     state: State,
 }
+
+/// How often a caller hears that its connection is alive while the rest is asked for: whoever
+/// stands in between mostly closes one that is silent for a minute.
+const PULSE: Duration = Duration::from_secs(15);
 
 type Rest = Pin<Box<dyn Future<Output = Option<LlmResponse>> + Send>>;
 
@@ -37,6 +42,7 @@ enum State {
         broke: LlmError,
         continuation: Continuation,
         rest: Rest,
+        pulse: Interval,
     },
     Over,
 }
@@ -78,6 +84,7 @@ where
                     broke,
                     continuation,
                     rest,
+                    pulse: interval_at(Instant::now() + PULSE, PULSE),
                 })
             }
             Err(why) => {
@@ -129,8 +136,8 @@ enum Next {
     Event(StreamEvent),
     /// It broke.
     Broke(LlmError),
-    /// The rest of it is too large to be told.
-    Full(LlmError),
+    /// The rest of it can't be told.
+    Untold(LlmError),
     End,
 }
 
@@ -153,8 +160,8 @@ fn poll_event(
             return Poll::Ready(Next::Event(event));
         };
         let event = rest.event(event);
-        if let Some(full) = rest.full() {
-            return Poll::Ready(Next::Full(full.into()));
+        if let Some(broken) = rest.broken() {
+            return Poll::Ready(Next::Untold(broken.into()));
         }
         // Nothing is what the caller knows already.
         if let Some(event) = event {
@@ -190,12 +197,24 @@ where
                         }
                         Err(broke) => Some(broke),
                     },
-                    Next::Full(error) => Some(error),
+                    Next::Untold(error) => Some(error),
                     Next::End => None,
                 },
                 // Asking => Giving, or the end
-                State::Asking { rest, .. } => {
-                    let rest = ready!(rest.as_mut().poll(cx)).map(|rest| rest.body);
+                State::Asking {
+                    rest,
+                    continuation,
+                    pulse,
+                    ..
+                } => {
+                    let Poll::Ready(rest) = rest.as_mut().poll(cx) else {
+                        ready!(pulse.poll_tick(cx));
+                        if let Some(event) = continuation.keep_alive() {
+                            return Poll::Ready(Some(Ok(event)));
+                        }
+                        continue;
+                    };
+                    let rest = rest.map(|rest| rest.body);
                     match (mem::replace(&mut this.state, State::Over), rest) {
                         (State::Asking { continuation, .. }, Some(AnswerBody::Stream(events))) => {
                             let continuation = Some(continuation);

@@ -256,6 +256,20 @@ async fn what_no_other_route_could_mend_is_not_carried_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_caller_hears_that_it_is_waited_for() {
+    let late = Act::Late(Duration::from_secs(50));
+    let inner = Scripted::new([Act::Stream(&["One, "], broke()), late]);
+    let service = CarryOnLayer::new().layer(inner);
+    let answer = service.oneshot(request(&Call::new())).await.unwrap();
+    let AnswerBody::Stream(events) = answer.body else {
+        panic!("a stream");
+    };
+    let frames: Vec<_> = events.map(|event| event.unwrap().frame).collect().await;
+    let pings = frames.iter().filter(|frame| frame.starts_with(b":"));
+    assert_eq!(pings.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_rest_is_waited_for_until_the_deadline() {
     const LIMIT: Duration = Duration::from_secs(10);
     let late = Act::Late(2 * LIMIT);

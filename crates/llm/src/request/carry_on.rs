@@ -1,13 +1,16 @@
 //! A request for the rest of an answer whose stream broke.
 
 use super::{
-    Address, Encoded, Field, Fields, LlmRequest, Target, fields::range_of, index::Index,
+    Address, Encoded, Field, Fields, LlmRequest, Target,
+    fields::range_of,
+    index::{Index, Limit},
     splice::Splice,
 };
-use crate::{Dialect, cross::Role, model};
+use crate::{Dialect, Lax, cross::Role, model, stream::json};
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::str;
+use std::{borrow::Cow, str};
 
 /// How a model is made to go on from the beginning of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +47,9 @@ impl LlmRequest {
     /// Where it is [written](Self::encode), what was said stands at the end of the conversation,
     /// without white space at its end. A place that can go on from there is told to
     /// ([`Target::prefill`]); any other one is asked to in words, as the user. The limit on tokens
-    /// is lowered by about what was said, unless the model thinks, which counts too.
+    /// is lowered by about what was said, down to 16, unless the model thinks, which counts too.
+    ///
+    /// A request that is made of another one's [body](Self::body) is not for the rest.
     ///
     /// ```
     /// use buttress_llm::{Dialect, LlmRequest, Prefill, Target};
@@ -67,48 +72,101 @@ impl LlmRequest {
     }
 }
 
+impl LlmRequest {
+    /// Whether another answer could go on with one to this request.
+    ///
+    /// # Errors
+    /// Why not, in stable words.
+    pub(crate) fn can_be_carried_on(&self) -> Result<(), &'static str> {
+        if self.wants_json() {
+            return Err("a stream of JSON is not carried on");
+        }
+        let text = str::from_utf8(&self.body).unwrap_or_default();
+        let Ok(Fields(fields)) = serde_json::from_str(text) else {
+            return Ok(());
+        };
+        for (name, value) in fields {
+            let value = value.get();
+            match &*name {
+                "conversation" | "background" if !matches!(value, "null" | "false") => {
+                    return Err("a stream in a conversation that is kept is not carried on");
+                }
+                "n" if !matches!(value, "null" | "1") => {
+                    return Err("a stream of several answers is not carried on");
+                }
+                // vLLM's words for the form of an answer.
+                name if name.starts_with("guided_") || name == "structured_outputs" => {
+                    return Err("a stream that follows a grammar is not carried on");
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Encoded {
     /// The same, and then what was said in answer to it, to be carried on.
     pub(super) fn carrying_on(mut self, said: &str, target: &Target, model: &str) -> Self {
-        if let Some(body) = carry_on(&self.body, said, target, model) {
+        if let Some((body, prefill)) = carry_on(&self.body, said, target, model) {
             self.body = body;
+            self.echoes = prefill == Prefill::Prefix;
         }
         self
     }
 }
 
-fn carry_on(body: &Bytes, said: &str, target: &Target, model: &str) -> Option<Bytes> {
+fn carry_on(body: &Bytes, said: &str, target: &Target, model: &str) -> Option<(Bytes, Prefill)> {
     let dialect = target.dialect;
     let text = str::from_utf8(body).ok()?;
     let Fields(fields) = serde_json::from_str(text).ok()?;
-    let thinks = fields.iter().any(|(name, value)| thinks(name, value));
+    let told_to_think = fields.iter().any(|(name, value)| thinks(name, value));
     let prefill = match target.prefill {
-        Prefill::Last if thinks || !model::claude_takes_prefill(model) => Prefill::No,
+        Prefill::Last if told_to_think || !model::claude_takes_prefill(model) => Prefill::No,
         prefill => prefill,
     };
 
     let mut splice = Splice::default();
-    let mut turns = dialect.turn(Role::Assistant, said, prefill == Prefill::Prefix);
-    if prefill == Prefill::No {
-        turns.push(',');
-        turns.push_str(&dialect.turn(Role::User, INSTRUCTION, false));
-    }
+    let instruction = match prefill {
+        Prefill::No => format!(",{}", dialect.turn(Role::User, INSTRUCTION, false)),
+        _ => String::new(),
+    };
     let mut lists = fields.iter();
     let list = lists.find(|(name, _)| dialect.field(name) == Field::Messages);
     match list {
         Some((_, list)) => {
-            splice.replace(range_of(list.get(), text), longer(dialect, list, &turns))
+            let turns = turns(dialect, list, said, prefill);
+            splice.replace(
+                range_of(list.get(), text),
+                format!("[{turns}{instruction}]"),
+            );
         }
-        None => insert(
-            &mut splice,
-            text,
-            &format!("\"{}\":[{turns}],", dialect.messages_field()),
-        ),
+        None => {
+            let turn = dialect.turn(Role::Assistant, said, prefill == Prefill::Prefix);
+            let name = dialect.messages_field();
+            insert(
+                &mut splice,
+                text,
+                format!("\"{name}\":[{turn}{instruction}],"),
+            );
+        }
     }
     if prefill == Prefill::FinalMessage {
-        const FINAL: &str = "\"continue_final_message\":true,\"add_generation_prompt\":false,";
-        insert(&mut splice, text, FINAL);
+        for (name, value) in [
+            ("continue_final_message", "true"),
+            ("add_generation_prompt", "false"),
+        ] {
+            match fields.iter().find(|(field, _)| field == name) {
+                Some((_, there)) => splice.replace(range_of(there.get(), text), value),
+                None => insert(&mut splice, text, format!("\"{name}\":{value},")),
+            }
+        }
     }
+    // What a model thinks counts, and how much it did is not known.
+    let thinks = match dialect {
+        Dialect::AnthropicMessages => told_to_think,
+        _ => target.reasons(model),
+    };
     if !thinks {
         let spent = said.len() as u64 / BYTES_PER_TOKEN;
         for limit in limits(dialect, text) {
@@ -119,42 +177,94 @@ fn carry_on(body: &Bytes, said: &str, target: &Target, model: &str) -> Option<By
             }
         }
     }
-    Some(splice.apply(body))
+    Some((splice.apply(body), prefill))
 }
 
 /// Whether this field has one of Anthropic's models think.
 fn thinks(name: &str, value: &RawValue) -> bool {
-    name == "thinking" && value.get() != "null" && !value.get().contains("\"disabled\"")
+    #[derive(Deserialize)]
+    struct Thinking<'a> {
+        #[serde(borrow, default, rename = "type")]
+        kind: Lax<'a>,
+    }
+    let kind = serde_json::from_str::<Option<Thinking<'_>>>(value.get());
+    let off = |kind: Option<Thinking<'_>>| kind.is_none_or(|it| it.kind.as_str() == "disabled");
+    name == "thinking" && !kind.is_ok_and(off)
 }
 
-/// The list of a conversation with these turns at its end.
-fn longer(dialect: Dialect, list: &RawValue, turns: &str) -> String {
+/// The turns of a conversation, at the end of which this was said. What a last turn of the model's
+/// says already, this goes on with.
+fn turns(dialect: Dialect, list: &RawValue, said: &str, prefill: Prefill) -> String {
+    let prefix = prefill == Prefill::Prefix;
+    let turn = || dialect.turn(Role::Assistant, said, prefix);
     let list = list.get();
-    if let Some(inside) = list
-        .strip_prefix('[')
-        .and_then(|list| list.strip_suffix(']'))
-    {
-        let comma = if inside.trim().is_empty() { "" } else { "," };
-        return format!("[{inside}{comma}{turns}]");
+    if let Ok(turns) = serde_json::from_str::<Vec<&RawValue>>(list) {
+        let mut turns: Vec<_> = turns
+            .into_iter()
+            .map(|turn| Cow::Borrowed(turn.get()))
+            .collect();
+        match turns.last().and_then(|last| longer(last, said, prefix)) {
+            Some(last) => {
+                turns.pop();
+                turns.push(last.into());
+            }
+            None => turns.push(turn().into()),
+        }
+        return turns.join(",");
     }
     match list.as_bytes().first() {
         // One question, without anything around it.
         Some(b'"') => {
             let question = serde_json::from_str::<String>(list).unwrap_or_default();
-            format!("[{},{turns}]", dialect.turn(Role::User, &question, false))
+            format!("{},{}", dialect.turn(Role::User, &question, false), turn())
         }
-        Some(b'{') => format!("[{list},{turns}]"),
-        _ => format!("[{turns}]"),
+        Some(b'{') => format!("{list},{}", turn()),
+        _ => turn(),
     }
 }
 
-/// Puts this in front of all fields, of which there is one at least.
-fn insert<'a>(splice: &mut Splice<'a>, text: &str, fields: &str) {
-    let brace = text.find('{').unwrap_or_default();
-    splice.insert(brace + 1, fields.to_owned());
+/// A turn of the model's that says this at its end; nothing, if it is none that says only text.
+fn longer(turn: &str, said: &str, prefix: bool) -> Option<String> {
+    let Fields(fields) = serde_json::from_str(turn).ok()?;
+    let known = |name: &str| matches!(name, "role" | "content" | "prefix" | "type" | "parts");
+    let mut field = fields.iter();
+    let role = &field.find(|(name, _)| name == "role")?.1;
+    let is_models = matches!(role.get(), "\"assistant\"" | "\"model\"");
+    if !is_models || !fields.iter().all(|(name, _)| known(name)) {
+        return None;
+    }
+    let mut field = fields.iter();
+    let (name, content) = field.find(|(name, _)| matches!(&**name, "content" | "parts"))?;
+    let content = match serde_json::from_str::<Cow<'_, str>>(content.get()) {
+        Ok(text) => json(&format!("{text}{said}")),
+        Err(_) => {
+            let parts: Vec<&RawValue> = serde_json::from_str(content.get()).ok()?;
+            let said = json(said);
+            let part = match (&**name, fields.iter().any(|(name, _)| name == "type")) {
+                ("parts", _) => format!(r#"{{"text":{said}}}"#),
+                (_, true) => format!(r#"{{"type":"output_text","text":{said}}}"#),
+                (_, false) => format!(r#"{{"type":"text","text":{said}}}"#),
+            };
+            let parts = parts.iter().map(|part| part.get());
+            let parts: Vec<_> = parts.chain([&*part]).collect();
+            format!("[{}]", parts.join(","))
+        }
+    };
+    let kind = fields.iter().find(|(name, _)| name == "type");
+    let kind = kind.map_or_else(String::new, |(_, kind)| format!(r#""type":{kind},"#));
+    let prefix = if prefix { r#","prefix":true"# } else { "" };
+    Some(format!(
+        r#"{{{kind}"role":{role},"{name}":{content}{prefix}}}"#
+    ))
 }
 
-fn limits(dialect: Dialect, text: &str) -> impl Iterator<Item = super::index::Limit> {
+/// Puts this in front of all fields, of which there is one at least.
+fn insert<'a>(splice: &mut Splice<'a>, text: &str, fields: String) {
+    let brace = text.find('{').unwrap_or_default();
+    splice.insert(brace + 1, fields);
+}
+
+fn limits(dialect: Dialect, text: &str) -> impl Iterator<Item = Limit> {
     let address = dialect.is_addressed().then_some(Address {
         model: "any",
         stream: true,

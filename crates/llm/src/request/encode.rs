@@ -98,6 +98,7 @@ impl LlmRequest {
             notes: prompt.notes,
             hide_usage,
             json_tool: prompt.json_tool,
+            echoes: false,
         })
     }
 
@@ -181,6 +182,7 @@ impl LlmRequest {
             notes,
             hide_usage,
             json_tool: false,
+            echoes: false,
         }
     }
 }

@@ -132,7 +132,7 @@ impl Index {
                     self.json_schema |= setting.get() != "null";
                 }
                 "responseMimeType" | "response_mime_type" => {
-                    self.json |= setting.get() == "\"application/json\"";
+                    self.json |= !["null", "\"text/plain\""].contains(&setting.get());
                 }
                 _ => {}
             }

@@ -175,4 +175,6 @@ pub struct Encoded {
     /// [`AnswerTranslator`](crate::AnswerTranslator::json_tool) and
     /// [`EventPipe`](crate::EventPipe::json_tool) have to know.
     pub json_tool: bool,
+    /// The answer may begin with what the request [carries on](crate::LlmRequest::carrying_on).
+    pub echoes: bool,
 }

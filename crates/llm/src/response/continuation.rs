@@ -1,8 +1,10 @@
 use super::{StreamEvent, Usage};
 use crate::{
     StreamReader, StreamTranslator, Truncated,
-    stream::{Delta, Part, Text},
+    sse::{Decoder, Frame},
+    stream::{Delta, Part, Place, StreamItem, Text},
 };
+use bytes::Bytes;
 use std::fmt;
 
 /// Makes one stream the rest of another, which broke: for its caller the two are one answer, with
@@ -10,12 +12,17 @@ use std::fmt;
 ///
 /// What the second one says again of the first is left out: its beginning where the model tells
 /// the whole answer anew, as some do that were given a [prefix](crate::Prefill::Prefix), and the
-/// white space at the seam. Thinking is not passed on, as there is no place left for it.
+/// white space at the seam. Thinking is not passed on, as there is no place left for it, and neither
+/// is what stands beside the text: log probabilities, sources, ratings. Content of a kind for which
+/// there is no word here [ends](Self::broken) the stream: it must not look whole without it.
 ///
 /// Made by [`Told::carry_on`](crate::Told::carry_on).
 pub struct Continuation {
     reader: StreamReader,
     translator: StreamTranslator,
+    decoder: Decoder,
+    /// Where the second stream stands, by itself.
+    place: Place,
     seam: Option<Seam>,
     /// What was said in a form in which there is nothing to send of it yet.
     unsent: StreamEvent,
@@ -31,6 +38,8 @@ impl Continuation {
         let reader = StreamReader::new(translator.dialect()).max_event(usize::MAX);
         Self {
             reader,
+            decoder: Decoder::new().max_event(usize::MAX),
+            place: Place::new(translator.dialect()),
             translator,
             seam: Some(Seam::after(said)),
             unsent: StreamEvent::default(),
@@ -45,6 +54,15 @@ impl Continuation {
         let mut frame = Vec::new();
         let mut text = String::new();
         (event.content, event.beyond_text) = (false, false);
+        if let Some(usage) = event.usage {
+            self.own.update(usage);
+        }
+        if event.echoes
+            && let Some(seam) = &mut self.seam
+        {
+            seam.least = 1;
+        }
+        self.look_at(event.frame.clone());
         self.reader.push(std::mem::take(&mut event.frame));
         while let Some(mut item) = self.reader.next_item() {
             if let Part::Delta(delta) = &mut item.part {
@@ -52,13 +70,13 @@ impl Continuation {
                 text.push_str(delta.text.as_deref().unwrap_or_default());
                 event.content |= delta.is_content();
                 event.beyond_text |= delta.is_beyond_text();
-                event.usage = delta.usage.or(event.usage);
             }
             frame.extend_from_slice(&self.translator.write(&item));
         }
         if event.last {
             frame.extend_from_slice(&self.translator.end(self.reader.summary()));
         }
+        event.usage = event.usage.map(|_| self.before.and(self.own));
         event.text = (!text.is_empty()).then(|| Text::of(text));
         event.follow(&mut self.unsent);
         if frame.is_empty() && !event.last {
@@ -75,13 +93,34 @@ impl Continuation {
         (!frame.is_empty()).then(|| StreamEvent::new(frame).last())
     }
 
-    /// Why no more can be told, once the answer is
+    /// What keeps the caller's connection alive while it has to wait; nothing where its dialect has
+    /// no word for that.
+    pub fn keep_alive(&mut self) -> Option<StreamEvent> {
+        let ping = StreamItem {
+            raw: Bytes::new(),
+            part: Part::Ping,
+        };
+        let frame = self.translator.write(&ping);
+        (!frame.is_empty()).then(|| StreamEvent::new(frame))
+    }
+
+    /// Why no more can be told, once there was something that can't be, or the answer is
     /// [too large to be written](StreamTranslator::is_full).
     #[must_use]
-    pub fn full(&self) -> Option<Truncated> {
+    pub fn broken(&self) -> Option<Truncated> {
         // The caller has got something, or there would be nothing to carry on.
         let emitted = self.reader.summary().content_bytes().max(1);
-        self.translator.is_full().then(|| Truncated::new(emitted))
+        let broken = self.translator.is_full() || self.place.strange();
+        broken.then(|| Truncated::new(emitted))
+    }
+
+    fn look_at(&mut self, frame: Bytes) {
+        self.decoder.push(frame);
+        while let Some(Ok(frame)) = self.decoder.next_frame() {
+            if let Frame::Event(event) = frame {
+                self.place.see(&event);
+            }
+        }
     }
 
     fn amend(&mut self, delta: &mut Delta) {
@@ -108,12 +147,15 @@ struct Seam {
     said: String,
     /// That white space. The model was not told of it, and says it if it belongs there.
     gap: String,
-    /// What came of the second one and is not told yet.
+    /// A beginning shorter than this may well be said twice.
+    least: usize,
+    /// How much of what was said came again, and nothing else; none when it is past that.
+    again: Option<usize>,
+    /// White space that came then and is not told yet.
     held: String,
 }
 
 impl Seam {
-    /// A beginning shorter than this may well be said twice.
     const LEAST: usize = 16;
 
     fn after(said: &str) -> Self {
@@ -121,6 +163,8 @@ impl Seam {
         Self {
             said: text.to_owned(),
             gap: gap.to_owned(),
+            least: Self::LEAST,
+            again: Some(0),
             held: String::new(),
         }
     }
@@ -128,25 +172,42 @@ impl Seam {
     /// What is to be told, given that this came and, if it is over, that no more text does; nothing
     /// as long as that may be a repetition.
     fn rest(&mut self, text: &str, over: bool) -> Option<String> {
-        self.held.push_str(text);
-        let held = self.held.as_str();
-        let mut rest = held;
-        if self.said.len() >= Self::LEAST {
-            match held.strip_prefix(&*self.said) {
-                Some(more) => rest = more,
-                None if !over && self.said.starts_with(held) => return None,
-                None => {}
+        let mut rest = text;
+        if let Some(at) = self.again {
+            let (before, left) = self.said.split_at(at);
+            let same = common(left, text);
+            let all = same == left.len();
+            if self.said.len() < self.least {
+                // As it comes.
+            } else if all {
+                rest = &text[same..];
+            } else if same == text.len() {
+                if !over {
+                    self.again = Some(at + same);
+                    return None;
+                }
+                // It ended before it had told all of it again, unless it only began alike.
+                if at + same >= self.least {
+                    return Some(String::new());
+                }
+                self.held = before.to_owned();
+            } else {
+                self.held = before.to_owned();
             }
+            if !all && !self.held.is_empty() {
+                self.held.push_str(text);
+                return Some(std::mem::take(&mut self.held));
+            }
+            self.again = None;
         }
-        let again = common(&self.gap, rest);
+        self.held.push_str(rest);
+        let again = common(&self.gap, &self.held);
         // There may be more of the white space to come.
-        if again == rest.len() && again < self.gap.len() && !over {
+        let undecided = again == self.held.len() && (again < self.gap.len() || again == 0);
+        if undecided && !over {
             return None;
         }
-        if rest.is_empty() && !over {
-            return None;
-        }
-        Some(rest[again..].to_owned())
+        Some(self.held.split_off(again))
     }
 }
 
@@ -173,7 +234,11 @@ mod tests {
 
     /// What is told of a second stream that comes in these pieces.
     fn told(said: &str, pieces: &[&str]) -> String {
-        let mut seam = Some(Seam::after(said));
+        told_after(Seam::after(said), pieces)
+    }
+
+    fn told_after(seam: Seam, pieces: &[&str]) -> String {
+        let mut seam = Some(seam);
         let mut told = String::new();
         for piece in pieces.iter().copied().map(Some).chain([None]) {
             match &mut seam {
@@ -219,6 +284,26 @@ mod tests {
             "One, two, buckle."
         );
         assert_eq!(told(SAID, &["One, ", "two"]), "One, two");
+        assert_eq!(
+            told(SAID, &["One, two, three, ", "fo"]),
+            "",
+            "it ended within"
+        );
+    }
+
+    #[test]
+    fn who_is_known_to_tell_all_of_it_again_may_have_told_little() {
+        let echoes = |said| Seam {
+            least: 1,
+            ..Seam::after(said)
+        };
+        let said = "Paris is ";
+        assert_eq!(
+            told_after(echoes(said), &["Paris is the", " capital"]),
+            "the capital"
+        );
+        assert_eq!(told_after(echoes(said), &["the capital"]), "the capital");
+        assert_eq!(told_after(echoes(said), &["Par", "ma"]), "Parma");
     }
 
     #[test]

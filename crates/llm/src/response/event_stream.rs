@@ -44,6 +44,8 @@ pub struct StreamEvent {
     /// There is content in it other than text: a refusal, a call of a tool, another one of
     /// several answers.
     pub(crate) beyond_text: bool,
+    /// It is of a stream that may begin with what was said before.
+    pub(crate) echoes: bool,
 }
 
 impl EventStream {

@@ -30,6 +30,7 @@ pub struct EventPipe {
     reader: StreamReader,
     translator: Option<StreamTranslator>,
     hide_usage: bool,
+    echoes: bool,
     /// What was said since the last event in a form in which there is nothing to send of it.
     unsent: StreamEvent,
     /// The model was at work since that was last asked.
@@ -48,6 +49,7 @@ impl EventPipe {
             reader: StreamReader::new(from),
             translator: (from != to).then(|| StreamTranslator::new(to)),
             hide_usage: false,
+            echoes: false,
             unsent: StreamEvent::default(),
             progress: false,
             closed: None,
@@ -91,6 +93,15 @@ impl EventPipe {
     #[must_use]
     pub const fn hide_usage(mut self, hide: bool) -> Self {
         self.hide_usage = hide;
+        self
+    }
+
+    /// Sets whether the answer may begin with what was said before, of a request that
+    /// [carries on](crate::LlmRequest::carrying_on): what
+    /// [`Encoded::echoes`](crate::Encoded::echoes) says \[no\].
+    #[must_use]
+    pub const fn echoes(mut self, echoes: bool) -> Self {
+        self.echoes = echoes;
         self
     }
 
@@ -210,6 +221,7 @@ impl EventPipe {
             usage,
             last,
             beyond_text,
+            echoes: self.echoes,
         }
     }
 

@@ -11,10 +11,12 @@ mod tests;
 
 /// What the caller of a stream has been told, so that another stream can be made to carry it on.
 ///
-/// Text can be carried on. A call of a tool can't be taken up in the middle, nor can a refusal, or
-/// one of several answers: a stream in which one of these has begun is left as it broke, and so is
-/// one with more text than is kept, or an answer that has to be JSON: to go on with half a document
-/// is not what a model does that was told to write a whole one.
+/// Text can be carried on. A call of a tool can't be taken up in the middle, nor can a refusal, one
+/// of several answers, or what a tool of the provider's did: a stream in which one of these has
+/// begun is left as it broke. So is one with more text than is kept, one whose end was told, and an
+/// answer that has to be JSON: to go on with half a document is not what a model does that was told
+/// to write a whole one. And so is one that the provider adds to a conversation of its own, which
+/// would have the request for the rest in it for good.
 ///
 /// ```
 /// use buttress_llm::{Dialect, EventPipe, LlmRequest, Told};
@@ -42,6 +44,7 @@ mod tests;
 pub struct Told {
     decoder: Decoder,
     place: Place,
+    dialect: Dialect,
     text: String,
     room: usize,
     usage: Usage,
@@ -60,6 +63,7 @@ impl Told {
             // They are whole, and in memory.
             decoder: Decoder::new().max_event(usize::MAX),
             place: Place::new(dialect),
+            dialect,
             text: String::new(),
             room: Self::MOST,
             usage: Usage::default(),
@@ -67,7 +71,8 @@ impl Told {
         }
     }
 
-    /// Sets how much text is kept, in bytes [[`MOST`](Self::MOST)].
+    /// Sets how much is kept, in bytes [[`MOST`](Self::MOST)]: the text, and in OpenAI's responses
+    /// what their last event says again, the text once more among it.
     #[must_use]
     pub const fn keep(mut self, bytes: usize) -> Self {
         self.room = bytes;
@@ -85,17 +90,18 @@ impl Told {
         if let Some(text) = &event.text {
             self.text.push_str(text);
         }
-        if event.beyond_text {
-            self.leave("a stream that calls a tool or refuses is not carried on");
-        } else if self.text.len() > self.room {
-            self.leave("a stream of so much text is not carried on");
-        } else {
-            self.decoder.push(event.frame.clone());
-            while let Some(Ok(frame)) = self.decoder.next_frame() {
-                if let Frame::Event(event) = frame {
-                    self.place.see(&event);
-                }
+        self.decoder.push(event.frame.clone());
+        while let Some(Ok(frame)) = self.decoder.next_frame() {
+            if let Frame::Event(event) = frame {
+                self.place.see(&event);
             }
+        }
+        if event.beyond_text || self.place.strange() {
+            self.leave("a stream of more than text is not carried on");
+        } else if self.place.finished() {
+            self.leave("a stream whose end was told is not carried on");
+        } else if self.text.len() + self.place.kept() > self.room {
+            self.leave("a stream of so much text is not carried on");
         }
     }
 
@@ -110,9 +116,7 @@ impl Told {
         if let Some(why) = self.stuck {
             return Err(why);
         }
-        if request.wants_json() {
-            return Err("a stream of JSON is not carried on");
-        }
+        request.can_be_carried_on()?;
         if self.text.trim().is_empty() {
             return Err("a stream without text is not carried on");
         }
@@ -127,6 +131,7 @@ impl Told {
     fn leave(&mut self, why: &'static str) {
         self.stuck = Some(why);
         self.text = String::new();
+        self.place = Place::new(self.dialect);
     }
 }
 

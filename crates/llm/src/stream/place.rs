@@ -35,6 +35,34 @@ impl Place {
         }
     }
 
+    /// Whether the end was told, so that there is no more to come.
+    pub(crate) const fn finished(&self) -> bool {
+        match self {
+            Self::OpenAi(place) => place.finished,
+            Self::Anthropic(place) => place.finished,
+            Self::Gemini(place) => place.finished,
+            Self::Responses(place) => place.finished,
+        }
+    }
+
+    /// Whether there was content of a kind that no writer has a word for.
+    pub(crate) const fn strange(&self) -> bool {
+        match self {
+            Self::OpenAi(place) => place.strange,
+            Self::Anthropic(place) => place.strange,
+            Self::Gemini(place) => place.strange,
+            Self::Responses(place) => place.strange,
+        }
+    }
+
+    /// How much is kept, in bytes.
+    pub(crate) const fn kept(&self) -> usize {
+        match self {
+            Self::OpenAi(_) | Self::Anthropic(_) | Self::Gemini(_) => 0,
+            Self::Responses(place) => place.kept(),
+        }
+    }
+
     /// A writer that goes on from here, if one can.
     pub(super) fn writer(&self) -> Option<Writer> {
         Some(match self {

@@ -9,6 +9,8 @@ pub(crate) struct Place {
     /// How many blocks have ended.
     blocks: u32,
     open: Option<Open>,
+    pub(crate) finished: bool,
+    pub(crate) strange: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,16 @@ struct Said<'a> {
     index: Option<u32>,
     #[serde(borrow)]
     content_block: Option<Block<'a>>,
+    #[serde(borrow)]
+    delta: Option<Change<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Change<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Lax<'a>,
+    #[serde(borrow, default)]
+    stop_reason: Lax<'a>,
 }
 
 #[derive(Deserialize)]
@@ -41,16 +53,37 @@ impl Place {
         match &*said.kind.0 {
             "message_start" => self.started = true,
             "content_block_start" => {
-                let is_text = said
-                    .content_block
-                    .is_some_and(|block| block.kind.as_str() == "text");
-                self.open = Some(if is_text { Open::Text } else { Open::Other });
+                let kind = said.content_block.map(|block| block.kind);
+                let kind = kind.as_ref().map_or("", Lax::as_str);
+                self.open = Some(match kind {
+                    "text" => Open::Text,
+                    _ => Open::Other,
+                });
+                let known = ["text", "thinking", "redacted_thinking", "tool_use"];
+                self.strange |= !known.contains(&kind);
                 self.blocks = said.index.unwrap_or(self.blocks);
             }
             "content_block_stop" => {
                 self.open = None;
                 self.blocks = said.index.unwrap_or(self.blocks).saturating_add(1);
             }
+            "content_block_delta" => {
+                let kind = said.delta.map(|delta| delta.kind);
+                let known = [
+                    "text_delta",
+                    "thinking_delta",
+                    "signature_delta",
+                    "input_json_delta",
+                    // Of servers that are not quite compatible.
+                    "",
+                ];
+                self.strange |= !known.contains(&kind.as_ref().map_or("", Lax::as_str));
+            }
+            "message_delta" => {
+                let reason = said.delta.map(|delta| delta.stop_reason);
+                self.finished |= reason.is_some_and(|reason| !reason.as_str().is_empty());
+            }
+            "message_stop" => self.finished = true,
             _ => {}
         }
     }

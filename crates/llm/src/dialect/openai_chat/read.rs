@@ -46,6 +46,9 @@ struct Said<'a> {
     reasoning: Lax<'a>,
     #[serde(borrow)]
     tool_calls: Option<Vec<Call<'a>>>,
+    /// What calls of tools were before.
+    function_call: Option<IgnoredAny>,
+    audio: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -133,6 +136,7 @@ fn read(reading: &mut Reading, chunk: Chunk<'_>, data: &Bytes) -> Part {
 }
 
 fn read_said(reading: &mut Reading, delta: &mut Delta, said: Said<'_>, data: &Bytes) {
+    delta.others |= said.function_call.is_some() || said.audio.is_some();
     delta.text = Text::some(said.content, data);
     delta.refusal = Text::some(said.refusal, data);
     let reasoning = Text::some(said.reasoning_content, data);

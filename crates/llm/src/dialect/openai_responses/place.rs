@@ -2,7 +2,7 @@ use super::{
     Writer,
     write::{Open, What},
 };
-use crate::{Lax, request::Str, sse::Event};
+use crate::{Lax, request::Str, seconds, sse::Event};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -14,8 +14,12 @@ pub(crate) struct Place {
     head: Option<(String, String, u64)>,
     items: Vec<Open>,
     kept: usize,
+    /// The text of the last item is under way.
+    in_text: bool,
     /// There was something that can't be said again from what is kept.
     lost: bool,
+    pub(crate) finished: bool,
+    pub(crate) strange: bool,
 }
 
 #[derive(Deserialize)]
@@ -40,8 +44,8 @@ struct Response<'a> {
     id: Lax<'a>,
     #[serde(borrow, default)]
     model: Lax<'a>,
-    #[serde(default)]
-    created_at: f64,
+    #[serde(borrow)]
+    created_at: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -62,64 +66,90 @@ impl Place {
         match &*said.kind.0 {
             "response.created" => self.head = said.response.map(Response::head),
             "response.output_item.added" => self.begin(said),
+            "response.content_part.added" => self.in_text = true,
             "response.output_text.delta" => self.say(said),
+            "response.output_text.done" | "response.content_part.done" => self.in_text = false,
             "response.output_item.done" => self.end(said),
             // Sources, which stand in an item as often as not.
-            "response.output_text.annotation.added" => self.lost = true,
+            "response.output_text.annotation.added" => self.lose(),
+            "response.completed" | "response.incomplete" | "response.failed" => {
+                self.finished = true;
+            }
             _ => {}
         }
     }
 
+    /// How much is kept, in bytes.
+    pub(crate) const fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// Gives up: nothing more of it has to be kept.
+    fn lose(&mut self) {
+        self.lost = true;
+        self.items = Vec::new();
+        self.kept = 0;
+    }
+
     fn begin(&mut self, said: Said<'_>) {
-        self.lost |= said.output_index != Some(self.items.len());
+        self.in_text = false;
         let item: Item<'_> = said.item.map(of_item).unwrap_or_default();
         let what = match item.kind.as_str() {
             "message" => What::Text,
-            _ => What::Other(RawValue::NULL.to_owned()),
+            kind => {
+                self.strange |= !["reasoning", "function_call"].contains(&kind);
+                What::Other(RawValue::NULL.to_owned())
+            }
         };
-        self.keep(size_of::<Open>());
-        if !self.lost {
-            self.items.push(Open::new(item.id.as_str(), what));
+        if said.output_index != Some(self.items.len()) {
+            self.lose();
+        }
+        let id = item.id.as_str();
+        if self.keep(size_of::<Open>() + id.len()) {
+            self.items.push(Open::new(id, what));
         }
     }
 
     fn say(&mut self, said: Said<'_>) {
         let text = said.delta.as_str();
-        self.keep(text.len());
-        self.lost |= said.content_index > 0;
+        let kept = said.content_index == 0 && self.keep(text.len());
         let item = said.output_index.and_then(|at| self.items.get_mut(at));
         match item {
-            Some(item) if !self.lost => item.text.push_str(text),
-            _ => self.lost = true,
+            Some(item) if kept => item.text.push_str(text),
+            _ => self.lose(),
         }
     }
 
     fn end(&mut self, said: Said<'_>) {
-        let whole = said.item.map_or(0, |item| item.get().len());
-        self.keep(whole);
-        let item = said.output_index.and_then(|at| self.items.get_mut(at));
-        let (Some(open), Some(item), false) = (item, said.item, self.lost) else {
-            self.lost = true;
-            return;
+        let Some(item) = said.item else {
+            return self.lose();
         };
-        open.ended = Some("completed");
-        if let What::Other(whole) = &mut open.what {
-            *whole = item.to_owned();
+        let kept = self.keep(item.get().len());
+        let open = said.output_index.and_then(|at| self.items.get_mut(at));
+        match open {
+            Some(open) if kept => {
+                open.ended = Some("completed");
+                if let What::Other(whole) = &mut open.what {
+                    *whole = item.to_owned();
+                }
+            }
+            _ => self.lose(),
         }
     }
 
-    /// Counts what is about to be kept.
-    fn keep(&mut self, bytes: usize) {
+    /// Counts what is about to be kept, and whether it may be.
+    fn keep(&mut self, bytes: usize) -> bool {
         self.kept += bytes;
-        if self.kept > Writer::MOST {
-            self.lost = true;
-            self.items = Vec::new();
+        if self.lost || self.kept > Writer::MOST {
+            self.lose();
         }
+        !self.lost
     }
 
     /// Writes on from here; nothing, in the middle of what nobody else can go on with.
     pub(crate) fn writer(&self) -> Option<Writer> {
-        let stuck = |item: &Open| item.ended.is_none() && matches!(item.what, What::Other(_));
+        let goes_on = |item: &Open| matches!(item.what, What::Text) && self.in_text;
+        let stuck = |item: &Open| item.ended.is_none() && !goes_on(item);
         if self.lost || self.items.iter().any(stuck) {
             return None;
         }
@@ -133,12 +163,7 @@ impl Place {
 impl Response<'_> {
     fn head(self) -> (String, String, u64) {
         let text = |text: Lax<'_>| text.0.unwrap_or_default().into_owned();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "seconds, which some servers write with a fraction"
-        )]
-        let created = self.created_at as u64;
+        let created = seconds(self.created_at);
         (text(self.id), text(self.model), created)
     }
 }

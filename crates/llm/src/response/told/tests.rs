@@ -266,6 +266,12 @@ fn two_streams_are_one_to_the_caller_wherever_the_first_one_breaks() {
                 }
                 // Who knows how it was to end needs no more.
                 if summary(to, &frames).end() == End::Complete {
+                    assert!(carried.is_err(), "{first} {to} {cut}");
+                    continue;
+                }
+                // The text of a response is over, and the end of its item is not told.
+                if to == Dialect::OpenAiResponses && is_between(&frames) {
+                    assert!(carried.is_err(), "{first} {to} {cut}");
                     continue;
                 }
                 let case = format!("{first}, then {second}, to {to}, cut at {cut}");
@@ -289,6 +295,14 @@ fn two_streams_are_one_to_the_caller_wherever_the_first_one_breaks() {
             }
         }
     }
+}
+
+/// Whether the last event is one after which nothing can be added to the item that is open.
+fn is_between(frames: &[StreamEvent]) -> bool {
+    let events = events(frames);
+    let last = events.last().map(|event| event["type"].clone());
+    let last = last.unwrap_or_default();
+    last == "response.output_text.done" || last == "response.content_part.done"
 }
 
 /// The tokens of the request, as the events tell them.
@@ -420,8 +434,148 @@ fn what_a_tool_of_the_provider_s_does_is_not_taken_up() {
         told.carry_on(&request(to)).err()
     };
     assert_eq!(told("text"), None);
+    assert!(told("thinking").is_some(), "in the middle of it");
     assert!(told("server_tool_use").is_some());
-    assert!(told("thinking").is_some());
+
+    let to = Dialect::OpenAiResponses;
+    for kind in ["custom_tool_call", "computer_call", "web_search_call"] {
+        let mut begun = native(to, &["Let me look."], false);
+        let item = json!({"type": kind, "id": "i"});
+        for event in ["response.output_item.added", "response.output_item.done"] {
+            begun.push(json!({"type": event, "output_index": 2, "item": item}));
+        }
+        let mut told = Told::new(to);
+        piped(to, to, &begun)
+            .iter()
+            .for_each(|event| told.add(event));
+        assert!(told.carry_on(&request(to)).is_err(), "{kind}");
+    }
+    let legacy = json!({"id": "c", "choices": [{"index": 0, "delta": {"content": "Hi",
+        "function_call": {"name": "f", "arguments": ""}}}]});
+    let to = Dialect::OpenAiChat;
+    let mut told = Told::new(to);
+    piped(to, to, &[legacy])
+        .iter()
+        .for_each(|event| told.add(event));
+    assert!(told.carry_on(&request(to)).is_err());
+}
+
+/// What the caller would miss without a word ends the stream.
+#[test]
+fn content_that_can_not_be_told_breaks_the_rest() {
+    let image = json!({"candidates": [{"content": {"parts": [{"inlineData":
+        {"mimeType": "image/png", "data": ""}}]}}]});
+    let call = json!({"type": "response.output_item.added", "output_index": 1,
+        "item": {"type": "custom_tool_call", "id": "i"}});
+    let search = json!({"type": "content_block_start", "index": 2,
+        "content_block": {"type": "server_tool_use", "id": "s", "name": "web_search"}});
+    let other = json!({"id": "c", "choices": [{"index": 1, "delta": {"content": "b"}}]});
+    for (to, strange) in [
+        (Dialect::Gemini, image),
+        (Dialect::OpenAiResponses, call),
+        (Dialect::AnthropicMessages, search),
+        (Dialect::OpenAiChat, other),
+    ] {
+        let begun = native(to, &["One, "], false);
+        let until = begun
+            .iter()
+            .position(|event| event.to_string().contains("One, "));
+        let mut told = Told::new(to);
+        let given = piped(to, to, &begun[..=until.unwrap()]);
+        given.iter().for_each(|event| told.add(event));
+        let (_, mut continuation) = told.carry_on(&request(to)).unwrap();
+        for event in piped(to, to, &native(to, &["two."], false)) {
+            continuation.event(event);
+        }
+        assert!(continuation.broken().is_none(), "{to}");
+        for event in piped(to, to, &[strange]) {
+            continuation.event(event);
+        }
+        assert!(continuation.broken().is_some(), "{to}");
+    }
+}
+
+#[test]
+fn what_the_provider_keeps_is_not_added_to() {
+    for (to, fields) in [
+        (Dialect::OpenAiResponses, json!({"conversation": "conv_1"})),
+        (Dialect::OpenAiResponses, json!({"background": true})),
+        (Dialect::OpenAiChat, json!({"n": 2})),
+        (Dialect::OpenAiChat, json!({"guided_json": {}})),
+    ] {
+        let mut body: Value = serde_json::from_slice(request(to).body()).unwrap();
+        body.as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        let request = LlmRequest::parse(to, body.to_string().into()).unwrap();
+        let begun = native(to, &["One, "], false);
+        let until = begun
+            .iter()
+            .position(|event| event.to_string().contains("One, "));
+        let mut told = Told::new(to);
+        let given = piped(to, to, &begun[..=until.unwrap()]);
+        given.iter().for_each(|event| told.add(event));
+        assert!(told.carry_on(&request).is_err(), "{fields}");
+        assert!(told.carry_on(&self::request(to)).is_ok());
+    }
+}
+
+/// A caller may have begun the answer itself.
+#[test]
+fn a_last_turn_of_the_model_s_is_gone_on_with() {
+    use crate::Provider;
+    let (text, parts) = (json!("A: "), json!([{"type": "text", "text": "A: "}]));
+    for (content, expected) in [
+        (text, json!("A: One,")),
+        (
+            parts,
+            json!([{"type": "text", "text": "A: "}, {"type": "text", "text": "One,"}]),
+        ),
+    ] {
+        let body = json!({"model": "claude-haiku-4-5", "messages": [
+            {"role": "user", "content": "Count."}, {"role": "assistant", "content": content}]});
+        let request = LlmRequest::parse(Dialect::AnthropicMessages, body.to_string().into());
+        let request = request.unwrap().carrying_on("One, ");
+        let body = request
+            .encode(&Provider::Anthropic.target().unwrap())
+            .unwrap()
+            .body;
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["messages"][1]["content"], expected);
+        assert_eq!(body["messages"].as_array().unwrap().len(), 2);
+    }
+    let body = json!({"model": "m", "continue_final_message": true,
+        "add_generation_prompt": true, "messages": [{"role": "assistant", "content": "A: "}]});
+    let request = LlmRequest::parse(Dialect::OpenAiChat, body.to_string().into()).unwrap();
+    let target = Provider::Vllm.target().unwrap();
+    let body = request.carrying_on("One").encode(&target).unwrap().body;
+    let expected = json!({"model": "m", "continue_final_message": true,
+        "add_generation_prompt": false, "messages": [{"role": "assistant", "content": "A: One"}]});
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
+    // What called a tool is no beginning of an answer.
+    let body = json!({"model": "m", "messages": [{"role": "assistant", "content": null,
+        "tool_calls": []}]});
+    let request = LlmRequest::parse(Dialect::OpenAiChat, body.to_string().into()).unwrap();
+    let body = request.carrying_on("One").encode(&target).unwrap().body;
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(body["messages"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn what_is_given_up_is_not_kept() {
+    let to = Dialect::OpenAiResponses;
+    let mut told = Told::new(to);
+    let begun = native(to, &["One, two"], false);
+    piped(to, to, &begun[..7])
+        .iter()
+        .for_each(|event| told.add(event));
+    assert!(told.text.len() + told.place.kept() > 0);
+    let call = json!({"type": "response.output_item.added", "output_index": 2,
+        "item": {"type": "function_call", "call_id": "c", "name": "f"}});
+    piped(to, to, &[call])
+        .iter()
+        .for_each(|event| told.add(event));
+    assert_eq!(told.text.len() + told.place.kept(), 0);
 }
 
 #[test]
@@ -476,6 +630,7 @@ fn the_rest_is_asked_for_as_each_place_wants_it() {
         for to in Dialect::ALL {
             let request = request(from).carrying_on(said);
             let target = Target::new(to).model("m").max_output_tokens(1000);
+            let target = target.reasoning(false);
             let body = request.encode(&target).unwrap().body;
             let body: Value = serde_json::from_slice(&body).unwrap();
             let turns = body[to.messages_field()].as_array().unwrap();
@@ -559,7 +714,7 @@ fn the_rest_fails_like_any_stream() {
     let mut told = Told::new(chat);
     told.add(&event);
     let (_, continuation) = told.carry_on(&request(chat)).unwrap();
-    assert!(continuation.full().is_none());
+    assert!(continuation.broken().is_none());
     pipe.close(None);
     let error = pipe.next_event().unwrap().unwrap_err();
     assert!(matches!(error, LlmError::Truncated(_)));
