@@ -43,7 +43,7 @@ fn sources(folder: &Path, found: &mut Vec<String>) {
 }
 
 /// How the words of a note begin: with what was done.
-const DONE: [&str; 9] = [
+const DONE: [&str; 10] = [
     "added ",
     "asked for ",
     "changed ",
@@ -52,6 +52,7 @@ const DONE: [&str; 9] = [
     "left out ",
     "lowered ",
     "moved ",
+    "simplified ",
     "wrote ",
 ];
 

@@ -695,7 +695,8 @@ fn what_a_tool_gave_may_be_more_than_text() {
 
 #[test]
 fn a_schema_is_asked_for_by_a_tool_where_there_is_no_word_for_it() {
-    let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}}});
+    let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}},
+        "required": ["a"], "additionalProperties": false});
     let fields = json!({"response_format": {"type": "json_schema",
         "json_schema": {"name": "x", "schema": schema, "strict": true}}});
     let native = TO_ANTHROPIC.model("claude-sonnet-4-5");
@@ -714,6 +715,56 @@ fn a_schema_is_asked_for_by_a_tool_where_there_is_no_word_for_it() {
     // It can be said of any model.
     let encoded = request.encode(&old.json_schema(true)).unwrap();
     assert!(!encoded.json_tool);
+}
+
+#[test]
+fn a_schema_is_made_one_that_anthropic_takes() {
+    let native = TO_ANTHROPIC.model("claude-sonnet-4-5");
+    let ask = |schema: &Value| {
+        let fields = json!({"response_format": {"type": "json_schema",
+            "json_schema": {"name": "x", "schema": schema}}});
+        cross(Dialect::OpenAiChat, &native, &fields)
+    };
+    let (body, notes) = ask(&json!({"type": "object",
+        "properties": {"a": {"type": "integer", "minimum": 1}}}));
+    let schema = json!({"type": "object",
+        "properties": {"a": {"type": "integer", "description": "minimum: 1"}},
+        "additionalProperties": false});
+    assert_eq!(body["output_config"]["format"]["schema"], schema);
+    assert!(notes.contains(&"simplified the schema of the answer"));
+
+    // What can't be said so is asked for by a tool, as of a model that knows nothing of schemas.
+    let names = json!({"type": "object", "additionalProperties": {"type": "string"}});
+    let (body, notes) = ask(&names);
+    assert!(body.get("output_config").is_none());
+    assert_eq!(body["tools"][0]["input_schema"], names);
+    assert!(notes.contains(&"asked for the schema by a tool"));
+}
+
+#[test]
+fn the_schema_of_a_tool_is_closed_where_it_is_followed_to_the_letter() {
+    let tool = |name: &str, parameters: Value| json!({"name": name, "parameters": parameters});
+    let city = json!({"type": "OBJECT", "properties": {"city": {"type": "STRING"}}});
+    let body = json!({
+        "contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
+        "tools": [{"functionDeclarations": [
+            tool("closed", city), tool("open", json!({"type": "OBJECT"}))]}],
+        "toolConfig": {"functionCallingConfig": {"mode": "VALIDATED"}},
+    });
+    let body = body.to_string().into();
+    let request = LlmRequest::parse_addressed(Dialect::Gemini, "m", false, body).unwrap();
+    let encoded = request.encode(&TO_ANTHROPIC).unwrap();
+    let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    let closed = json!({"type": "object", "properties": {"city": {"type": "string"}},
+        "additionalProperties": false});
+    assert_eq!(
+        body["tools"],
+        json!([
+            {"name": "closed", "input_schema": closed, "strict": true},
+            {"name": "open", "input_schema": {"type": "object"}},
+        ])
+    );
+    assert!(encoded.notes.contains(&"dropped strict"));
 }
 
 #[test]

@@ -47,6 +47,11 @@ pub(super) fn read(request: &Value) -> Result<Prompt, Problem> {
     let format = &request["output_config"]["format"];
     prompt.has_schema = format["schema"]["properties"]["city"].is_object();
     let older = text(&request["model"]).starts_with("claude-3-");
+    if format.is_object() && format["schema"]["additionalProperties"] != false {
+        return invalid(
+            "For 'object' type, 'additionalProperties' must be explicitly set to false",
+        );
+    }
     if older && !format.is_null() {
         return invalid("output_config: not supported by this model");
     }

@@ -7,6 +7,7 @@ mod place;
 mod read;
 mod reasoning;
 mod request;
+mod schema;
 mod stop;
 mod tools;
 mod usage;

@@ -2,6 +2,7 @@ use super::{
     content::{self, Message},
     messages::{self, Written, WrittenTurn},
     reasoning::{self, Thinking},
+    schema::{self, Held},
     tools::{self, WrittenChoice, WrittenTool},
 };
 use crate::{
@@ -202,7 +203,8 @@ pub(crate) fn encode_request(
             target.default_max_tokens
         }
     };
-    let schema = schema(prompt, target);
+    let schema = follow(prompt, target);
+    tools::settle_strict(prompt, crossing);
     let (thinking, effort) = reasoning::encode(prompt, max_tokens, target);
     let mut tools = tools::encode(prompt);
     if prompt.json_tool {
@@ -238,28 +240,38 @@ pub(crate) fn encode_request(
 
 /// The schema that the answer has to follow, where the model can be told it as such. Where it
 /// can't, it has to call a tool with these arguments, or another one if there are any.
-fn schema<'a>(prompt: &mut Prompt<'a>, target: &Target) -> Option<Cow<'a, RawValue>> {
-    match prompt.format.as_ref()? {
+fn follow<'a>(prompt: &mut Prompt<'a>, target: &Target) -> Option<Cow<'a, RawValue>> {
+    let schema = match prompt.format.as_ref()? {
         // There is no JSON without a schema. The prompt has to ask for it, as OpenAI demands
         // that it does anyway.
         Format::Json => {
             prompt.note("dropped response_format");
-            None
+            return None;
         }
-        Format::Schema { schema, .. } if target.follows_schemas(&prompt.model) => {
-            Some(schema.clone())
+        Format::Schema { schema, .. } => schema,
+    };
+    let held = match schema {
+        _ if !target.follows_schemas(&prompt.model) => None,
+        Cow::Borrowed(schema) => schema::held(schema),
+        Cow::Owned(schema) => schema::held(schema).map(|held| Held {
+            schema: Cow::Owned(held.schema.into_owned()),
+            ..held
+        }),
+    };
+    if let Some(held) = held {
+        if held.simplified {
+            prompt.note("simplified the schema of the answer");
         }
-        Format::Schema { .. } => {
-            prompt.json_tool = true;
-            prompt.note("asked for the schema by a tool");
-            prompt.tool_choice = Some(if prompt.tools.is_empty() {
-                ToolChoice::One(tools::JSON_TOOL.into())
-            } else {
-                ToolChoice::Required
-            });
-            None
-        }
+        return Some(held.schema);
     }
+    prompt.json_tool = true;
+    prompt.note("asked for the schema by a tool");
+    prompt.tool_choice = Some(if prompt.tools.is_empty() {
+        ToolChoice::One(tools::JSON_TOOL.into())
+    } else {
+        ToolChoice::Required
+    });
+    None
 }
 
 /// Makes the sampling parameters what Anthropic takes.

@@ -1,7 +1,8 @@
 //! Tools, as they are read and written.
 
+use super::schema;
 use crate::{
-    Feature, InvalidRequest,
+    Dialect, Feature, InvalidRequest,
     cross::{Crossing, Format, Prompt, Tool, ToolChoice},
     request::{Str, typed},
 };
@@ -81,6 +82,34 @@ pub(super) struct WrittenTool<'a> {
     input_schema: &'a RawValue,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     strict: bool,
+}
+
+/// Makes the schemas that arguments have to follow to the letter what Anthropic takes. Those of
+/// OpenAI's are so already, or it would refuse them itself.
+pub(super) fn settle_strict(prompt: &mut Prompt<'_>, crossing: Crossing) {
+    if crossing.from != Dialect::Gemini {
+        return;
+    }
+    let mut notes = Vec::new();
+    for tool in &mut prompt.tools {
+        if tool.strict != Some(true) {
+            continue;
+        }
+        let schema = tool.parameters.as_deref().map(schema::held);
+        match schema {
+            Some(Some(held)) => {
+                if held.simplified {
+                    notes.push("simplified the schema of a tool");
+                }
+                tool.parameters = Some(Cow::Owned(held.schema.into_owned()));
+            }
+            Some(None) | None => {
+                tool.strict = None;
+                notes.push("dropped strict");
+            }
+        }
+    }
+    notes.into_iter().for_each(|note| prompt.note(note));
 }
 
 pub(super) fn encode<'a>(prompt: &'a Prompt<'_>) -> Vec<WrittenTool<'a>> {

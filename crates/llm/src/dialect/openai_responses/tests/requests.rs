@@ -248,7 +248,8 @@ fn images_and_documents_cross_both_ways() {
 
 #[test]
 fn schemas_and_efforts_cross_both_ways() {
-    let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}}});
+    let schema = json!({"type": "object", "properties": {"a": {"type": "integer"}},
+        "required": ["a"], "additionalProperties": false});
     let format = json!({"name": "x", "description": "d", "schema": schema, "strict": true});
     let mut flat = format.clone();
     flat["type"] = "json_schema".into();
@@ -279,6 +280,7 @@ fn schemas_and_efforts_cross_both_ways() {
     let (back, _) = cross(ANTHROPIC, &TO_RESPONSES, &anthropic);
     // It has to have a name.
     assert_eq!(back["text"]["format"]["name"], "response");
+    assert_eq!(back["text"]["format"]["strict"], true);
 
     let body = json!({"model": "m", "input": "Hi", "text": {"format": {"type": "json_object"}}});
     let (chat, _) = cross(RESPONSES, &TO_CHAT, &body);
