@@ -768,6 +768,29 @@ fn the_schema_of_a_tool_is_closed_where_it_is_followed_to_the_letter() {
 }
 
 #[test]
+fn openai_is_asked_to_follow_only_schemas_that_it_can() {
+    let schema = |required: &Value| {
+        json!({"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}},
+            "required": required, "additionalProperties": false})
+    };
+    for (required, strict) in [
+        (json!(["a", "b"]), json!(true)),
+        // Elsewhere something may be left out.
+        (json!(["a"]), Value::Null),
+    ] {
+        let schema = schema(&required);
+        let fields = json!({
+            "tools": [{"name": "f", "input_schema": schema, "strict": true}],
+            "output_config": {"format": {"type": "json_schema", "schema": schema}},
+        });
+        let (body, notes) = cross(Dialect::AnthropicMessages, &TO_OPENAI, &fields);
+        assert_eq!(body["tools"][0]["function"]["strict"], strict);
+        assert_eq!(body["response_format"]["json_schema"]["strict"], strict);
+        assert_eq!(notes.contains(&"dropped strict"), strict.is_null());
+    }
+}
+
+#[test]
 fn a_stream_of_the_json_tool_is_one_of_text() {
     let events = [
         json!({"type": "message_start", "message": {"id": "m", "model": "c"}}),

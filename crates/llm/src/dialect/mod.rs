@@ -206,7 +206,7 @@ impl Dialect {
             Self::OpenAiChat => openai_chat::encode_request(prompt, target, crossing),
             Self::AnthropicMessages => anthropic_messages::encode_request(prompt, target, crossing),
             Self::Gemini => gemini::encode_request(prompt, target),
-            Self::OpenAiResponses => Ok(openai_responses::encode_request(prompt, target)),
+            Self::OpenAiResponses => Ok(openai_responses::encode_request(prompt, target, crossing)),
         }
     }
 

@@ -104,6 +104,20 @@ fn results(calls: Vec<Call>) -> Result<Vec<String>, Problem> {
     results.collect()
 }
 
+/// Both of OpenAI's APIs follow to the letter what is closed, and leaves nothing to the model.
+fn strict(format: &Value) -> Result<(), Problem> {
+    let schema = &format["schema"];
+    let names = schema["properties"].as_object().into_iter().flatten();
+    let mut names = names.map(|(name, _)| name);
+    let required = list(&schema["required"]);
+    let whole = names.all(|name| required.iter().any(|it| it == name))
+        && schema["additionalProperties"] == false;
+    match format["strict"] == true && !whole {
+        true => invalid("Invalid schema for response_format"),
+        false => Ok(()),
+    }
+}
+
 /// Type and number of bytes, of base64.
 fn image(kind: &str, data: &str) -> String {
     let padding = data.bytes().rev().take_while(|byte| *byte == b'=').count();

@@ -1,4 +1,6 @@
-use super::{Problem, Prompt, answered, called_in_text, invalid, joined, list, results, text};
+use super::{
+    Problem, Prompt, answered, called_in_text, invalid, joined, list, results, strict, text,
+};
 use serde_json::Value;
 
 pub(super) fn read(request: &Value) -> Result<Prompt, Problem> {
@@ -33,6 +35,7 @@ pub(super) fn read(request: &Value) -> Result<Prompt, Problem> {
     prompt.force(&choice["function"]["name"], choice == "required");
     let format = &request["response_format"]["json_schema"];
     prompt.has_schema = format["schema"]["properties"]["city"].is_object();
+    strict(format)?;
     prompt.results = results(calls)?;
     Ok(prompt)
 }

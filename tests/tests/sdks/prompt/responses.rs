@@ -1,4 +1,6 @@
-use super::{Problem, Prompt, answered, called_in_text, invalid, joined, list, results, text};
+use super::{
+    Problem, Prompt, answered, called_in_text, invalid, joined, list, results, strict, text,
+};
 use serde_json::Value;
 
 pub(super) fn read(request: &Value) -> Result<Prompt, Problem> {
@@ -46,6 +48,7 @@ pub(super) fn read(request: &Value) -> Result<Prompt, Problem> {
     prompt.force(&choice["name"], choice == "required");
     let format = &request["text"]["format"];
     prompt.has_schema = format["schema"]["properties"]["city"].is_object();
+    strict(format)?;
     prompt.results = results(calls)?;
     Ok(prompt)
 }

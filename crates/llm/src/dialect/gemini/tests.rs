@@ -405,9 +405,9 @@ fn a_request_in_either_spelling_is_read() {
             "presence_penalty": 0.1, "stop": ["a"],
             "tools": [
                 {"type": "function", "function":
-                    {"name": "f", "parameters": schema("integer"), "strict": true}},
+                    {"name": "f", "parameters": schema("integer")}},
                 {"type": "function", "function":
-                    {"name": "g", "parameters": {"type": "object"}, "strict": true}},
+                    {"name": "g", "parameters": {"type": "object"}}},
             ],
             "tool_choice": "auto",
             "response_format": {"type": "json_schema",
@@ -420,6 +420,7 @@ fn a_request_in_either_spelling_is_read() {
         [
             "dropped reasoning",
             "dropped safetySettings",
+            "dropped strict",
             "dropped top_k",
             "left out the tools that are not allowed",
         ]

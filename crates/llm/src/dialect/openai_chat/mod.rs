@@ -9,6 +9,7 @@ mod place;
 mod read;
 mod request;
 mod stop;
+mod strict;
 mod tools;
 mod usage;
 mod write;
@@ -21,6 +22,7 @@ pub(crate) use self::{
     place::Place,
     read::read_event,
     request::{decode_request, effort, encode_request, field, max_tokens_field, reasoning_of},
+    strict::settle as settle_strict,
     usage::usage,
     write::Writer,
 };

@@ -1,6 +1,6 @@
 use super::{
     content::Message,
-    messages,
+    messages, strict,
     tools::{self, WrittenChoice, WrittenFormat, WrittenTool},
 };
 use crate::{
@@ -234,6 +234,7 @@ pub(crate) fn encode_request(
         prompt.note("dropped stop sequences");
     }
     prompt.leave_out(&[Sampling::TopK]);
+    strict::settle(prompt, crossing);
     let reasoning_effort = effort(prompt, target);
     let ids = if target.nine_letter_ids {
         IdRule::Exactly(9)

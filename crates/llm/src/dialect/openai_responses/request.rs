@@ -186,7 +186,11 @@ struct WrittenReasoning {
 /// It takes no smaller limit than this.
 const LEAST_TOKENS: u64 = 16;
 
-pub(crate) fn encode_request(prompt: &mut Prompt<'_>, target: &Target) -> Bytes {
+pub(crate) fn encode_request(
+    prompt: &mut Prompt<'_>,
+    target: &Target,
+    crossing: Crossing,
+) -> Bytes {
     prompt.leave_out(&[Sampling::TopK, Sampling::Seed, Sampling::Penalties]);
     if !prompt.stop.is_empty() {
         prompt.stop.clear();
@@ -196,6 +200,7 @@ pub(crate) fn encode_request(prompt: &mut Prompt<'_>, target: &Target) -> Bytes 
         prompt.max_tokens = Some(LEAST_TOKENS);
         prompt.note("raised max_tokens");
     }
+    openai_chat::settle_strict(prompt, crossing);
     let effort = openai_chat::effort(prompt, target);
     // It stores every answer, with what led to it, unless it is told not to. A caller of another
     // API does not expect that.
