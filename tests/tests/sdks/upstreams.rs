@@ -108,6 +108,7 @@ impl Upstreams {
             .with("server.client_key_env = 'KEY'")
             .with(&format!("limits.max_calls = {MAX_CALLS}"))
             .with("defaults.retry.max_retries = 1")
+            .with("defaults.retry.base = '1ms'")
             // A script asks what fails again and again.
             .with("defaults.breaker.enabled = false");
         for (name, dialect) in &routes {
