@@ -4,6 +4,7 @@ mod json_tool;
 mod part;
 mod place;
 mod reader;
+mod shape;
 mod summary;
 #[cfg(test)]
 mod tests;

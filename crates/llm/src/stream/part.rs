@@ -135,6 +135,25 @@ impl Delta {
         self.refusal.is_some() || !self.tool_calls.is_empty() || self.others
     }
 
+    /// The text, where there is nothing else in it.
+    pub(crate) const fn alone(&self) -> Option<&Text> {
+        match self {
+            Self {
+                text: Some(text),
+                start: None,
+                refusal: None,
+                reasoning: None,
+                tool_calls,
+                finish: None,
+                usage: None,
+                others: false,
+                bare: false,
+                last: false,
+            } if tool_calls.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
     /// How much content is in it: at least 1 where there is any.
     pub(crate) fn content_bytes(&self) -> u64 {
         let said = [&self.text, &self.refusal];

@@ -1,7 +1,9 @@
-use super::{Delta, End, Part, StreamError, StreamItem, Summary, json_tool::JsonTool};
+use super::{
+    Delta, End, Part, StreamError, StreamItem, Summary, json_tool::JsonTool, shape::Shape,
+};
 use crate::{
     Dialect, LlmError, Provider, Truncated,
-    sse::{Decoder, Frame},
+    sse::{Decoder, Event, Frame},
 };
 use bytes::Bytes;
 
@@ -31,6 +33,7 @@ pub struct StreamReader {
     decoder: Decoder,
     dialect: Dialect,
     reading: Reading,
+    shape: Shape,
     summary: Summary,
     json_tool: Option<JsonTool>,
     /// What was read has not been given out yet.
@@ -76,6 +79,7 @@ impl StreamReader {
                 finished: 0,
                 tool_blocks: Vec::new(),
             },
+            shape: Shape::default(),
             summary: Summary::default(),
             json_tool: None,
             held: false,
@@ -153,7 +157,7 @@ impl StreamReader {
                 part: Part::Comment,
             },
             Ok(Frame::Event(event)) => StreamItem {
-                part: self.dialect.read_event(&mut self.reading, &event),
+                part: self.read_event(&event),
                 raw: event.raw,
             },
             // What is larger than anything that makes sense is not read to its end.
@@ -177,6 +181,23 @@ impl StreamReader {
             self.reading.emitted = self.summary.content_bytes();
         }
         Some(item)
+    }
+
+    fn read_event(&mut self, event: &Event) -> Part {
+        if let Some(text) = self.shape.fit(&event.raw) {
+            let text = Some(text);
+            return Part::Delta(Delta {
+                text,
+                ..Delta::default()
+            });
+        }
+        let part = self.dialect.read_event(&mut self.reading, event);
+        if let Part::Delta(delta) = &part
+            && let Some(text) = delta.alone()
+        {
+            self.shape.learn(&event.raw, text);
+        }
+        part
     }
 
     /// What is known of the answer so far, and how it ended if it has.
