@@ -186,7 +186,10 @@ pub(crate) async fn whole(
         rest: mut body,
     } = body;
     // The announced length is only the other side's word.
-    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(most);
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if expected > most {
+        return Err(Broken::TooLarge(TooLarge(most)));
+    }
     let mut whole = BytesMut::with_capacity(expected.min(most).min(64 << 10));
     whole.extend_from_slice(&start);
     loop {
@@ -244,7 +247,7 @@ impl From<Broken> for LlmError {
                 };
                 Self::transport(fault, error)
             }
-            Broken::TooLarge(error) => Self::transport(TransportError::BodyCut, error),
+            Broken::TooLarge(error) => Self::transport(TransportError::TooLarge, error),
             Broken::Elapsed(error) => error,
         }
     }

@@ -364,7 +364,9 @@ async fn an_answer_above_the_limit_is_not_taken() {
         .unwrap();
     let client = builder(&provider).max_answer(64 << 10).build().unwrap();
     let error = ask(&client, false).await.unwrap_err();
-    assert_eq!(error.as_failure().blame, Blame::Service);
+    let verdict = error.verdict();
+    assert!(!verdict.retry_same, "another attempt would bring as much");
+    assert_eq!(verdict.blame, Blame::Request);
 }
 
 #[tokio::test]

@@ -34,6 +34,8 @@ pub enum TransportError {
     ReadTimeout,
     /// The answer broke off before the end that its head announced.
     BodyCut,
+    /// The answer is larger than this side takes.
+    TooLarge,
     /// This side went away.
     Cancelled,
     /// Something else.
@@ -215,6 +217,7 @@ impl TransportError {
             Self::TooFast => "too_fast",
             Self::ReadTimeout => "read_timeout",
             Self::BodyCut => "body_cut",
+            Self::TooLarge => "too_large",
             Self::Cancelled => "cancelled",
             Self::Other => "other",
         }
@@ -235,6 +238,7 @@ impl TransportError {
             Self::TooFast => "the host asked to slow down",
             Self::ReadTimeout => "no answer within the time allowed",
             Self::BodyCut => "the answer broke off",
+            Self::TooLarge => "the answer is larger than allowed",
             Self::Cancelled => "the call was given up on this side",
             Self::Other => "the connection failed",
         }
@@ -266,6 +270,8 @@ impl TransportError {
                 .blame(Blame::Service)
                 .retry_same(true)
                 .fallback(Fallback::Yes),
+            // Another attempt would bring as much.
+            Self::TooLarge => Verdict::new(Kind::Partial, why).fallback(Fallback::Yes),
             Self::Cancelled => Verdict::new(Kind::Transient, why)
                 .blame(Blame::Local)
                 .retry_same(false)
