@@ -184,16 +184,18 @@ impl Block {
         change: impl FnOnce(&mut Inside) -> R,
     ) -> R {
         let mut inside = self.lock();
-        let (before, tried) = (inside.state.mode(), inside.state.tries_key());
+        let before = inside.state.mode();
+        // The change may take the key away.
+        let tried = inside.state.tries_key().then(|| inside.key.clone());
+        let tried = tried.flatten();
         let changed = change(&mut inside);
         self.publish(&inside.state);
         if inside.state.mode() != before {
             let first = inside.state.earliest(now);
             woken.0.extend(inside.line.hopeless(first));
         }
-        if tried
+        if let Some(key) = tried
             && !inside.state.tries_key()
-            && let Some(key) = &inside.key
         {
             key.release(self);
         }
@@ -259,9 +261,10 @@ impl Recycle for Block {
     }
 
     fn renew(&self, settings: &GateSettings) {
-        let mut inside = self.lock();
-        inside.state = State::new(settings, inside.state.epoch() + 1);
-        inside.key = None;
-        self.publish(&inside.state);
+        // A call that tried the key of the last owner's gate has no say any more.
+        self.change_alone(Instant::now(), |inside| {
+            inside.state = State::new(settings, inside.state.epoch() + 1);
+            inside.key = None;
+        });
     }
 }

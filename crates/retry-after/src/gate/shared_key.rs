@@ -113,11 +113,13 @@ impl SharedKey {
     }
 
     /// Takes the place of the one call that tries the key, for a gate and until a time. Refused it
-    /// gives until when another gate has it.
+    /// gives until when it is taken.
     pub(crate) fn claim(&self, block: &Block, now: Instant, until: Instant) -> Result<(), Instant> {
         let mut trying = lock(&self.0.trying);
         match *trying {
-            Some((other, taken)) if other != id(block) && now < taken => Err(taken),
+            // By whichever gate: this one asks only when it has no call out that tries the key, and
+            // its block may have been another's.
+            Some((_, taken)) if now < taken => Err(taken),
             _ => {
                 *trying = Some((id(block), until));
                 Ok(())

@@ -1,7 +1,7 @@
 use super::*;
 use buttress_core::{
     AtOnce, Blame, Call, Carried, Carry, Cause, Class, Classify, Failure, Journey, Name, Rejected,
-    RetryAfter, classify_fn,
+    RetryAfter, Witness, classify_fn,
 };
 use std::{
     sync::{Arc, Mutex},
@@ -521,6 +521,46 @@ async fn a_gate_has_one_key_at_most_and_the_next_owner_of_its_block_none() {
         handle.park(None);
     }
     assert!(next.iter().all(|next| next.state() == GateState::Open));
+}
+
+/// A gate on a block that is in no free list, which other tests take from.
+fn renewed(anchor: &entry::Anchor) {
+    use buttress_core::recycle::Recycle;
+    anchor.block().renew(&GateSettings::standard());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_that_is_no_more_leaves_the_trying_of_its_key_to_the_others() {
+    let (key, now) = (SharedKey::new(), Instant::now());
+    let [gone, other] = [(); 2].map(|()| entry::Anchor::leak(&GateSettings::standard()));
+    key.join(gone.block(), now);
+    key.join(other.block(), now);
+    gone.block().park(Some(Duration::ZERO), now);
+    let entry::Entered::Go(probe) = gone.enter(&(), now) else {
+        panic!("nobody tries the key");
+    };
+    let entry::Entered::Wait(turn, _) = other.enter(&(), now) else {
+        panic!("two try the key");
+    };
+    let mut waiting = task::spawn(std::future::poll_fn(|cx| {
+        match turn.poll(cx.waker(), now) {
+            entry::Turned::Go(witness) => Poll::Ready(witness),
+            _ => Poll::Pending,
+        }
+    }));
+    assert_pending!(waiting.poll());
+
+    renewed(&gone);
+    assert!(waiting.is_woken());
+    let second = assert_ready!(waiting.poll());
+    // The next owner of the block is of the same key, and does not try it as well.
+    key.join(gone.block(), now);
+    assert!(matches!(gone.enter(&(), now), entry::Entered::Wait(..)));
+    assert_eq!(gone.block().read(now).0, GateState::Probing);
+    drop(probe);
+    assert_eq!(other.block().read(now).0, GateState::Probing);
+    second.settled(Ok(()));
+    assert!(gone.block().read(now).0 != GateState::Probing);
 }
 
 #[tokio::test(start_paused = true)]
