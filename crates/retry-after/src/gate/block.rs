@@ -128,6 +128,14 @@ impl Block {
         self.change_key(now, parked, park);
     }
 
+    /// Leaves the key that other gates are for as well, to whom it is left to try it.
+    pub(crate) fn leave_key(&self, now: Instant) {
+        self.change_alone(now, |inside| {
+            inside.state.stop_trying(now);
+            inside.key = None;
+        });
+    }
+
     pub(crate) fn read(&self, now: Instant) -> (GateState, usize) {
         let inside = self.lock();
         let wait = |until: Instant| until.saturating_duration_since(now);

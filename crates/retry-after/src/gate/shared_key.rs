@@ -63,6 +63,10 @@ impl SharedKey {
 
     /// Makes a gate one of this key, which may be known to be unusable already.
     pub(crate) fn join(&self, block: &'static Block, now: Instant) {
+        if self.has(&block.lock()) {
+            return;
+        }
+        block.leave_key(now);
         let mut woken = WakeOnDrop::default();
         let mut gates = lock(&self.0.gates);
         gates.retain(|known| !ptr::eq(*known, block) && self.has(&known.lock()));

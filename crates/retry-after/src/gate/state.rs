@@ -194,6 +194,14 @@ impl State {
         self.of_key && matches!(self.mode, Mode::Probing { .. })
     }
 
+    /// A call that is out to try the key has no say any more.
+    pub(crate) fn stop_trying(&mut self, now: Instant) {
+        if self.tries_key() {
+            // Probing => Parked, to be tried by the next call
+            self.park_until(Some(now), true, self.origin);
+        }
+    }
+
     /// Whether it is shut by what only a call that tries it opens, or a hand.
     pub(crate) const fn is_parked(&self) -> bool {
         matches!(

@@ -564,6 +564,32 @@ async fn a_gate_that_is_no_more_leaves_the_trying_of_its_key_to_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_tries_a_key_is_alone_whoever_joins_it() {
+    let ([first, second], now) = ([(); 2].map(|()| SharedKey::new()), Instant::now());
+    let [one, other, late] = [(); 3].map(|()| entry::Anchor::leak(&GateSettings::standard()));
+    first.join(one.block(), now);
+    first.join(other.block(), now);
+    one.block().park(Some(Duration::ZERO), now);
+    let goes = |anchor: &entry::Anchor| match anchor.enter(&(), now) {
+        entry::Entered::Go(witness) => Some(witness),
+        _ => None,
+    };
+    let probe = goes(&one).expect("nobody tries the key");
+    // It is of this key already.
+    first.join(one.block(), now);
+    assert!(goes(&one).is_none() && goes(&other).is_none());
+    // It leaves with its call, which has no say of another key.
+    second.join(one.block(), now);
+    let of_first = goes(&other).expect("nobody tries the key");
+    second.join(late.block(), now);
+    let of_second = goes(&late).expect("nobody tries the key");
+    assert!(goes(&one).is_none());
+    probe.settled(Ok(()));
+    assert_eq!(one.block().read(now).0, GateState::Probing);
+    drop((of_first, of_second));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_probe_that_nothing_is_heard_of_loses_its_place() {
     let hangs = Arc::new(Mutex::new(false));
     let gate = layer();
