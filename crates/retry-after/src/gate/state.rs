@@ -22,6 +22,9 @@ pub(crate) struct State {
     doubtful: bool,
     /// Whether it is parked because of the key itself, and not of a limit that only calls here have.
     of_key: bool,
+    /// The epoch in which the key was last found to work after it was parked. What was let in
+    /// before does not know that.
+    reopened: u64,
     /// The kind of the failure that shut it, until the key is known to work.
     origin: Option<Name>,
 }
@@ -100,6 +103,7 @@ impl State {
             backoffs: 0,
             doubtful: false,
             of_key: false,
+            reopened: epoch,
             origin: None,
             settings: settings.clone(),
         }
@@ -270,12 +274,16 @@ impl State {
             return false;
         }
         if epoch < self.epoch {
-            let of_key = matches!(verdict, Verdict::Unusable(Some(_)));
-            match of_key {
-                true => self.hear(verdict, kind, now),
-                false => self.hear_straggler(verdict, kind, now),
+            let Verdict::Unusable(wait) = verdict else {
+                self.hear_straggler(verdict, kind, now);
+                return false;
+            };
+            // Many calls are out when a key is parked: one is enough, unless it knows for how long.
+            let news = epoch >= self.reopened && (wait.is_some() || !self.is_parked_of_key());
+            if news {
+                self.hear(verdict, kind, now);
             }
-            return of_key;
+            return news;
         }
         match verdict {
             Verdict::Well => match &mut self.mode {
@@ -310,6 +318,7 @@ impl State {
             }
             // (Open | Paced | Probing) => Closed
             Verdict::Limited(wait) => {
+                self.key_works();
                 match self.mode {
                     Mode::Paced { .. } => self.pace.halve(),
                     _ => self.pace.restart(),
@@ -324,6 +333,7 @@ impl State {
             }
             // (Open | Paced | Probing) => Parked
             Verdict::Spent(wait) => {
+                self.key_works();
                 self.park_until(Some(self.parked(wait, now)), false, kind);
             }
             Verdict::Unusable(wait) => {
@@ -454,6 +464,7 @@ impl State {
 
     /// Lets calls through again, at the pace at hand while others wait, else all of them.
     pub(crate) fn open(&mut self, now: Instant, alone: bool) {
+        self.key_works();
         self.origin = None;
         self.backoffs = 0;
         if alone {
@@ -487,11 +498,20 @@ impl State {
     }
 
     fn reopen(&mut self, now: Instant) {
+        self.key_works();
         self.mode = Mode::Paced {
             since: now,
             next: now,
             well: false,
         };
+    }
+
+    /// The key works, if it was parked: see [`reopened`](Self::reopened).
+    fn key_works(&mut self) {
+        if self.of_key {
+            self.of_key = false;
+            self.reopened = self.epoch;
+        }
     }
 
     /// Calls that were let in before have nothing more to say.

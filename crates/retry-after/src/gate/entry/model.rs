@@ -79,6 +79,10 @@ struct Model {
     round: u64,
     shut_until: Option<u64>,
     parked: bool,
+    /// Parked because of the key itself.
+    of_key: bool,
+    /// The round in which the key was last found to work after it was parked.
+    reopened: u64,
     /// Until when the probe that is out has its place.
     probe: Option<u64>,
     in_a_row: u32,
@@ -142,38 +146,66 @@ impl Model {
     fn shut(&mut self, wait: u64, parked: bool) {
         self.shut_until = Some(self.now + wait);
         self.parked = parked;
+        self.of_key = false;
         self.probe = None;
         self.round += 1;
+    }
+
+    fn park_key(&mut self, wait: u64) {
+        self.shut(wait, true);
+        self.of_key = true;
+    }
+
+    fn key_works(&mut self) {
+        if self.of_key {
+            self.of_key = false;
+            self.reopened = self.round;
+        }
     }
 
     fn settle(&mut self, call: usize, verdict: Verdict) {
         let round = self.rounds.remove(&call).unwrap();
         let millis = |wait: Duration| u64::try_from(wait.as_millis()).unwrap();
+        if let Verdict::Unusable(wait) = verdict {
+            let parked = self.parked && self.of_key;
+            let late = round < self.round;
+            if late && (round < self.reopened || self.probe.is_some() || parked && wait.is_none()) {
+                return;
+            }
+            let wait = wait.map_or(60_000, millis);
+            // The key itself: that is worse than a limit, which is not over because of it.
+            match self.shut_until.filter(|_| late) {
+                Some(until) if self.parked && until >= self.now + wait => {}
+                until => self.park_key(wait.max(until.unwrap_or(0).saturating_sub(self.now))),
+            }
+            return;
+        }
         if round < self.round {
             let (wait, spent) = match verdict {
                 Verdict::Limited(Some(wait)) => (millis(wait), false),
-                Verdict::Spent(Some(wait)) | Verdict::Unusable(Some(wait)) => (millis(wait), true),
+                Verdict::Spent(Some(wait)) => (millis(wait), true),
                 _ => return,
             };
             match self.shut_until {
                 _ if self.probe.is_some() => {}
-                // The key itself: that is worse than a limit.
-                Some(until) if matches!(verdict, Verdict::Unusable(_)) => {
-                    if !self.parked || until < self.now + wait {
-                        self.shut(wait.max(until.saturating_sub(self.now)), true);
-                    }
-                }
                 Some(until) => self.shut_until = Some(until.max(self.now + wait)),
                 None => self.shut(wait, spent),
             }
             return;
+        }
+        let of_key = self.of_key;
+        if verdict != Verdict::Beside {
+            self.key_works();
         }
         match verdict {
             Verdict::Well => {
                 self.in_a_row = 0;
                 (self.parked, self.probe, self.shut_until) = (false, None, None);
             }
-            Verdict::Beside if self.probe.is_some() => self.shut(0, true),
+            Verdict::Beside if self.probe.is_some() => {
+                self.shut(0, true);
+                self.of_key = of_key;
+            }
             Verdict::Beside => {}
             Verdict::Limited(Some(wait)) => self.shut(millis(wait), false),
             Verdict::Limited(None) => {
@@ -181,9 +213,8 @@ impl Model {
                 self.in_a_row += 1;
                 self.shut(wait, false);
             }
-            Verdict::Spent(wait) | Verdict::Unusable(wait) => {
-                self.shut(wait.map_or(60_000, millis), true);
-            }
+            Verdict::Spent(wait) => self.shut(wait.map_or(60_000, millis), true),
+            Verdict::Unusable(_) => unreachable!("told above"),
         }
     }
 
@@ -340,6 +371,7 @@ proptest! {
                 Step::Unpark => {
                     real.anchor.block().unpark(now);
                     if model.parked {
+                        model.key_works();
                         (model.parked, model.probe, model.shut_until) = (false, None, None);
                         model.in_a_row = 0;
                     }

@@ -175,6 +175,52 @@ fn a_probe_that_meets_a_limit_shows_that_the_key_works() {
     );
 }
 
+#[test]
+fn a_straggler_that_met_an_unusable_key_is_heard() {
+    let none = Verdict::Unusable(None);
+    // A limit closed the gate first, and may be over.
+    for passed in [0, 1] {
+        let (mut state, now) = state();
+        state.settle(7, limited(1), None, now);
+        let now = now + secs(passed);
+        state.admit(now, true);
+        assert!(state.settle(7, none, Some(AUTH), now));
+        assert!(state.is_parked_of_key());
+        assert_eq!(parked_until(&state), Some(now + secs(60)));
+        // The others that were out with it tell nothing new.
+        assert!(!state.settle(7, none, Some(AUTH), now + secs(5)));
+        assert_eq!(parked_until(&state), Some(now + secs(60)));
+    }
+}
+
+#[test]
+fn a_straggler_from_before_a_key_reopened_has_no_say_of_it() {
+    let unusable = [None, Some(secs(5))].map(Verdict::Unusable);
+    let found_out: [fn(&mut State, Instant); 5] = [
+        |state, now| _ = state.settle(state.epoch(), Verdict::Well, None, now),
+        |state, now| _ = state.settle(state.epoch(), limited(9), None, now),
+        |state, now| _ = state.settle(state.epoch(), Verdict::Spent(None), None, now),
+        |state, now| state.hear(Verdict::Well, None, now),
+        |state, now| state.open(now, true),
+    ];
+    for works in found_out {
+        let (mut state, now) = state();
+        state.settle(7, Verdict::Unusable(Some(secs(5))), None, now);
+        let now = now + secs(5);
+        assert_eq!(state.admit(now, true), PROBE);
+        let probe = state.epoch();
+        works(&mut state, now);
+        for verdict in unusable {
+            assert!(!state.settle(7, verdict, None, now));
+            assert!(!state.is_parked_of_key());
+        }
+        // Who was let in since has.
+        state.close(secs(1), now);
+        assert!(state.settle(probe, unusable[0], None, now));
+        assert!(state.is_parked_of_key());
+    }
+}
+
 /// When a parked gate may be tried.
 fn parked_until(state: &State) -> Option<Instant> {
     match state.mode() {
@@ -202,8 +248,7 @@ fn only_what_is_of_the_key_concerns_its_other_gates() {
     }
     let (mut state, now) = state();
     state.settle(7, limited(1), None, now);
-    assert!(!state.settle(7, Verdict::Unusable(None), None, now), "late");
-    assert!(state.settle(7, Verdict::Unusable(wait), None, now));
+    assert!(state.settle(7, Verdict::Unusable(wait), None, now), "late");
     assert_eq!(parked_until(&state), Some(now + secs(5)));
     // That the key works is news when it was parked, however that is found out.
     let now = now + secs(5);
