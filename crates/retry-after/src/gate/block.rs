@@ -109,7 +109,7 @@ impl Block {
             true
         };
         self.change_key(now, unpark, |other| {
-            if other.state.is_parked_of_key() {
+            if other.state.is_parked_of_key() && !other.state.fall_back(now) {
                 other.open(now);
             }
         });

@@ -25,6 +25,8 @@ pub(crate) struct State {
     /// The epoch in which the key was last found to work after it was parked. What was let in
     /// before does not know that.
     reopened: u64,
+    /// What shuts it besides the key, which is not over when the key works again.
+    own: Option<Own>,
     /// The kind of the failure that shut it, until the key is known to work.
     origin: Option<Name>,
 }
@@ -48,6 +50,18 @@ pub(crate) enum Mode {
     Probing { until: Instant },
     /// It is out at another gate of the key.
     Elsewhere { until: Instant },
+}
+
+/// A limit that only calls here have, while the key is parked.
+#[derive(Clone, Copy, Debug)]
+struct Own {
+    until: Instant,
+    /// Parked for it, and not closed.
+    spent: bool,
+    doubtful: bool,
+    origin: Option<Name>,
+    /// Until when the key is parked: the gate is for whichever is longer.
+    key_until: Instant,
 }
 
 /// Whether a call may go.
@@ -104,6 +118,7 @@ impl State {
             doubtful: false,
             of_key: false,
             reopened: epoch,
+            own: None,
             origin: None,
             settings: settings.clone(),
         }
@@ -351,29 +366,30 @@ impl State {
             return false;
         }
         // Probing => Paced
+        let of_key = self.of_key;
         self.origin = None;
         self.reopen(now);
-        !self.doubtful
+        of_key
     }
 
     /// Hears what another gate of the key, or a straggler, found out about the key itself.
     pub(crate) fn hear(&mut self, verdict: Verdict, kind: Option<Name>, now: Instant) {
         match (verdict, self.mode) {
-            // Who tries the key here will tell, and who parked it by hand has the last word.
-            (Verdict::Unusable(_), Mode::Probing { .. }) | (_, Mode::Parked { until: None }) => {}
-            // (Open | Closed | Paced | Parked | Elsewhere) => Parked
-            (Verdict::Unusable(wait), mode) => {
+            // Who parked it by hand has the last word, and who tries the key here will tell.
+            (_, Mode::Parked { until: None }) => {}
+            (Verdict::Unusable(_), Mode::Probing { .. }) if self.of_key => {}
+            // (Open | Closed | Paced | Parked | Probing | Elsewhere) => Parked
+            (Verdict::Unusable(wait), _) => {
                 let until = self.parked(wait, now);
-                match mode {
-                    Mode::Parked { until: Some(known) } if known >= until => {}
-                    Mode::Closed { until: known } => {
-                        self.park_until(Some(until.max(known)), true, kind);
-                    }
-                    _ => self.park_until(Some(until), true, kind),
+                if self.key_until().is_none_or(|known| known < until) {
+                    self.park_of_key(until, kind);
                 }
             }
-            // (Parked | Probing | Elsewhere) => Paced
+            // (Parked | Probing | Elsewhere) => (Paced | Closed | Parked)
             (Verdict::Well, _) if self.is_parked_of_key() => {
+                if self.fall_back(now) {
+                    return;
+                }
                 self.backoffs = 0;
                 self.origin = None;
                 self.reopen(now);
@@ -389,11 +405,14 @@ impl State {
     /// Comes to a key that is parked, as another gate knows.
     pub(crate) fn join(&mut self, known: &Self, now: Instant) {
         let until = match known.mode {
-            Mode::Parked { until } => until,
+            Mode::Parked { .. } => known.key_until(),
             // A call is out to try it, and another one may when that comes back.
             _ => Some(now),
         };
-        self.park_until(until, true, known.origin);
+        match until {
+            Some(until) => self.park_of_key(until, known.origin),
+            None => self.park_until(None, true, known.origin),
+        }
     }
 
     /// A call from before the last closing tells nothing new, unless it tells of a longer wait.
@@ -403,12 +422,26 @@ impl State {
         };
         let wanted = self.told(wait, now);
         let doubtful = wait > self.settings.max_closed;
+        let key_until = self.key_until();
         match &mut self.mode {
             Mode::Closed { until } => {
                 *until = wanted.max(*until);
                 self.doubtful |= doubtful;
             }
-            Mode::Parked { until: Some(until) } => *until = wanted.max(*until),
+            Mode::Parked { until: Some(until) } => {
+                *until = wanted.max(*until);
+                if let Some(key_until) = key_until
+                    && self.own.is_none_or(|own| own.until < wanted)
+                {
+                    self.own = Some(Own {
+                        until: wanted,
+                        spent: matches!(verdict, Verdict::Spent(_)),
+                        doubtful,
+                        origin: kind,
+                        key_until,
+                    });
+                }
+            }
             Mode::Open | Mode::Paced { .. } if matches!(verdict, Verdict::Spent(_)) => {
                 self.park_until(Some(wanted), false, kind);
             }
@@ -484,6 +517,53 @@ impl State {
         self.park_until(wait.map(|wait| later(now, wait)), true, None);
     }
 
+    /// Until when the key itself is parked, if a time is known.
+    fn key_until(&self) -> Option<Instant> {
+        match self.mode {
+            Mode::Parked { until } if self.of_key => {
+                self.own.map_or(until, |own| Some(own.key_until))
+            }
+            _ => None,
+        }
+    }
+
+    /// Parks it because of the key, and remembers what shuts it besides.
+    fn park_of_key(&mut self, key_until: Instant, kind: Option<Name>) {
+        let own = match self.mode {
+            Mode::Parked { .. } if self.of_key => self.own.map(|own| Own { key_until, ..own }),
+            Mode::Closed { until } | Mode::Parked { until: Some(until) } => Some(Own {
+                until,
+                spent: self.is_parked(),
+                doubtful: self.doubtful,
+                origin: self.origin,
+                key_until,
+            }),
+            _ => None,
+        };
+        let until = own.map_or(key_until, |own| own.until.max(key_until));
+        self.park_until(Some(until), true, kind);
+        self.own = own;
+    }
+
+    /// The key works: goes back to what shuts it besides, if that is not over. Gives whether.
+    pub(crate) fn fall_back(&mut self, now: Instant) -> bool {
+        let Some(own) = self.own.filter(|own| own.until > now) else {
+            return false;
+        };
+        self.key_works();
+        // Parked => (Parked | Closed)
+        let until = own.until;
+        match own.spent {
+            true => self.park_until(Some(until), false, own.origin),
+            false => {
+                self.become_(Mode::Closed { until });
+                self.doubtful = own.doubtful;
+                self.origin = own.origin;
+            }
+        }
+        true
+    }
+
     fn park_until(&mut self, until: Option<Instant>, of_key: bool, kind: Option<Name>) {
         self.pace.restart();
         self.become_(Mode::Parked { until });
@@ -519,6 +599,7 @@ impl State {
         self.mode = mode;
         self.doubtful = false;
         self.of_key = false;
+        self.own = None;
         self.epoch += 1;
     }
 

@@ -407,7 +407,13 @@ async fn the_gates_of_one_key_share_that_it_is_unusable_and_nothing_else() {
     assert!(reopening(&small.0));
     small.0.unpark();
     assert_eq!(large.0.state(), parked(60));
-    assert_eq!(server.numbers(), [0, 2, 3, 4, 5]);
+    // Nor is it there again when the key works that was refused meanwhile.
+    server.failing(Error::Failed(SPENT));
+    small.1.clone().oneshot(ask(6)).await.unwrap_err();
+    small.0.unpark();
+    assert_eq!(small.0.state(), GateState::Open);
+    assert!(matches!(large.0.state(), GateState::Parked { .. }));
+    assert_eq!(server.numbers(), [0, 2, 3, 4, 5, 6]);
 }
 
 #[tokio::test(start_paused = true)]

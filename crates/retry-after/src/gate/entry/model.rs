@@ -169,13 +169,14 @@ impl Model {
         if let Verdict::Unusable(wait) = verdict {
             let parked = self.parked && self.of_key;
             let late = round < self.round;
-            if late && (round < self.reopened || self.probe.is_some() || parked && wait.is_none()) {
+            if late && (round < self.reopened || parked && (wait.is_none() || self.probe.is_some()))
+            {
                 return;
             }
             let wait = wait.map_or(60_000, millis);
             // The key itself: that is worse than a limit, which is not over because of it.
-            match self.shut_until.filter(|_| late) {
-                Some(until) if self.parked && until >= self.now + wait => {}
+            match self.shut_until.filter(|_| late && self.probe.is_none()) {
+                Some(until) if parked && until >= self.now + wait => {}
                 until => self.park_key(wait.max(until.unwrap_or(0).saturating_sub(self.now))),
             }
             return;

@@ -3,6 +3,7 @@ use super::*;
 const GO: Admit = Admit::Go { probe: false };
 const PROBE: Admit = Admit::Go { probe: true };
 const AUTH: Name = Name::new(&"auth");
+const QUOTA: Name = Name::new(&"quota_exhausted");
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -308,6 +309,68 @@ fn a_key_that_works_elsewhere_gives_back_no_quota() {
     state.settle(7, limited(20), None, now);
     state.hear(Verdict::Well, None, now);
     assert_eq!(state.admit(now, true), Admit::At(now + secs(20)));
+}
+
+#[test]
+fn a_gate_that_is_spent_for_longer_than_its_key_is_parked_is_of_the_key_too() {
+    let spent = |wait| {
+        let (mut state, now) = state();
+        state.settle(7, Verdict::Spent(Some(secs(wait))), Some(QUOTA), now);
+        state.hear(Verdict::Unusable(None), Some(AUTH), now);
+        assert_eq!(parked_until(&state), Some(now + secs(wait.max(60))));
+        assert!(state.is_parked_of_key());
+        assert_eq!(state.origin(), Some(AUTH));
+        (state, now)
+    };
+    // Its own time over, it leaves the trying to others, and works when the key does.
+    for wait in [50, 100] {
+        let (mut state, now) = spent(wait);
+        let now = now + secs(100);
+        assert!(state.would_try_key(now).is_some());
+        assert_eq!(state.admit(now, true), PROBE);
+        state.hear(Verdict::Well, None, now);
+        assert!(matches!(state.mode(), Mode::Paced { .. }));
+    }
+    // Earlier, its own wait is left, however often the key was refused before.
+    let (mut state, now) = spent(3000);
+    let then = now + secs(60);
+    state.hear(Verdict::Unusable(Some(secs(9))), Some(AUTH), then);
+    assert_eq!(parked_until(&state), Some(now + secs(3000)));
+    // Who comes to the key now does not wait for the quota of this one.
+    let (mut late, _) = self::state();
+    late.join(&state, then);
+    assert_eq!(parked_until(&late), Some(then + secs(9)));
+    state.hear(Verdict::Well, None, then);
+    assert_eq!(parked_until(&state), Some(now + secs(3000)));
+    assert!(!state.is_parked_of_key());
+    assert_eq!(state.origin(), Some(QUOTA));
+
+    // So it is with a limit, also one that is not believed.
+    for (wait, admits) in [(100, GO), (FOR_EVER, PROBE)] {
+        let (mut state, now) = self::state();
+        state.settle(7, limited(wait), Some(QUOTA), now);
+        state.hear(Verdict::Unusable(None), Some(AUTH), now);
+        state.hear(Verdict::Well, None, now + secs(60));
+        let until = now + secs(wait.min(3600));
+        assert_eq!(state.mode(), Mode::Closed { until });
+        assert_eq!(state.origin(), Some(QUOTA));
+        assert_eq!(state.admit(until, true), admits);
+    }
+}
+
+#[test]
+fn who_tries_a_limit_hears_that_the_key_is_unusable() {
+    for verdict in [Verdict::Spent(Some(secs(5))), limited(FOR_EVER)] {
+        let (mut state, now) = state();
+        state.settle(7, verdict, None, now);
+        let now = now + secs(3600);
+        assert_eq!(state.admit(now, true), PROBE);
+        let probe = state.epoch();
+        state.hear(Verdict::Unusable(None), Some(AUTH), now);
+        assert!(state.is_parked_of_key() && !state.tries_key());
+        assert!(!state.settle(probe, Verdict::Well, None, now));
+        assert_eq!(parked_until(&state), Some(now + secs(60)));
+    }
 }
 
 #[test]
