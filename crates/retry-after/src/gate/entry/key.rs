@@ -1,12 +1,17 @@
-//! Several gates of one key, through any order of arrivals, outcomes, cancellations and passing
-//! time: they agree on whether the key works, one call at a time tries it, and whoever may go, or
+//! Several gates of one key, each with limits of its own, through any order of arrivals, outcomes,
+//! cancellations, changes of owner and passing time: they agree on whether the key works, one call at a time tries it, and whoever may go, or
 //! can't wait any longer, was woken.
 
 use super::{
     model::{Flag, nth},
     *,
 };
-use crate::gate::{GateState, SharedKey, state::Verdict, witness::Pass};
+use crate::gate::{
+    SharedKey,
+    state::{Mode, Verdict},
+    witness::Pass,
+};
+use buttress_core::recycle::Recycle;
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::atomic::Ordering::SeqCst};
 
@@ -21,6 +26,7 @@ enum Step {
     GiveUp(usize),
     Park(usize, u64),
     Unpark(usize),
+    Renew(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -28,7 +34,9 @@ fn step() -> impl Strategy<Value = Step> {
     let verdict = prop_oneof![
         1 => Just(Verdict::Well),
         2 => Just(Verdict::Beside),
-        2 => wait.prop_map(Verdict::Unusable),
+        2 => wait.clone().prop_map(Verdict::Unusable),
+        1 => wait.clone().prop_map(Verdict::Limited),
+        1 => wait.prop_map(Verdict::Spent),
     ];
     prop_oneof![
         6 => (0..GATES).prop_map(Step::Arrive),
@@ -37,16 +45,19 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<usize>().prop_map(Step::GiveUp),
         1 => (0..GATES, 0_u64..20_000).prop_map(|(gate, wait)| Step::Park(gate, wait)),
         1 => (0..GATES).prop_map(Step::Unpark),
+        1 => (0..GATES).prop_map(Step::Renew),
     ]
 }
 
 struct Waiting {
+    gate: usize,
     turn: Turn,
     flag: Arc<Flag>,
     until: Instant,
 }
 
 struct Out {
+    gate: usize,
     pass: Pass,
     /// Until when nobody else may try the key, if it does.
     alone: Option<Instant>,
@@ -70,25 +81,45 @@ impl Real {
         let call = self.calls;
         self.calls += 1;
         match entered {
-            Entered::Go(witness) => self.go(call, witness),
+            Entered::Go(witness) => self.go(call, gate, witness),
             Entered::Wait(turn, _) => {
                 let (flag, until) = (Arc::default(), self.now);
-                self.waiting.insert(call, Waiting { turn, flag, until });
+                let waiting = Waiting {
+                    gate,
+                    turn,
+                    flag,
+                    until,
+                };
+                self.waiting.insert(call, waiting);
             }
             Entered::Rejected(_) => {}
         }
     }
 
-    fn go(&mut self, call: usize, witness: GateWitness) {
+    fn go(&mut self, call: usize, gate: usize, witness: GateWitness) {
         let pass = witness.pass().unwrap();
         // It would read the clock.
         std::mem::forget(witness);
-        let alone = pass.is_probe().then_some(self.now + LEASE);
-        if pass.is_probe() {
+        // It may try a limit that only its gate has.
+        let tries_key = self.gates[gate].block().lock().state.tries_key();
+        let alone = tries_key.then_some(self.now + LEASE);
+        if tries_key {
+            assert!(pass.is_probe());
             let mut others = self.out.values().filter_map(|out| out.alone);
             assert!(!others.any(|until| self.now < until), "two try the key");
         }
-        self.out.insert(call, Out { pass, alone });
+        self.out.insert(call, Out { gate, pass, alone });
+    }
+
+    /// The block of a gate that is no more becomes another one of the key.
+    fn renew(&mut self, gate: usize, settings: &GateSettings, key: &SharedKey) {
+        self.waiting.retain(|_, waiting| waiting.gate != gate);
+        for out in self.out.values_mut().filter(|out| out.gate == gate) {
+            out.alone = None;
+        }
+        let block = self.gates[gate].block();
+        block.renew(settings);
+        key.join(block, self.now);
     }
 
     /// Whoever tries the key does so for nobody any more.
@@ -109,8 +140,9 @@ impl Real {
                     waiting.until = until;
                 }
                 Turned::Go(witness) => {
+                    let gate = waiting.gate;
                     self.waiting.remove(&call);
-                    self.go(call, witness);
+                    self.go(call, gate, witness);
                 }
                 Turned::Rejected(_) => {
                     self.waiting.remove(&call);
@@ -120,14 +152,21 @@ impl Real {
     }
 
     fn check(&mut self) {
-        let works = self.gates.iter().map(|anchor| {
-            let (state, _) = anchor.block().read(self.now);
-            !matches!(state, GateState::Parked { .. } | GateState::Probing)
-        });
+        let works = self
+            .gates
+            .iter()
+            .map(|anchor| !anchor.block().lock().state.is_parked_of_key());
         let works = Vec::from_iter(works);
         assert!(works.iter().all(|it| *it == works[0]), "{works:?}");
         if works[0] {
             self.is_known();
+        }
+        let mut tries = self.out.values().filter_map(|out| out.alone);
+        let tried = tries.any(|until| self.now < until);
+        for anchor in &self.gates {
+            let mode = anchor.block().lock().state.mode();
+            let waits = matches!(mode, Mode::Elsewhere { until } if self.now < until);
+            assert!(tried || !waits, "waits for nobody");
         }
         for waiting in self.waiting.values() {
             let waker = Waker::from(Arc::clone(&waiting.flag));
@@ -166,6 +205,12 @@ proptest! {
                 Step::Pass(millis) => real.now += Duration::from_millis(millis),
                 Step::Settle(which, verdict) => if let Some(call) = nth(&real.out, which) {
                     let out = real.out.remove(&call).unwrap();
+                    let limit = matches!(verdict, Verdict::Limited(_) | Verdict::Spent(_));
+                    // Then the key works, but only its own gate takes it so.
+                    if limit && out.alone.is_some() {
+                        real.out.insert(call, out);
+                        continue;
+                    }
                     if verdict != Verdict::Beside || out.pass.is_probe() {
                         out.pass.tell(verdict, None, now);
                     }
@@ -178,6 +223,7 @@ proptest! {
                     real.is_known();
                 }
                 Step::Unpark(gate) => real.gates[gate].block().unpark(now),
+                Step::Renew(gate) => real.renew(gate, &settings, &key),
             }
             real.work();
             real.check();
