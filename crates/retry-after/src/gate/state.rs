@@ -333,7 +333,7 @@ impl State {
             }
             // (Open | Paced | Probing) => Closed
             Verdict::Limited(wait) => {
-                self.key_works();
+                let reopened = self.key_works();
                 match self.mode {
                     Mode::Paced { .. } => self.pace.halve(),
                     _ => self.pace.restart(),
@@ -345,11 +345,13 @@ impl State {
                 self.become_(Mode::Closed { until });
                 self.doubtful = wait.is_some_and(|wait| wait > self.settings.max_closed);
                 self.origin = kind;
+                return reopened;
             }
             // (Open | Paced | Probing) => Parked
             Verdict::Spent(wait) => {
-                self.key_works();
+                let reopened = self.key_works();
                 self.park_until(Some(self.parked(wait, now)), false, kind);
+                return reopened;
             }
             Verdict::Unusable(wait) => {
                 self.park_until(Some(self.parked(wait, now)), true, kind);
@@ -366,10 +368,10 @@ impl State {
             return false;
         }
         // Probing => Paced
-        let of_key = self.of_key;
+        let reopened = self.key_works();
         self.origin = None;
         self.reopen(now);
-        of_key
+        reopened
     }
 
     /// Hears what another gate of the key, or a straggler, found out about the key itself.
@@ -386,7 +388,10 @@ impl State {
                 }
             }
             // (Parked | Probing | Elsewhere) => (Paced | Closed | Parked)
-            (Verdict::Well, _) if self.is_parked_of_key() => {
+            // A limit that was met elsewhere is not one here, but shows that the key works.
+            (Verdict::Well | Verdict::Limited(_) | Verdict::Spent(_), _)
+                if self.is_parked_of_key() =>
+            {
                 if self.fall_back(now) {
                     return;
                 }
@@ -586,12 +591,15 @@ impl State {
         };
     }
 
-    /// The key works, if it was parked: see [`reopened`](Self::reopened).
-    fn key_works(&mut self) {
-        if self.of_key {
+    /// The key works: see [`reopened`](Self::reopened). Gives whether that is news, since it was
+    /// parked.
+    fn key_works(&mut self) -> bool {
+        let reopens = self.of_key;
+        if reopens {
             self.of_key = false;
             self.reopened = self.epoch;
         }
+        reopens
     }
 
     /// Calls that were let in before have nothing more to say.

@@ -205,12 +205,6 @@ proptest! {
                 Step::Pass(millis) => real.now += Duration::from_millis(millis),
                 Step::Settle(which, verdict) => if let Some(call) = nth(&real.out, which) {
                     let out = real.out.remove(&call).unwrap();
-                    let limit = matches!(verdict, Verdict::Limited(_) | Verdict::Spent(_));
-                    // Then the key works, but only its own gate takes it so.
-                    if limit && out.alone.is_some() {
-                        real.out.insert(call, out);
-                        continue;
-                    }
                     if verdict != Verdict::Beside || out.pass.is_probe() {
                         out.pass.tell(verdict, None, now);
                     }

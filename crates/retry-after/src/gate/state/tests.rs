@@ -222,6 +222,25 @@ fn a_straggler_from_before_a_key_reopened_has_no_say_of_it() {
     }
 }
 
+#[test]
+fn a_limit_that_a_call_met_which_tried_the_key_is_that_of_its_gate() {
+    for verdict in [limited(9), Verdict::Spent(None)] {
+        let (mut state, now) = state();
+        state.park(Some(Duration::ZERO), now);
+        let mut other = state.clone();
+        assert_eq!(state.admit(now, true), PROBE);
+        assert!(state.settle(state.epoch(), verdict, None, now));
+        assert!(matches!(
+            state.mode(),
+            Mode::Closed { .. } | Mode::Parked { .. }
+        ));
+        assert!(!state.is_parked_of_key());
+        // The key works, so it does for the other one.
+        other.hear(verdict, None, now);
+        assert!(matches!(other.mode(), Mode::Paced { .. }));
+    }
+}
+
 /// When a parked gate may be tried.
 fn parked_until(state: &State) -> Option<Instant> {
     match state.mode() {
