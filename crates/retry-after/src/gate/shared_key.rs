@@ -16,7 +16,12 @@ use tokio::time::Instant;
 /// persistent parks all of them, and so does [`park`](super::GateHandle::park); then one call at a
 /// time tries the key for all of them, and when it finds out that the key works again, all
 /// reopen. What a gate is parked for that blames a [`Limit`](buttress_core::Blame::Limit) stays
-/// its own affair.
+/// its own affair, and is not over when the key works.
+///
+/// A call that is not heard of within the [lease](super::GateSettings::probe_lease) of its gate, or
+/// whose gate is gone, may still be out when the next one tries the key, and has no say any more.
+/// A gate that is [opened](super::GateHandle::open) or [closed](super::GateHandle::close_for) by
+/// hand leaves the others as they are.
 ///
 /// Clones are the same key. A gate that is given a key which is parked is parked as well. A key
 /// keeps no gate alive.
