@@ -25,7 +25,7 @@ pub struct Continuation {
     place: Place,
     seam: Option<Seam>,
     /// What was said in a form in which there is nothing to send of it yet.
-    unsent: StreamEvent,
+    unsent: Option<StreamEvent>,
     /// The tokens of what came before.
     before: Usage,
     /// Those of this one.
@@ -42,7 +42,7 @@ impl Continuation {
             place: Place::new(translator.dialect()),
             translator,
             seam: Some(Seam::after(said)),
-            unsent: StreamEvent::default(),
+            unsent: None,
             before,
             own: Usage::default(),
         }
@@ -78,9 +78,11 @@ impl Continuation {
         }
         event.usage = event.usage.map(|_| self.before.and(self.own));
         event.text = (!text.is_empty()).then(|| Text::of(text));
-        event.follow(&mut self.unsent);
+        if let Some(unsent) = self.unsent.take() {
+            event.follow(unsent);
+        }
         if frame.is_empty() && !event.last {
-            self.unsent = event;
+            self.unsent = Some(event);
             return None;
         }
         event.frame = frame.into();

@@ -118,8 +118,7 @@ impl StreamEvent {
     }
 
     /// Takes over what was said before and there was nothing to send of.
-    pub(crate) fn follow(&mut self, unsent: &mut Self) {
-        let unsent = std::mem::take(unsent);
+    pub(crate) fn follow(&mut self, unsent: Self) {
         self.content |= unsent.content;
         self.progress |= unsent.progress;
         self.beyond_text |= unsent.beyond_text;

@@ -32,7 +32,7 @@ pub struct EventPipe {
     hide_usage: bool,
     echoes: bool,
     /// What was said since the last event in a form in which there is nothing to send of it.
-    unsent: StreamEvent,
+    unsent: Option<StreamEvent>,
     /// The model was at work since that was last asked.
     progress: bool,
     /// The bytes have ended, with a failure of the connection or without.
@@ -50,7 +50,7 @@ impl EventPipe {
             translator: (from != to).then(|| StreamTranslator::new(to)),
             hide_usage: false,
             echoes: false,
-            unsent: StreamEvent::default(),
+            unsent: None,
             progress: false,
             closed: None,
             over: false,
@@ -168,11 +168,13 @@ impl EventPipe {
                 return Some(Err(Truncated::new(self.summary().content_bytes()).into()));
             }
             self.over = event.last;
-            event.follow(&mut self.unsent);
+            if let Some(unsent) = self.unsent.take() {
+                event.follow(unsent);
+            }
             if !event.frame.is_empty() {
                 return Some(Ok(event));
             }
-            self.unsent = event;
+            self.unsent = Some(event);
         }
         None
     }
@@ -195,7 +197,7 @@ impl EventPipe {
         self.reader.summary()
     }
 
-    fn event(&mut self, item: StreamItem) -> StreamEvent {
+    fn event(&mut self, mut item: StreamItem) -> StreamEvent {
         let done = item.part.is_last();
         let last = done && self.summary().is_complete();
         let frame = match &mut self.translator {
@@ -204,7 +206,7 @@ impl EventPipe {
             _ if done && !last => Bytes::new(),
             Some(translator) => translator.write(&item),
             None if self.hide_usage && is_usage_only(&item) => Bytes::new(),
-            None => item.raw.clone(),
+            None => std::mem::take(&mut item.raw),
         };
         let content = item.is_content();
         let thinks = matches!(&item.part, Part::Delta(delta) if delta.reasoning.is_some());

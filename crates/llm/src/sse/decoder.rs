@@ -125,6 +125,15 @@ impl Decoder {
     /// # Errors
     /// An event is larger than allowed. Nothing comes after that.
     pub fn next_frame(&mut self) -> Option<Result<Frame, EventTooLarge>> {
+        let unread = self.next_unread()?;
+        Some(unread.map(|unread| match unread {
+            Unread::Comment(raw) => Frame::Comment(raw),
+            Unread::Event(raw) => Frame::Event(Event::parse(raw)),
+        }))
+    }
+
+    /// The next frame, of which only the bytes are told.
+    pub(crate) fn next_unread(&mut self) -> Option<Result<Unread, EventTooLarge>> {
         if self.failed {
             return None;
         }
@@ -144,8 +153,8 @@ impl Decoder {
         let block = std::mem::replace(&mut self.block, Block::None);
         self.scanned = 0;
         Some(Ok(match block {
-            Block::Comment => Frame::Comment(raw),
-            Block::None | Block::Event => Frame::Event(Event::parse(raw)),
+            Block::Comment => Unread::Comment(raw),
+            Block::None | Block::Event => Unread::Event(raw),
         }))
     }
 
@@ -235,6 +244,13 @@ impl Decoder {
         self.begun = true;
         true
     }
+}
+
+/// The bytes of a frame.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    Comment(Bytes),
+    Event(Bytes),
 }
 
 enum Line {

@@ -5,6 +5,7 @@ mod frame;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::decoder::Unread;
 pub use self::{
     decoder::{Decoder, EventTooLarge},
     frame::{Event, Frame},

@@ -3,7 +3,7 @@ use super::{
 };
 use crate::{
     Dialect, LlmError, Provider, Truncated,
-    sse::{Decoder, Event, Frame},
+    sse::{Decoder, Event, Unread},
 };
 use bytes::Bytes;
 
@@ -151,15 +151,12 @@ impl StreamReader {
         if self.over {
             return None;
         }
-        let mut item = match self.decoder.next_frame()? {
-            Ok(Frame::Comment(raw)) => StreamItem {
+        let mut item = match self.decoder.next_unread()? {
+            Ok(Unread::Comment(raw)) => StreamItem {
                 raw,
                 part: Part::Comment,
             },
-            Ok(Frame::Event(event)) => StreamItem {
-                part: self.read_event(&event),
-                raw: event.raw,
-            },
+            Ok(Unread::Event(raw)) => self.read_event(raw),
             // What is larger than anything that makes sense is not read to its end.
             Err(_) => {
                 self.over = true;
@@ -183,21 +180,25 @@ impl StreamReader {
         Some(item)
     }
 
-    fn read_event(&mut self, event: &Event) -> Part {
-        if let Some(text) = self.shape.fit(&event.raw) {
-            let text = Some(text);
-            return Part::Delta(Delta {
-                text,
+    fn read_event(&mut self, raw: Bytes) -> StreamItem {
+        if let Some(text) = self.shape.fit(&raw) {
+            let part = Part::Delta(Delta {
+                text: Some(text),
                 ..Delta::default()
             });
+            return StreamItem { raw, part };
         }
-        let part = self.dialect.read_event(&mut self.reading, event);
+        let event = Event::parse(raw);
+        let part = self.dialect.read_event(&mut self.reading, &event);
         if let Part::Delta(delta) = &part
             && let Some(text) = delta.alone()
         {
             self.shape.learn(&event.raw, text);
         }
-        part
+        StreamItem {
+            raw: event.raw,
+            part,
+        }
     }
 
     /// What is known of the answer so far, and how it ended if it has.

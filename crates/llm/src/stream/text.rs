@@ -27,6 +27,11 @@ impl Text {
         Some(Self::new(text, data))
     }
 
+    /// How long it is, in bytes.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
