@@ -338,7 +338,7 @@ fn a_json_answer_of_100_mb_is_not_held_above_the_limit() {
         let LlmError::Transport { error, source, .. } = error else {
             panic!("{error}");
         };
-        assert_eq!(error, TransportError::BodyCut);
+        assert_eq!(error, TransportError::TooLarge);
         let source = source.map(|source| source.to_string());
         assert_eq!(
             source.as_deref(),

@@ -383,7 +383,7 @@ mod tests {
             // The same length; that it was set is no difference as long as `open` is shorter.
             let shown = format!("{stack:#?}").replace("AtLeast(", "Set(");
             // By these a gate and a breaker that came anew are told from those before.
-            let ids = ["word: ", "epoch: ", "first: ", "generation: "];
+            let ids = ["word: ", "epoch: ", "first: ", "reopened: ", "generation: "];
             let is_id = |line: &str| ids.iter().any(|id| line.trim_start().starts_with(id));
             let settings: Vec<_> = shown.lines().filter(|line| !is_id(line)).collect();
             settings.join("\n")
