@@ -179,6 +179,7 @@ fn said(answer: &[u8], counted: bool) -> Value {
     let mut answer: Value = serde_json::from_slice(answer).expect("JSON");
     if let Some(answer) = answer.as_object_mut() {
         answer.remove("created");
+        answer.remove("created_at");
         if !counted {
             answer.remove("usage");
         }
