@@ -162,7 +162,7 @@ mod tests {
     fn an_event_like_the_last_one_is_not_read() {
         for (event, next) in [
             (CHAT, CHAT.replace("one", "zwölf").replace("a1", "")),
-            (MESSAGES, MESSAGES.replace("one", "\\n\\\\")),
+            (MESSAGES, MESSAGES.replace("one", r#"\"\n\\"#)),
             (
                 RESPONSES,
                 RESPONSES.replace("one", "!").replace(":9", ":10"),
