@@ -1,7 +1,7 @@
 //! A request for the rest of an answer whose stream broke.
 
 use super::{
-    Address, Encoded, Field, Fields, LlmRequest, Target,
+    Address, BYTES_PER_TOKEN, Encoded, Field, Fields, LlmRequest, Target,
     fields::range_of,
     index::{Index, Limit},
     splice::Splice,
@@ -33,10 +33,6 @@ pub enum Prefill {
 const INSTRUCTION: &str = "Your answer above was cut off by a technical failure. Continue it from \
     exactly where it stops, as if it had not been interrupted: do not repeat any of it, and do \
     not add anything before the continuation.";
-
-/// About so many bytes of text are one token, as in
-/// [`estimated_tokens`](LlmRequest::estimated_tokens).
-const BYTES_PER_TOKEN: u64 = 4;
 
 /// The fewest tokens to ask for: OpenAI's responses take no fewer.
 const LEAST_TOKENS: u64 = 16;
@@ -70,9 +66,7 @@ impl LlmRequest {
         request.ahead = None;
         request
     }
-}
 
-impl LlmRequest {
     /// Whether another answer could go on with one to this request.
     ///
     /// # Errors
@@ -168,7 +162,7 @@ fn carry_on(body: &Bytes, said: &str, target: &Target, model: &str) -> Option<(B
         _ => target.reasons(model),
     };
     if !thinks {
-        let spent = said.len() as u64 / BYTES_PER_TOKEN;
+        let spent = (said.len() / BYTES_PER_TOKEN) as u64;
         for limit in limits(dialect, text) {
             let Some(tokens) = limit.tokens else { continue };
             let left = tokens.saturating_sub(spent).max(LEAST_TOKENS);

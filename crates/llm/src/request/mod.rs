@@ -236,9 +236,12 @@ impl LlmRequest {
     #[must_use]
     pub fn estimated_tokens(&self) -> u64 {
         let said = self.said.as_ref().map_or(0, |said| said.len());
-        (self.body.len() + said).div_ceil(4) as u64
+        (self.body.len() + said).div_ceil(BYTES_PER_TOKEN) as u64
     }
 }
+
+/// About so many bytes of text are one token.
+const BYTES_PER_TOKEN: usize = 4;
 
 impl Carry for LlmRequest {
     fn call(&self) -> Option<&Call> {

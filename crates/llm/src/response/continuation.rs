@@ -1,7 +1,6 @@
 use super::{StreamEvent, Usage};
 use crate::{
     StreamReader, StreamTranslator, Truncated,
-    sse::{Decoder, Frame},
     stream::{Delta, Part, Place, StreamItem, Text},
 };
 use bytes::Bytes;
@@ -20,7 +19,6 @@ use std::fmt;
 pub struct Continuation {
     reader: StreamReader,
     translator: StreamTranslator,
-    decoder: Decoder,
     /// Where the second stream stands, by itself.
     place: Place,
     seam: Option<Seam>,
@@ -38,7 +36,6 @@ impl Continuation {
         let reader = StreamReader::new(translator.dialect()).max_event(usize::MAX);
         Self {
             reader,
-            decoder: Decoder::new().max_event(usize::MAX),
             place: Place::new(translator.dialect()),
             translator,
             seam: Some(Seam::after(said)),
@@ -62,7 +59,7 @@ impl Continuation {
         {
             seam.least = 1;
         }
-        self.look_at(event.frame.clone());
+        self.place.see(event.frame.clone());
         self.reader.push(std::mem::take(&mut event.frame));
         while let Some(mut item) = self.reader.next_item() {
             if let Part::Delta(delta) = &mut item.part {
@@ -114,15 +111,6 @@ impl Continuation {
         let emitted = self.reader.summary().content_bytes().max(1);
         let broken = self.translator.is_full() || self.place.strange();
         broken.then(|| Truncated::new(emitted))
-    }
-
-    fn look_at(&mut self, frame: Bytes) {
-        self.decoder.push(frame);
-        while let Some(Ok(frame)) = self.decoder.next_frame() {
-            if let Frame::Event(event) = frame {
-                self.place.see(&event);
-            }
-        }
     }
 
     fn amend(&mut self, delta: &mut Delta) {

@@ -1,9 +1,5 @@
 use super::{Continuation, StreamEvent};
-use crate::{
-    Dialect, LlmRequest, StreamTranslator, Usage,
-    sse::{Decoder, Frame},
-    stream::Place,
-};
+use crate::{Dialect, LlmRequest, StreamTranslator, Usage, stream::Place};
 use std::fmt;
 
 #[cfg(test)]
@@ -42,7 +38,6 @@ mod tests;
 /// # Ok::<_, buttress_llm::InvalidRequest>(())
 /// ```
 pub struct Told {
-    decoder: Decoder,
     place: Place,
     dialect: Dialect,
     text: String,
@@ -60,8 +55,6 @@ impl Told {
     #[must_use]
     pub fn new(dialect: Dialect) -> Self {
         Self {
-            // They are whole, and in memory.
-            decoder: Decoder::new().max_event(usize::MAX),
             place: Place::new(dialect),
             dialect,
             text: String::new(),
@@ -90,12 +83,7 @@ impl Told {
         if let Some(text) = &event.text {
             self.text.push_str(text);
         }
-        self.decoder.push(event.frame.clone());
-        while let Some(Ok(frame)) = self.decoder.next_frame() {
-            if let Frame::Event(event) = frame {
-                self.place.see(&event);
-            }
-        }
+        self.place.see(event.frame.clone());
         if event.beyond_text || self.place.strange() {
             self.leave("a stream of more than text is not carried on");
         } else if self.place.finished() {

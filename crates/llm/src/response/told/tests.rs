@@ -1,4 +1,5 @@
 use super::*;
+use crate::sse::{Decoder, Frame};
 use crate::{End, EventPipe, LlmError, Stop, StreamReader, Summary, Target};
 use bytes::Bytes;
 use serde_json::{Value, json};
