@@ -29,6 +29,28 @@ async function answer(mode, request) {
   return { text, finishReason, usage, steps, output, pieces };
 }
 
+/** What the provider of OpenAI's models raises, whichever of its APIs is asked. */
+export const OPENAI = {
+  schemaModels: [],
+  errors: [
+    ["rate-limited", 429, "requests"],
+    ["overloaded", 503, "service_unavailable_error"],
+    ["broken", 500, "server_error"],
+    ["html", 502, "server_error"],
+    ["silent", 504, "timeout"],
+    ["invalid-key", 401, "invalid_request_error"],
+    ["permission", 403, "invalid_request_error"],
+    ["unknown-model", 404, "invalid_request_error"],
+    ["conflict", 409, "invalid_request_error"],
+    ["invalid", 400, "invalid_request_error"],
+    ["too-long", 400, "invalid_request_error"],
+    ["policy", 400, "invalid_request_error"],
+    ["unprocessable", 422, "invalid_request_error"],
+    ["too-large", 413, "invalid_request_error"],
+  ],
+  broken: { cut: "server_error", "overloaded-later": "service_unavailable_error" },
+};
+
 /**
  * All tests, for the provider that gives these models: one with a wrong key, those of the gateway
  * that carries on, models that it asks for schemas in its other way, and with which status and type
