@@ -1,6 +1,6 @@
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt, ops::Range};
@@ -42,9 +42,6 @@ pub(crate) fn range_of(part: &str, text: &str) -> Range<usize> {
 }
 
 /// Looks through a value without keeping any of it.
-///
-/// It goes down by recursion on purpose: that is what bounds the nesting, by `serde_json`'s limit
-/// of 128.
 pub(crate) struct Skim<'a> {
     /// Set when there is an image among the parts of a message.
     images: &'a mut bool,
@@ -81,7 +78,11 @@ impl<'de> DeserializeSeed<'de> for Skim<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
+        match self.place {
+            // Nothing in it is asked for: twice as fast as to be told of each value.
+            Place::Other => IgnoredAny::deserialize(deserializer).map(drop),
+            _ => deserializer.deserialize_any(self),
+        }
     }
 }
 

@@ -3,6 +3,7 @@ use super::{
     fields::{Count, Counted, Fields, Place, Skim, Str, range_of},
 };
 use crate::Dialect;
+use memchr::memmem;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, Error as _, MapAccess, Visitor},
@@ -271,7 +272,12 @@ impl<'de> Read<'de, '_> {
         let images = &mut images;
         match field {
             Field::Messages => {
-                let messages = map.next_value_seed(Count(Skim::new(images, Place::Message)))?;
+                // Most have none, and need not be looked into.
+                let place = match memmem::find(self.text.as_bytes(), b"image") {
+                    Some(_) => Place::Message,
+                    None => Place::Other,
+                };
+                let messages = map.next_value_seed(Count(Skim::new(images, place)))?;
                 index.messages = match messages {
                     Counted::Elements(messages) => messages,
                     Counted::Object if self.dialect.takes_one_for_many() => 1,

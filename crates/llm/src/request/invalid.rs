@@ -18,7 +18,7 @@ pub enum InvalidRequest {
         /// What it is instead.
         found: &'static str,
     },
-    /// Objects and arrays stand more than 128 deep in each other.
+    /// Objects and arrays stand more than 128 deep in each other, where they had to be read.
     TooDeep,
     /// A field that must be there is not.
     Missing {

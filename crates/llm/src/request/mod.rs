@@ -71,9 +71,10 @@ impl LlmRequest {
     /// and tools, as long as it is JSON: what is wrong there is for the provider to say.
     ///
     /// # Errors
-    /// The body is not a JSON object, is nested more than 128 deep, lacks `model` or `messages`
-    /// (`input` may be left out of a response where it goes on from another one), has an empty
-    /// `model`, has one of the fields of the index twice, or one that says something it can't.
+    /// The body is not a JSON object, lacks `model` or `messages` (`input` may be left out of a
+    /// response where it goes on from another one), has an empty `model`, has one of the fields of
+    /// the index twice, or one that says something it can't, or has messages with images that are
+    /// nested more than 128 deep.
     pub fn parse(dialect: Dialect, body: Bytes) -> Result<Self, InvalidRequest> {
         Self::read(dialect, body, None)
     }

@@ -100,13 +100,9 @@ fn a_response_is_asked_for_as_it_was_but_for_the_model_and_the_limit() {
 
 #[test]
 fn a_refused_request_is_told_what_to_change() {
+    let image = r#"{"role": "user", "content": [{"type": "image_url"}]}"#;
     let deep = format!(
-        r#"{{"model": "m", "messages": {}{}}}"#,
-        "[".repeat(200),
-        "]".repeat(200)
-    );
-    let deep_elsewhere = format!(
-        r#"{{"model": "m", "messages": [], "x": {}{}}}"#,
+        r#"{{"model": "m", "messages": [{image}, {}{}]}}"#,
         "[".repeat(200),
         "]".repeat(200)
     );
@@ -181,10 +177,6 @@ fn a_refused_request_is_told_what_to_change() {
             "`stream_options.include_usage` is there more than once: keep one",
         ),
         (&deep, "the body is nested too deeply: at most 128 levels"),
-        (
-            &deep_elsewhere,
-            "the body is nested too deeply: at most 128 levels",
-        ),
     ] {
         let error = parse(body).unwrap_err().to_string();
         assert!(error.starts_with(said), "{body}: {error}");
@@ -194,6 +186,29 @@ fn a_refused_request_is_told_what_to_change() {
         error.to_string(),
         "the body must be a JSON object: not UTF-8 at byte 2"
     );
+}
+
+#[test]
+fn what_is_not_looked_into_may_be_as_deep_as_it_likes() {
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let messages = [
+        format!(r#"{{"role": "user", "content": {deep}}}"#),
+        format!(r#"{{"role": "user", "content": "Hi", "x": {deep}}}"#),
+        deep.clone(),
+    ];
+    for message in messages {
+        let turns = [r#"{"role": "user", "content": "Hi"}"#, &message, &message].join(", ");
+        let body = format!(r#"{{"model": "m", "messages": [{turns}], "x": {deep}}}"#);
+        let request = parse(&body).unwrap();
+        let encoded = request.encode(&Target::new(OPENAI).model("n")).unwrap();
+        assert_eq!(encoded.body.len(), body.len());
+        // Whether it can, its stack takes it.
+        for dialect in [ANTHROPIC, Dialect::Gemini, Dialect::OpenAiResponses] {
+            drop(request.encode(&Target::new(dialect)));
+        }
+        drop(request.without_oldest_turns(50));
+        drop(request.carrying_on("He"));
+    }
 }
 
 #[test]
