@@ -1,0 +1,12 @@
+//! The engines in which buttress keeps things.
+//!
+//! Trusted ones, behind a thin door: [`sqlite::Database`] commits what many callers want written
+//! in groups, so that each of them pays for a part of one flush to the disk. What is kept, and how, is for the queue and for the
+//! journal to say.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod error;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+pub use self::error::StoreError;
