@@ -5,10 +5,13 @@
 mod entry;
 mod id;
 mod settings;
-
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod store;
 mod task;
 
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteStore;
 pub use self::{
     entry::{Claimed, Counts, Enqueued, Entry, Lease, Page, Record, State, Swept},
     id::{InvalidId, TaskId},
