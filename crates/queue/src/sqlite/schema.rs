@@ -12,6 +12,9 @@ pub(super) const DONE: i64 = 3;
 pub(super) const DEAD: i64 = 4;
 
 /// What is asked of the tables of one queue, with its name in it.
+///
+/// Where SQLite might take another index, and search all of a backlog with it, the right one is
+/// named.
 #[derive(Clone)]
 pub(super) struct Sql {
     name: String,
@@ -65,15 +68,19 @@ impl Sql {
             // What ends later than anything could that was begun by now, was begun before the
             // clock was set back.
             ran_out: sql(r#"SELECT seq, deliveries FROM (
-                    SELECT seq, deliveries, due_at FROM "{t}" WHERE state = 2 AND due_at <= ?1
+                    SELECT seq, deliveries, due_at FROM "{t}" INDEXED BY "{t}:leased"
+                        WHERE state = 2 AND due_at <= ?1
                     UNION ALL
-                    SELECT seq, deliveries, due_at FROM "{t}" WHERE state = 2 AND due_at > ?2)
+                    SELECT seq, deliveries, due_at FROM "{t}" INDEXED BY "{t}:leased"
+                        WHERE state = 2 AND due_at > ?2)
                 ORDER BY due_at, seq LIMIT ?3"#),
             due: sql(r#"SELECT seq, deliveries FROM (
-                    SELECT seq, deliveries, due_at FROM (SELECT seq, deliveries, due_at FROM "{t}"
+                    SELECT seq, deliveries, due_at FROM (
+                        SELECT seq, deliveries, due_at FROM "{t}" INDEXED BY "{t}:due"
                         WHERE state = 0 AND due_at <= ?1 ORDER BY due_at, seq LIMIT ?3)
                     UNION ALL
-                    SELECT seq, deliveries, due_at FROM (SELECT seq, deliveries, due_at FROM "{t}"
+                    SELECT seq, deliveries, due_at FROM (
+                        SELECT seq, deliveries, due_at FROM "{t}" INDEXED BY "{t}:due"
                         WHERE state = 0 AND due_at > ?2 ORDER BY due_at, seq LIMIT ?3))
                 ORDER BY due_at, seq LIMIT ?3"#),
             lease: sql(r#"UPDATE "{t}" SET state = 2, due_at = ?2, worker = ?3,
@@ -104,8 +111,10 @@ impl Sql {
                 WHERE seq = ?1 RETURNING session"#,
             ),
             move_up: sql(r#"UPDATE "{t}" SET state = 0, due_at = ?2
-                WHERE seq = (SELECT MIN(seq) FROM "{t}" WHERE session = ?1 AND state = 1)
-                AND NOT EXISTS (SELECT 1 FROM "{t}" WHERE session = ?1 AND state IN (0, 2))"#),
+                WHERE seq = (SELECT MIN(seq) FROM "{t}" INDEXED BY "{t}:session"
+                    WHERE session = ?1 AND state = 1 AND state < 3)
+                AND NOT EXISTS (SELECT 1 FROM "{t}" INDEXED BY "{t}:session"
+                    WHERE session = ?1 AND state IN (0, 2) AND state < 3)"#),
             revive: sql(
                 r#"UPDATE "{t}" SET seq = (SELECT MAX(seq) + 1 FROM "{t}"), state = ?3,
                     due_at = ?2, queued_at = ?2, ended_at = NULL, deliveries = 0, reason = NULL
@@ -118,8 +127,10 @@ impl Sql {
                     reason, payload, result, seq
                 FROM "{t}" WHERE id = ?1"#,
             ),
-            before: sql(r#"SELECT COUNT(*) FROM (SELECT 1 FROM "{t}"
-                WHERE state = 0 AND (due_at, seq) < (?1, ?2) LIMIT ?3)"#),
+            before: sql(
+                r#"SELECT COUNT(*) FROM (SELECT 1 FROM "{t}" INDEXED BY "{t}:due"
+                WHERE state = 0 AND (due_at, seq) < (?1, ?2) LIMIT ?3)"#,
+            ),
             page: sql(
                 r#"SELECT id, session, state, queued_at, due_at, ended_at, deliveries, bytes, reason
                 FROM "{t}" WHERE state = ?1 AND id > ?2 ORDER BY id LIMIT ?3"#,
