@@ -68,10 +68,13 @@ pub use self::{
     headers::passed_on,
     kind::Kind,
     provider::{InvalidProvider, Provider},
-    request::{ChatBuilder, Encoded, Feature, InvalidRequest, LlmRequest, Prefill, Target},
+    request::{
+        ChatBuilder, Complaint, Encoded, Feature, InvalidRequest, LlmRequest, Prefill, Target,
+        ToolParameters,
+    },
     response::{
-        AnswerBody, AtStreamEnd, Continuation, EventPipe, EventStream, LlmResponse, StreamEvent,
-        Told, Usage,
+        AnswerBody, AtStreamEnd, Continuation, EventPipe, EventStream, LlmResponse, Said,
+        SaidReader, StreamEvent, Told, Usage,
     },
     stream::{
         Delta, End, Part, Start, StreamError, StreamItem, StreamReader, StreamTranslator, Summary,

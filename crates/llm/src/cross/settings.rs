@@ -18,6 +18,15 @@ pub(crate) enum Format<'a> {
     },
 }
 
+impl<'a> Format<'a> {
+    pub(crate) fn into_schema(self) -> Option<Cow<'a, RawValue>> {
+        match self {
+            Self::Json => None,
+            Self::Schema { schema, .. } => Some(schema),
+        }
+    }
+}
+
 /// How much the model is to think before it answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Reasoning {

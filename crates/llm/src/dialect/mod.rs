@@ -12,7 +12,7 @@ mod openai_responses;
 
 use crate::{
     InvalidAnswer, InvalidRequest, Provider, Target, Usage,
-    cross::{Crossing, Prompt, Reply, Role},
+    cross::{Crossing, Prompt, Reply, Role, Tool},
     request::{Field, Fields},
     sse::Event,
     stream::{Part, Reading, json},
@@ -207,6 +207,38 @@ impl Dialect {
             Self::AnthropicMessages => anthropic_messages::encode_request(prompt, target, crossing),
             Self::Gemini => gemini::encode_request(prompt, target),
             Self::OpenAiResponses => Ok(openai_responses::encode_request(prompt, target, crossing)),
+        }
+    }
+
+    /// The schema that the answer has to follow, in the field of a request that may have one.
+    pub(crate) fn answer_schema(self, field: &str) -> Option<Cow<'_, RawValue>> {
+        match self {
+            Self::OpenAiChat => openai_chat::answer_schema(field),
+            Self::AnthropicMessages => anthropic_messages::answer_schema(field),
+            Self::Gemini => gemini::answer_schema(field),
+            Self::OpenAiResponses => openai_responses::answer_schema(field),
+        }
+    }
+
+    /// The functions of the caller's in the `tools` of a request.
+    pub(crate) fn functions(self, tools: &str) -> Vec<Tool<'_>> {
+        match self {
+            Self::OpenAiChat => openai_chat::functions(tools),
+            Self::AnthropicMessages => anthropic_messages::functions(tools),
+            Self::Gemini => gemini::functions(tools),
+            Self::OpenAiResponses => openai_responses::functions(tools),
+        }
+    }
+
+    /// A list of the turns of this prompt, as they stand in a request.
+    pub(crate) fn encode_turns(self, prompt: &Prompt<'_>) -> Result<Bytes, InvalidRequest> {
+        let (from, to) = (self, self);
+        let crossing = Crossing { from, to };
+        match self {
+            Self::OpenAiChat => openai_chat::encode_turns(prompt, crossing),
+            Self::AnthropicMessages => anthropic_messages::encode_written(&prompt.turns, crossing),
+            Self::Gemini => gemini::encode_written(prompt),
+            Self::OpenAiResponses => Ok(openai_responses::encode_turns(&prompt.turns)),
         }
     }
 

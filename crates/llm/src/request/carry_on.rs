@@ -190,35 +190,37 @@ fn thinks(name: &str, value: &RawValue) -> bool {
 /// says already, this goes on with.
 fn turns(dialect: Dialect, list: &RawValue, said: &str, prefill: Prefill) -> String {
     let prefix = prefill == Prefill::Prefix;
-    let turn = || dialect.turn(Role::Assistant, said, prefix);
+    let mut turns = list_of(dialect, list);
+    match turns.last().and_then(|last| longer(last, said, prefix)) {
+        Some(last) => {
+            turns.pop();
+            turns.push(last.into());
+        }
+        None => turns.push(dialect.turn(Role::Assistant, said, prefix).into()),
+    }
+    turns.join(",")
+}
+
+/// The turns of a conversation, in whatever form it stands in a request.
+pub(super) fn list_of(dialect: Dialect, list: &RawValue) -> Vec<Cow<'_, str>> {
     let list = list.get();
     if let Ok(turns) = serde_json::from_str::<Vec<&RawValue>>(list) {
-        let mut turns: Vec<_> = turns
-            .into_iter()
-            .map(|turn| Cow::Borrowed(turn.get()))
-            .collect();
-        match turns.last().and_then(|last| longer(last, said, prefix)) {
-            Some(last) => {
-                turns.pop();
-                turns.push(last.into());
-            }
-            None => turns.push(turn().into()),
-        }
-        return turns.join(",");
+        let turns = turns.into_iter();
+        return turns.map(|turn| Cow::Borrowed(turn.get())).collect();
     }
     match list.as_bytes().first() {
         // One question, without anything around it.
         Some(b'"') => {
             let question = serde_json::from_str::<String>(list).unwrap_or_default();
-            format!("{},{}", dialect.turn(Role::User, &question, false), turn())
+            vec![dialect.turn(Role::User, &question, false).into()]
         }
-        Some(b'{') => format!("{list},{}", turn()),
-        _ => turn(),
+        Some(b'{') => vec![list.into()],
+        _ => Vec::new(),
     }
 }
 
 /// A turn of the model's that says this at its end; nothing, if it is none that says only text.
-fn longer(turn: &str, said: &str, prefix: bool) -> Option<String> {
+pub(super) fn longer(turn: &str, said: &str, prefix: bool) -> Option<String> {
     let Fields(fields) = serde_json::from_str(turn).ok()?;
     let known = |name: &str| matches!(name, "role" | "content" | "prefix" | "type" | "parts");
     let mut field = fields.iter();

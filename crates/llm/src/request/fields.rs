@@ -35,6 +35,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 #[derive(Deserialize)]
 pub(crate) struct Str<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
 
+/// Those of a list that can be read as this, or the one object in its stead.
+pub(crate) fn readable<'a, T: Deserialize<'a>>(list: &'a str) -> Vec<T> {
+    let read = |one: &'a str| serde_json::from_str(one).ok();
+    match serde_json::from_str::<Vec<&'a RawValue>>(list) {
+        Ok(list) => list.into_iter().filter_map(|one| read(one.get())).collect(),
+        Err(_) => read(list).into_iter().collect(),
+    }
+}
+
 /// Where `part`, which must be a piece of `text`, stands in it.
 pub(crate) fn range_of(part: &str, text: &str) -> Range<usize> {
     let start = part.as_ptr() as usize - text.as_ptr() as usize;

@@ -23,6 +23,8 @@ pub(crate) struct Index {
     pub(crate) limits: [Option<Limit>; 2],
     pub(crate) stream_options: Option<StreamOptions>,
     pub(crate) generation: Option<Generation>,
+    /// The field that says how the answer should be formed.
+    pub(crate) format_at: Option<Range<usize>>,
     pub(crate) messages: usize,
     pub(crate) tools: bool,
     pub(crate) images: bool,
@@ -343,6 +345,7 @@ impl<'de> Read<'de, '_> {
             Field::Format => {
                 index.json_schema |= asks_for("json_schema", value);
                 index.json |= asks_for("json_object", value);
+                index.format_at = Some(at);
                 Ok(())
             }
             Field::Generation => index.generation(name, value, at),

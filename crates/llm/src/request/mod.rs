@@ -1,7 +1,9 @@
 //! Requests as their callers wrote them, and how they are written for another place.
 
+mod asked;
 mod builder;
 mod carry_on;
+mod correct;
 mod encode;
 mod fields;
 mod index;
@@ -13,14 +15,16 @@ mod tests;
 mod trim;
 
 pub use self::{
+    asked::ToolParameters,
     builder::ChatBuilder,
     carry_on::Prefill,
+    correct::Complaint,
     invalid::{Feature, InvalidRequest},
     target::{Encoded, Target},
 };
 use self::{encode::Ahead, index::Index};
 pub(crate) use self::{
-    fields::{Fields, Str},
+    fields::{Fields, Str, readable},
     index::{Address, Field, not_json, typed},
 };
 use crate::Dialect;

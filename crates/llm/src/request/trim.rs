@@ -92,7 +92,7 @@ impl LlmRequest {
         self.with_body(splice.apply(&self.body))
     }
 
-    fn with_body(&self, body: bytes::Bytes) -> Option<Self> {
+    pub(super) fn with_body(&self, body: bytes::Bytes) -> Option<Self> {
         let address = self.dialect.is_addressed().then(|| Address {
             model: self.model(),
             stream: self.streams(),

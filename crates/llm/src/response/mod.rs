@@ -5,6 +5,7 @@ mod continuation;
 mod event_stream;
 mod judge;
 mod pipe;
+mod said;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -16,6 +17,7 @@ pub use self::{
     event_stream::{EventStream, StreamEvent},
     judge::AtStreamEnd,
     pipe::EventPipe,
+    said::{Said, SaidReader},
     told::Told,
     usage::Usage,
 };

@@ -30,8 +30,10 @@ impl Usage {
         self.input?.checked_add(self.output?)
     }
 
-    /// What this answer and another one were counted as, together.
-    pub(crate) fn and(self, other: Self) -> Self {
+    /// What this answer and another one were counted as, together: what is known of one of them
+    /// only is that.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
         let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
             (Some(one), Some(other)) => Some(one.saturating_add(other)),
             (one, other) => one.or(other),

@@ -6,6 +6,7 @@ use crate::{
         Block, Crossing, Document, IdRule, Image, Prompt, Role, Source, ToolResult, Turn, object,
     },
 };
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -141,6 +142,15 @@ pub(super) fn encode_turns<'a>(
         })
     });
     turns.collect()
+}
+
+/// Writes these turns, to stand behind others.
+pub(crate) fn encode_written(
+    turns: &[Turn<'_>],
+    crossing: Crossing,
+) -> Result<Bytes, InvalidRequest> {
+    let turns = serde_json::to_vec(&encode_turns(turns, crossing)?);
+    Ok(turns.expect("strings can be written").into())
 }
 
 fn content<'a>(blocks: &'a [Block<'_>], crossing: Crossing) -> Result<Written<'a>, InvalidRequest> {

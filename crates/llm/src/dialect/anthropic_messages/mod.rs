@@ -16,10 +16,11 @@ mod write;
 pub(crate) use self::{
     answer::{decode_answer, encode_answer},
     content::message_kind,
+    messages::encode_written,
     place::Place,
     read::read_event,
-    request::{decode_request, encode_request, field},
-    tools::JSON_TOOL,
+    request::{answer_schema, decode_request, encode_request, field},
+    tools::{JSON_TOOL, functions},
     usage::usage,
     write::Writer,
 };

@@ -120,6 +120,25 @@ fn format<'a>(name: &str, value: &'a str) -> Result<Format<'a>, InvalidRequest> 
     })
 }
 
+/// The schema in `output_config` or `output_format`, if there is one.
+pub(crate) fn answer_schema(value: &str) -> Option<Cow<'_, RawValue>> {
+    #[derive(Deserialize)]
+    struct Asked<'a> {
+        #[serde(borrow)]
+        format: Option<Inner<'a>>,
+        #[serde(borrow)]
+        schema: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct Inner<'a> {
+        #[serde(borrow)]
+        schema: Option<&'a RawValue>,
+    }
+    let asked: Asked<'_> = serde_json::from_str(value).ok()?;
+    let schema = asked.format.map_or(asked.schema, |inner| inner.schema);
+    schema.map(Cow::Borrowed)
+}
+
 fn is_empty(list: &str) -> bool {
     serde_json::from_str::<Vec<IgnoredAny>>(list).is_ok_and(|list| list.is_empty())
 }

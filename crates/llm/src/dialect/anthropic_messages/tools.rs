@@ -4,7 +4,7 @@ use super::schema;
 use crate::{
     Dialect, Feature, InvalidRequest,
     cross::{Crossing, Format, Prompt, Tool, ToolChoice},
-    request::{Str, typed},
+    request::{Str, readable, typed},
 };
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -32,20 +32,40 @@ pub(super) fn decode<'a>(
     let problem = "must be a list of objects with a `name` and an `input_schema`";
     let tools: Vec<Declared<'a>> = typed("tools", tools, problem)?;
     for tool in tools {
-        if tool.kind.is_some_and(|Str(kind)| kind != "custom") {
+        if !tool.is_own() {
             return Err(crossing.refuse(Feature::ServerTools));
         }
         if tool.cache_control.is_some() {
             prompt.note("dropped cache_control");
         }
-        prompt.tools.push(Tool {
-            name: tool.name.0,
-            description: tool.description.map(|Str(text)| text),
-            parameters: tool.input_schema.map(Cow::Borrowed),
-            strict: tool.strict,
-        });
+        prompt.tools.push(tool.decode());
     }
     Ok(())
+}
+
+/// The functions of the caller's among the tools, as far as they can be read.
+pub(crate) fn functions<'a>(tools: &'a str) -> Vec<Tool<'a>> {
+    let tools = readable::<Declared<'a>>(tools).into_iter();
+    tools
+        .filter(Declared::is_own)
+        .map(Declared::decode)
+        .collect()
+}
+
+impl<'a> Declared<'a> {
+    /// Whether it is the caller's, and not one of the provider's own.
+    fn is_own(&self) -> bool {
+        self.kind.as_ref().is_none_or(|Str(kind)| kind == "custom")
+    }
+
+    fn decode(self) -> Tool<'a> {
+        Tool {
+            name: self.name.0,
+            description: self.description.map(|Str(text)| text),
+            parameters: self.input_schema.map(Cow::Borrowed),
+            strict: self.strict,
+        }
+    }
 }
 
 pub(super) fn decode_choice<'a>(

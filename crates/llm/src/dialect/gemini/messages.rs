@@ -5,6 +5,7 @@ use crate::{
     InvalidRequest,
     cross::{Block, Document, Image, Prompt, Role, Source, ToolResult, Turn, joined, object},
 };
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, collections::HashMap};
@@ -169,6 +170,14 @@ pub(super) fn encode_turns<'a>(
         })
     });
     turns.collect()
+}
+
+/// Writes these turns, to stand behind others.
+pub(crate) fn encode_written(prompt: &Prompt<'_>) -> Result<Bytes, InvalidRequest> {
+    // What is not signed is refused by newer models, and read over by others.
+    let turns = encode_turns(prompt, true, &mut Vec::new())?;
+    let turns = serde_json::to_vec(&turns).expect("strings can be written");
+    Ok(turns.into())
 }
 
 /// The results in a turn, in the order of their calls: without ids, that is all that tells those

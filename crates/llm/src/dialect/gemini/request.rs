@@ -181,6 +181,23 @@ fn generation<'a>(
     Ok(())
 }
 
+/// The schema in the object of all settings, if there is one.
+pub(crate) fn answer_schema(settings: &str) -> Option<Cow<'_, RawValue>> {
+    let Fields(settings) = serde_json::from_str(settings).ok()?;
+    let mut schema = None;
+    for (name, value) in settings {
+        match &*name {
+            _ if value.get() == "null" => {}
+            "responseSchema" | "response_schema" => schema = Some(schema::from_gemini(value)),
+            "responseJsonSchema" | "response_json_schema" | "_responseJsonSchema" => {
+                schema = Some(Cow::Borrowed(value));
+            }
+            _ => {}
+        }
+    }
+    schema
+}
+
 /// What is left out on the way. A field that is not known here is not named: the caller chose
 /// its name.
 fn dropped(field: &str) -> &'static str {

@@ -5,7 +5,7 @@ use crate::{
     Feature, InvalidRequest,
     cross::{Crossing, Format, Prompt, Tool, ToolChoice},
     dialect::JSON_TOOL,
-    request::{Fields, Str, typed},
+    request::{Fields, Str, readable, typed},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
@@ -47,6 +47,16 @@ pub(super) fn decode<'a>(
         }
     }
     Ok(())
+}
+
+/// The functions among the tools, as far as they can be read.
+pub(crate) fn functions<'a>(tools: &'a str) -> Vec<Tool<'a>> {
+    let tools = readable::<Fields<'a>>(tools).into_iter();
+    let fields = tools.flat_map(|Fields(fields)| fields);
+    let lists = fields
+        .filter(|(name, _)| matches!(&**name, "functionDeclarations" | "function_declarations"));
+    let declared = lists.flat_map(|(_, list)| readable::<Declared<'a>>(list.get()));
+    declared.map(Declared::decode).collect()
 }
 
 impl<'a> Declared<'a> {

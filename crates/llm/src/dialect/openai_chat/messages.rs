@@ -5,6 +5,7 @@ use crate::{
     Feature, InvalidRequest,
     cross::{Block, Crossing, Document, IdRule, Prompt, Role, Source, ToolResult, Turn, joined},
 };
+use bytes::Bytes;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -78,6 +79,17 @@ pub(super) fn encode_all<'a>(
         }
     }
     Ok(messages)
+}
+
+/// Writes these turns, to stand behind others.
+pub(crate) fn encode_turns(
+    prompt: &Prompt<'_>,
+    crossing: Crossing,
+) -> Result<Bytes, InvalidRequest> {
+    let ids = IdRule::UpTo(super::request::MAX_ID);
+    let messages = encode_all(prompt, ids, crossing, &mut Vec::new())?;
+    let messages = serde_json::to_vec(&messages).expect("strings can be written");
+    Ok(messages.into())
 }
 
 fn assistant<'a>(turn: &'a Turn<'_>, ids: IdRule) -> Written<'a> {

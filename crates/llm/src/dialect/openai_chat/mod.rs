@@ -19,10 +19,12 @@ pub(crate) use self::{
     call_ids::call_ids,
     choice::{Choice, invalid as invalid_choice},
     content::message_kind,
+    messages::encode_turns,
     place::Place,
     read::read_event,
     request::{decode_request, effort, encode_request, field, max_tokens_field, reasoning_of},
     strict::settle as settle_strict,
+    tools::{answer_schema, functions},
     usage::usage,
     write::Writer,
 };

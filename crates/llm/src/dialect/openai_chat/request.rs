@@ -222,7 +222,7 @@ struct WrittenOptions {
 const MAX_STOP: usize = 4;
 
 /// The longest id of a tool call that OpenAI takes.
-const MAX_ID: usize = 40;
+pub(super) const MAX_ID: usize = 40;
 
 pub(crate) fn encode_request(
     prompt: &mut Prompt<'_>,

@@ -4,7 +4,7 @@ use super::choice::{Choice, invalid};
 use crate::{
     Feature, InvalidRequest,
     cross::{Crossing, Format, Prompt, Tool, ToolChoice},
-    request::{Str, typed},
+    request::{Str, readable, typed},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -37,18 +37,32 @@ pub(super) fn decode<'a>(
     let tools: Vec<Declared<'a>> = typed("tools", tools, problem)?;
     let tools = tools.into_iter().map(|tool| match &*tool.kind.0 {
         "function" => match tool.function {
-            Some(function) => Ok(Tool {
-                name: function.name.0,
-                description: function.description.map(|Str(text)| text),
-                parameters: function.parameters.map(Cow::Borrowed),
-                strict: function.strict,
-            }),
+            Some(function) => Ok(function.decode()),
             None => Err(InvalidRequest::of_field("tools", problem)),
         },
         "custom" => Err(crossing.refuse(Feature::CustomTools)),
         _ => Err(crossing.refuse(Feature::ServerTools)),
     });
     tools.collect()
+}
+
+/// The functions among the tools, as far as they can be read.
+pub(crate) fn functions<'a>(tools: &'a str) -> Vec<Tool<'a>> {
+    let tools = readable::<Declared<'a>>(tools).into_iter();
+    let functions = tools.filter(|tool| tool.kind.0 == "function");
+    let functions = functions.filter_map(|tool| tool.function);
+    functions.map(Function::decode).collect()
+}
+
+impl<'a> Function<'a> {
+    fn decode(self) -> Tool<'a> {
+        Tool {
+            name: self.name.0,
+            description: self.description.map(|Str(text)| text),
+            parameters: self.parameters.map(Cow::Borrowed),
+            strict: self.strict,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -136,6 +150,11 @@ pub(super) fn decode_format<'a>(format: &'a str) -> Result<Option<Format<'a>>, I
         ("json_schema", None) => Err(InvalidRequest::of_field(field, "lacks its json_schema")),
         _ => Err(InvalidRequest::of_field(field, problem)),
     }
+}
+
+/// The schema in `response_format`, if there is one.
+pub(crate) fn answer_schema(format: &str) -> Option<Cow<'_, RawValue>> {
+    decode_format(format).ok()??.into_schema()
 }
 
 #[derive(Serialize)]

@@ -3,6 +3,7 @@
 use crate::cross::{
     Block, Document, IdRule, Image, Role, Source, ToolCall, ToolResult, Turn, joined,
 };
+use bytes::Bytes;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -80,6 +81,12 @@ pub(super) fn encode_all<'a>(
         }
     }
     items
+}
+
+/// Writes these turns, to stand behind others.
+pub(crate) fn encode_turns(turns: &[Turn<'_>]) -> Bytes {
+    let items = serde_json::to_vec(&encode_all(&[], turns));
+    items.expect("strings can be written").into()
 }
 
 fn assistant<'a>(items: &mut Vec<Written<'a>>, content: &'a [Block<'_>]) {

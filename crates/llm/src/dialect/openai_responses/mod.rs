@@ -21,9 +21,11 @@ mod write;
 pub(crate) use self::{
     answer::{decode_answer, encode_answer},
     content::message_kind,
+    items::encode_turns,
     place::Place,
     read::read_event,
     request::{decode_request, encode_request, field},
+    tools::{answer_schema, functions},
     usage::usage,
     write::Writer,
 };

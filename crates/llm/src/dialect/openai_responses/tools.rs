@@ -4,7 +4,7 @@ use crate::{
     Feature, InvalidRequest,
     cross::{Crossing, Format, Prompt, Tool, ToolChoice},
     dialect::openai_chat::{Choice, invalid_choice},
-    request::{Str, typed},
+    request::{Str, readable, typed},
 };
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
@@ -30,21 +30,34 @@ pub(super) fn decode<'a>(
     let problem = "must be a list of objects with a `type`, and functions with a `name`";
     let tools: Vec<Declared<'a>> = typed("tools", tools, problem)?;
     let tools = tools.into_iter().map(|tool| match &*tool.kind.0 {
-        "function" => Ok(Tool {
-            name: match tool.name {
-                Some(Str(name)) => name,
-                None => return Err(InvalidRequest::of_field("tools", problem)),
-            },
-            description: tool.description.map(|Str(text)| text),
-            parameters: tool.parameters.map(Cow::Borrowed),
-            // Where nothing is said, a schema is made strict if it can be. Elsewhere one that
-            // can't be would be refused for the word.
-            strict: tool.strict,
-        }),
+        "function" => tool
+            .decode()
+            .ok_or_else(|| InvalidRequest::of_field("tools", problem)),
         "custom" => Err(crossing.refuse(Feature::CustomTools)),
         _ => Err(crossing.refuse(Feature::ServerTools)),
     });
     tools.collect()
+}
+
+/// The functions among the tools, as far as they can be read.
+pub(crate) fn functions<'a>(tools: &'a str) -> Vec<Tool<'a>> {
+    let tools = readable::<Declared<'a>>(tools).into_iter();
+    let functions = tools.filter(|tool| tool.kind.0 == "function");
+    functions.filter_map(Declared::decode).collect()
+}
+
+impl<'a> Declared<'a> {
+    /// The function, if it has a name.
+    fn decode(self) -> Option<Tool<'a>> {
+        Some(Tool {
+            name: self.name?.0,
+            description: self.description.map(|Str(text)| text),
+            parameters: self.parameters.map(Cow::Borrowed),
+            // Where nothing is said, a schema is made strict if it can be. Elsewhere one that
+            // can't be would be refused for the word.
+            strict: self.strict,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -131,6 +144,13 @@ pub(super) fn decode_text<'a>(
         }
     };
     Ok(())
+}
+
+/// The schema in `text`, if there is one.
+pub(crate) fn answer_schema(text: &str) -> Option<Cow<'_, RawValue>> {
+    let mut prompt = Prompt::default();
+    decode_text(text, &mut prompt).ok()?;
+    prompt.format?.into_schema()
 }
 
 #[derive(Serialize)]
