@@ -14,6 +14,7 @@ use crate::{
     InvalidAnswer, InvalidRequest, Provider, Target, Usage,
     cross::{Crossing, Prompt, Reply, Role, Tool},
     request::{Field, Fields},
+    response::Edit,
     sse::Event,
     stream::{Part, Reading, json},
 };
@@ -258,6 +259,20 @@ impl Dialect {
             Self::AnthropicMessages => anthropic_messages::usage(usage),
             Self::Gemini => gemini::usage(usage),
             Self::OpenAiResponses => openai_responses::usage(usage),
+        }
+    }
+
+    /// Changes what an answer says; nothing, where there is nothing to change.
+    pub(crate) fn edit_answer(
+        self,
+        answer: &str,
+        edit: &mut Edit<'_>,
+    ) -> Result<Option<String>, InvalidAnswer> {
+        match self {
+            Self::OpenAiChat => openai_chat::edit(answer, edit),
+            Self::AnthropicMessages => anthropic_messages::edit(answer, edit),
+            Self::Gemini => gemini::edit(answer, edit),
+            Self::OpenAiResponses => openai_responses::edit(answer, edit),
         }
     }
 

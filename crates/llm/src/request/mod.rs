@@ -24,7 +24,7 @@ pub use self::{
 };
 use self::{encode::Ahead, index::Index};
 pub(crate) use self::{
-    fields::{Fields, Str, readable},
+    fields::{Fields, Str, range_of, readable},
     index::{Address, Field, not_json, typed},
 };
 use crate::Dialect;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod continuation;
+mod edit;
 mod event_stream;
 mod judge;
 mod pipe;
@@ -10,7 +11,9 @@ mod said;
 mod tests;
 mod told;
 mod usage;
+mod write_said;
 
+pub(crate) use self::edit::{Edit, elements, fields, first, quoted};
 pub use self::{
     answer::{AnswerBody, LlmResponse},
     continuation::Continuation,

@@ -11,12 +11,21 @@ use std::fmt;
 /// What an answer says: enough of it to judge it, and to [ask for a better
 /// one](crate::LlmRequest::correcting).
 ///
+/// It may be changed, and the answer [made to say](Self::write_into) what it then says.
+///
 /// ```
 /// use buttress_llm::{Dialect, Said};
 ///
-/// let answer = br#"{"id": "c", "choices": [{"message": {"content": "Hi"}}]}"#;
-/// let said = Said::read(Dialect::OpenAiChat, answer)?;
-/// assert_eq!(said.text, "Hi");
+/// let answer = bytes::Bytes::from(
+///     r#"{"id": "c", "own": 1, "choices": [{"message": {"content": "Sure: {\"n\": 1}"}}]}"#,
+/// );
+/// let mut said = Said::read(Dialect::OpenAiChat, &answer)?;
+/// assert_eq!(said.text, r#"Sure: {"n": 1}"#);
+///
+/// said.text = r#"{"n": 1}"#.to_owned();
+/// let answer = said.write_into(&answer)?;
+/// let changed = r#"{"id": "c", "own": 1, "choices": [{"message": {"content": "{\"n\": 1}"}}]}"#;
+/// assert_eq!(answer, changed);
 /// # Ok::<_, buttress_llm::InvalidAnswer>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -32,8 +41,7 @@ pub struct Said {
     pub text: String,
     /// What was said in refusing, where that is told apart from text.
     pub refusal: String,
-    /// The calls of tools, in their order. One to which the provider gave no id has a new one, as
-    /// far as an answer that is whole.
+    /// The calls of tools, in their order. Of a whole answer, one without an id has a new one.
     pub calls: Vec<ToolCallSeen>,
     /// Why the model stopped, if the answer says so.
     pub finish: Option<Finish>,
@@ -195,3 +203,6 @@ impl fmt::Debug for Said {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod content;
+mod edit;
 mod messages;
 mod place;
 mod read;
@@ -16,6 +17,7 @@ mod write;
 pub(crate) use self::{
     answer::{decode_answer, encode_answer},
     content::message_kind,
+    edit::edit,
     messages::encode_written,
     place::Place,
     read::read_event,

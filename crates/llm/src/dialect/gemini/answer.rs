@@ -113,7 +113,7 @@ impl<'a> Candidate<'a> {
 }
 
 impl<'a> Piece<'a> {
-    fn said(self) -> Said<'a> {
+    pub(super) fn said(self) -> Said<'a> {
         let other = [
             self.inline_data,
             self.executable_code,

@@ -5,6 +5,7 @@
 
 mod answer;
 mod content;
+mod edit;
 mod messages;
 mod place;
 mod read;
@@ -21,6 +22,7 @@ mod write;
 pub(crate) use self::{
     answer::{decode_answer, encode_answer},
     content::message_kind,
+    edit::edit,
     messages::encode_written,
     place::Place,
     read::read_event,

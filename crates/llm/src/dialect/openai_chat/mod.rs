@@ -4,6 +4,7 @@ mod answer;
 mod call_ids;
 mod choice;
 mod content;
+mod edit;
 mod messages;
 mod place;
 mod read;
@@ -19,6 +20,7 @@ pub(crate) use self::{
     call_ids::call_ids,
     choice::{Choice, invalid as invalid_choice},
     content::message_kind,
+    edit::edit,
     messages::encode_turns,
     place::Place,
     read::read_event,

@@ -6,6 +6,7 @@
 
 mod answer;
 mod content;
+mod edit;
 mod items;
 mod object;
 mod place;
@@ -21,6 +22,7 @@ mod write;
 pub(crate) use self::{
     answer::{decode_answer, encode_answer},
     content::message_kind,
+    edit::edit,
     items::encode_turns,
     place::Place,
     read::read_event,

@@ -1,0 +1,38 @@
+use super::usage::Wire;
+use crate::{
+    InvalidAnswer,
+    response::{Edit, elements, fields, first, quoted},
+};
+
+/// `DeepSeek`'s names for what the details tell.
+const TOLD_TWICE: [&str; 2] = ["prompt_cache_hit_tokens", "prompt_cache_miss_tokens"];
+
+/// Changes what an answer says.
+pub(crate) fn edit(answer: &str, edit: &mut Edit<'_>) -> Result<Option<String>, InvalidAnswer> {
+    fields(answer, |name, value| match name {
+        "choices" => first(value, |choice| {
+            fields(choice, |name, value| match name {
+                "message" => message(value, edit),
+                _ => Ok(None),
+            })
+        }),
+        "usage" => Ok(edit.usage::<Wire>(value, &TOLD_TWICE)),
+        _ => Ok(None),
+    })
+}
+
+fn message(message: &str, edit: &mut Edit<'_>) -> Result<Option<String>, InvalidAnswer> {
+    fields(message, |name, value| match name {
+        "content" if value == "null" || value.starts_with('"') => Ok(quoted(edit.text())),
+        "tool_calls" => elements(value, |call| {
+            fields(call, |name, value| match name {
+                "function" => fields(value, |name, _| match name {
+                    "arguments" => Ok(quoted(edit.arguments())),
+                    _ => Ok(None),
+                }),
+                _ => Ok(None),
+            })
+        }),
+        _ => Ok(None),
+    })
+}
