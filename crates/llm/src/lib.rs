@@ -69,8 +69,8 @@ pub use self::{
     kind::Kind,
     provider::{InvalidProvider, Provider},
     request::{
-        ChatBuilder, Complaint, Encoded, Feature, InvalidRequest, LlmRequest, Prefill, Target,
-        ToolParameters,
+        ChatBuilder, Complaint, Encoded, Feature, InvalidRequest, LlmRequest, Prefill, Structured,
+        Target, ToolParameters,
     },
     response::{
         AnswerBody, AtStreamEnd, Continuation, EventPipe, EventStream, LlmResponse, Said,

@@ -2,7 +2,7 @@
 
 use super::Profile;
 use crate::{
-    Prefill,
+    Prefill, Structured,
     classify::{Rule, means::*},
 };
 
@@ -38,16 +38,20 @@ pub(super) const MISTRAL: Profile = Profile {
         ])
 };
 
-pub(super) const GROQ: Profile = Profile::compatible("groq")
-    .at("https://api.groq.com/openai/v1", "GROQ_API_KEY")
-    .max_completion_tokens()
-    .rules(&[
-        Rule::new(OVERLOADED).status(&[498]),
-        Rule::new(NOT_FOUND)
-            .status(&[400])
-            .named(&["model_decommissioned"]),
-        Rule::new(PERMISSION).named(&["organization_restricted"]),
-    ]);
+pub(super) const GROQ: Profile = Profile {
+    // "This model does not support response format `json_schema`" is what it says of others.
+    structured_models: Some(&["gpt-oss", "kimi-k2", "llama-4"]),
+    ..Profile::compatible("groq")
+        .at("https://api.groq.com/openai/v1", "GROQ_API_KEY")
+        .max_completion_tokens()
+        .rules(&[
+            Rule::new(OVERLOADED).status(&[498]),
+            Rule::new(NOT_FOUND)
+                .status(&[400])
+                .named(&["model_decommissioned"]),
+            Rule::new(PERMISSION).named(&["organization_restricted"]),
+        ])
+};
 
 pub(super) const TOGETHER: Profile = Profile::compatible("together")
     .at("https://api.together.xyz/v1", "TOGETHER_API_KEY")
@@ -75,8 +79,11 @@ pub(super) const FIREWORKS: Profile = Profile::compatible("fireworks")
         Rule::new(NOT_HERE).status(&[412]),
     ]);
 
-pub(super) const DEEPSEEK: Profile =
-    Profile::compatible("deepseek").at("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY");
+pub(super) const DEEPSEEK: Profile = Profile {
+    // "This response_format type is unavailable now" is what it says of a schema.
+    structured: Structured::Json,
+    ..Profile::compatible("deepseek").at("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY")
+};
 
 pub(super) const OPENROUTER: Profile = Profile::compatible("openrouter")
     .at("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY")

@@ -15,7 +15,7 @@ mod local;
 mod network;
 mod openai;
 
-use crate::{Dialect, Prefill, Target, classify::Rule};
+use crate::{Dialect, Prefill, Structured, Target, classify::Rule};
 use std::{error, fmt, str::FromStr};
 
 /// Who is asked.
@@ -82,6 +82,11 @@ pub(crate) struct Profile {
     pub(crate) nine_letter_ids: bool,
     /// How its models go on from the beginning of an answer.
     pub(crate) prefill: Prefill,
+    /// What its chat completions have to say of which form an answer should be.
+    pub(crate) structured: Structured,
+    /// The models of which that is true, by a part of their names, if not of all; the others have
+    /// no more than JSON.
+    pub(crate) structured_models: Option<&'static [&'static str]>,
     /// What its failures mean, where that is not what the same failure means elsewhere.
     pub(crate) rules: &'static [Rule],
 }
@@ -97,6 +102,8 @@ impl Profile {
             legacy_max_tokens: true,
             nine_letter_ids: false,
             prefill: Prefill::No,
+            structured: Structured::Schema,
+            structured_models: None,
             rules: &[],
         }
     }
@@ -217,7 +224,9 @@ impl Provider {
         let target = Target::new(profile.dialect?)
             .legacy_max_tokens(profile.legacy_max_tokens)
             .nine_letter_ids(profile.nine_letter_ids)
-            .prefill(profile.prefill);
+            .prefill(profile.prefill)
+            .structured(profile.structured)
+            .structured_models(profile.structured_models);
         Some(target)
     }
 

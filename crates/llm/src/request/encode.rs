@@ -17,9 +17,9 @@ impl LlmRequest {
     /// Writes the request for this place.
     ///
     /// Where its own dialect is spoken, the bytes are its caller's, with only the model, the
-    /// limit on tokens and the ids of tool calls changed if they have to be, and a stream's usage
-    /// asked for if configured: unknown fields, their order and white space survive. If nothing changes, they are the
-    /// very same bytes.
+    /// limit on tokens, the ids of tool calls and the form of the answer changed if they have to be,
+    /// and a stream's usage asked for if configured: unknown fields, their order and white space
+    /// survive. If nothing changes, they are the very same bytes.
     ///
     /// For another dialect the conversation is decoded and written anew: text, system prompts,
     /// sampling parameters, stop sequences, the limit on tokens, the user's id and whether to
@@ -82,6 +82,7 @@ impl LlmRequest {
             prompt.stream = self.streams();
         }
         prompt.model = self.model_at(target).into();
+        prompt.settle_format(target);
         let asked = prompt.max_tokens;
         prompt.max_tokens = target.clamp(asked);
         if asked != prompt.max_tokens {
@@ -177,6 +178,7 @@ impl LlmRequest {
                 },
             }
         }
+        self.tell_format(target, &mut splice, &mut notes);
         Encoded {
             body: splice.apply(&self.body),
             notes,

@@ -9,6 +9,7 @@ mod fields;
 mod index;
 mod invalid;
 mod splice;
+mod structured;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use self::{
     carry_on::Prefill,
     correct::Complaint,
     invalid::{Feature, InvalidRequest},
+    structured::Structured,
     target::{Encoded, Target},
 };
 use self::{encode::Ahead, index::Index};

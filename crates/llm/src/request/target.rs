@@ -1,4 +1,4 @@
-use super::Prefill;
+use super::{Prefill, Structured};
 use crate::{Dialect, model};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -30,6 +30,10 @@ pub struct Target {
     pub(crate) prefill: Prefill,
     pub(crate) reasoning: Option<bool>,
     pub(crate) json_schema: Option<bool>,
+    pub(crate) structured: Structured,
+    /// The models of which that is true, by a part of their names, if not of all; the others have
+    /// no more than [`Structured::Json`].
+    pub(crate) structured_models: Option<&'static [&'static str]>,
 }
 
 impl Target {
@@ -50,6 +54,8 @@ impl Target {
             prefill: Prefill::No,
             reasoning: None,
             json_schema: None,
+            structured: Structured::Schema,
+            structured_models: None,
         }
     }
 
@@ -131,6 +137,48 @@ impl Target {
     pub const fn json_schema(mut self, follows: bool) -> Self {
         self.json_schema = Some(follows);
         self
+    }
+
+    /// Sets what is there to say of which form an answer should be [[`Structured::Schema`]; what
+    /// is known of a [provider](crate::Provider::target), and of each of its models]. What the
+    /// place has no word for is told to the model in words.
+    ///
+    /// ```
+    /// use buttress_llm::{Dialect, LlmRequest, Provider, Structured};
+    ///
+    /// let body = r#"{"model": "m", "response_format": {"type": "json_object"}, "messages": []}"#;
+    /// let request = LlmRequest::parse(Dialect::OpenAiChat, body.into())?;
+    /// let target = Provider::Vllm.target().unwrap();
+    /// assert_eq!(request.encode(&target)?.body, body);
+    ///
+    /// let encoded = request.encode(&target.structured(Structured::Words))?;
+    /// let told = br#"{"model": "m", "messages": [{"role":"system","content":"When you answer, "#;
+    /// assert!(encoded.body.starts_with(&told[..told.len() - 1]));
+    /// assert_eq!(encoded.notes, ["asked for JSON in words"]);
+    /// # Ok::<_, buttress_llm::InvalidRequest>(())
+    /// ```
+    #[must_use]
+    pub const fn structured(mut self, structured: Structured) -> Self {
+        self.structured = structured;
+        self.structured_models = None;
+        self
+    }
+
+    /// Sets of which models alone that is true, if not of all.
+    pub(crate) const fn structured_models(
+        mut self,
+        models: Option<&'static [&'static str]>,
+    ) -> Self {
+        self.structured_models = models;
+        self
+    }
+
+    /// What there is to say to this model of which form its answer should be.
+    pub(crate) fn structured_of(&self, model: &str) -> Structured {
+        match self.structured_models {
+            Some(models) if !models.iter().any(|part| model.contains(part)) => Structured::Json,
+            _ => self.structured,
+        }
     }
 
     /// Whether this model thinks.
