@@ -3,10 +3,12 @@
 mod asked;
 mod builder;
 mod carry_on;
+mod complaint;
 mod correct;
 mod encode;
 mod fields;
 mod index;
+mod instruct;
 mod invalid;
 mod splice;
 mod structured;
@@ -19,7 +21,7 @@ pub use self::{
     asked::ToolParameters,
     builder::ChatBuilder,
     carry_on::Prefill,
-    correct::Complaint,
+    complaint::Complaint,
     invalid::{Feature, InvalidRequest},
     structured::Structured,
     target::{Encoded, Target},

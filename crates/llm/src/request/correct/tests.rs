@@ -1,8 +1,12 @@
 use super::*;
-use crate::{InvalidRequest, Target, Usage};
+use crate::{
+    InvalidRequest, Target, ToolCallSeen, Usage,
+    request::complaint::{LEFT_OUT, NOT_RUN, WRONG},
+};
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 fn parse(dialect: Dialect, body: &Value) -> LlmRequest {
     let body = Bytes::from(body.to_string());
@@ -252,11 +256,13 @@ fn what_would_stay_in_a_conversation_is_not_corrected() {
         let body = json!({"contents": [], "generationConfig": {"candidateCount": count}});
         (Dialect::Gemini, body)
     };
+    let body = json!({"model": "m", "max_tokens": 9, "messages": [], "thread": {"id": "t"}});
+    let thread = (Dialect::AnthropicMessages, body);
     let words = Complaint::new("No.");
     for ((dialect, body), why) in [
         (response("conversation", json!("conv_1")), "kept"),
         (response("conversation", json!({"id": "conv_1"})), "kept"),
-        (chat("thread", json!("t")), "kept"),
+        (thread, "kept"),
         (response("background", json!(true)), "later"),
         (chat("n", json!(2)), "several"),
         (gemini(json!(2)), "several"),
@@ -279,6 +285,7 @@ fn what_would_stay_in_a_conversation_is_not_corrected() {
             json!({"model": "m", "input": null}),
         ),
         chat("n", json!(1)),
+        chat("thread", json!("a field of its own")),
         gemini(json!(1)),
         gemini(Value::Null),
     ] {
