@@ -8,7 +8,7 @@ use serde_json::{Value, value::RawValue};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashSet},
-    fmt,
+    fmt::{self, Write as _},
 };
 
 /// What is wrong with an answer, in words for the model.
@@ -16,8 +16,10 @@ use std::{
 /// ```
 /// use buttress_llm::Complaint;
 ///
-/// let complaint = Complaint::new("Your answer is not valid: `n` must be an integer.");
-/// let complaint = complaint.call(1, "`city` is missing.");
+/// let schema = r#"{"type": "object", "required": ["n"]}"#;
+/// let complaint = Complaint::new("Do not guess.");
+/// let complaint = complaint.invalid(["`n` is missing"], Some(schema));
+/// let complaint = complaint.call(1, "There is no tool of this name.");
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Complaint {
@@ -35,6 +37,53 @@ impl Complaint {
         }
     }
 
+    /// The text of the answer is not valid, as it violates this schema, or is no JSON: for each
+    /// reason a line, up to 20.
+    #[must_use]
+    pub fn invalid<V: fmt::Display>(
+        mut self,
+        violations: impl IntoIterator<Item = V>,
+        schema: Option<&str>,
+    ) -> Self {
+        let follow = "It has to follow this JSON Schema:";
+        let words = listed("Your answer is not valid:", violations, follow, schema);
+        self.say(&format!("{words}\n{AGAIN}"));
+        self
+    }
+
+    /// The answer came to an end at its limit on tokens, or of the model's window.
+    #[must_use]
+    pub fn cut_off(mut self) -> Self {
+        self.say("Your answer was cut off, as it was too long. Give it again, shorter and whole.");
+        self
+    }
+
+    /// The arguments of that one of its calls, counted from 0, are not valid, as they violate the
+    /// schema of the tool, or are no JSON.
+    #[must_use]
+    pub fn invalid_call<V: fmt::Display>(
+        self,
+        at: usize,
+        violations: impl IntoIterator<Item = V>,
+        schema: Option<&str>,
+    ) -> Self {
+        let follow = "They have to follow this JSON Schema:";
+        let words = listed(
+            "Not run: the arguments are not valid:",
+            violations,
+            follow,
+            schema,
+        );
+        self.call(at, format!("{words}\nCall it again with valid arguments."))
+    }
+
+    fn say(&mut self, words: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(words);
+    }
+
     /// This is wrong with that one of its calls of tools, counted from 0: it is told as what came
     /// of the call.
     #[must_use]
@@ -42,6 +91,36 @@ impl Complaint {
         self.calls.insert(at, text.into());
         self
     }
+}
+
+/// Asks for JSON.
+const AGAIN: &str = "Give the whole answer again, corrected: nothing but the JSON, without a code \
+    fence and without any words around it.";
+
+/// More reasons than a model needs to be told at once.
+const MOST: usize = 20;
+
+/// Reasons, and the schema.
+fn listed<V: fmt::Display>(
+    head: &str,
+    violations: impl IntoIterator<Item = V>,
+    follow: &str,
+    schema: Option<&str>,
+) -> String {
+    let mut words = head.to_owned();
+    let mut violations = violations.into_iter();
+    // Writing to a string does not fail.
+    for violation in violations.by_ref().take(MOST) {
+        let _ = write!(words, "\n- {violation}");
+    }
+    match violations.count() {
+        0 => {}
+        more => _ = write!(words, "\n- and {more} more"),
+    }
+    if let Some(schema) = schema {
+        let _ = write!(words, "\n{follow}\n{schema}");
+    }
+    words
 }
 
 /// What came of a call with which nothing is wrong.
@@ -162,5 +241,37 @@ impl fmt::Debug for Complaint {
             .field("text", &self.text.len())
             .field("calls", &self.calls.len())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_told_the_reasons_and_the_schema() {
+        let complaint = Complaint::default()
+            .invalid(["`n` is missing", "`m` is no integer"], Some("{}"))
+            .cut_off()
+            .invalid_call(1, ["x"], None);
+        let text = "Your answer is not valid:\n- `n` is missing\n- `m` is no integer\n\
+            It has to follow this JSON Schema:\n{}\n";
+        let cut =
+            "\nYour answer was cut off, as it was too long. Give it again, shorter and whole.";
+        assert_eq!(complaint.text, format!("{text}{AGAIN}{cut}"));
+        let call =
+            "Not run: the arguments are not valid:\n- x\nCall it again with valid arguments.";
+        assert_eq!(complaint.of_call(1), call);
+        assert_eq!(complaint.of_call(0), NOT_RUN);
+        assert_eq!(Complaint::new("a").call(0, " ").of_call(0), NOT_RUN);
+        assert_eq!(Complaint::new(" ").of_all(), WRONG);
+        assert_eq!(Complaint::new("a").call(7, "b").of_all(), "a\nb");
+    }
+
+    #[test]
+    fn not_all_reasons_are_told_where_there_are_many() {
+        let complaint = Complaint::default().invalid(0..100, None);
+        assert!(complaint.text.contains("\n- 19\n- and 80 more\n"));
+        assert!(!complaint.text.contains("- 20"));
     }
 }

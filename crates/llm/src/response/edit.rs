@@ -81,6 +81,26 @@ impl<'a> Edit<'a> {
         merge(&mut all, usage);
         Some(all.to_string())
     }
+
+    /// The answer with the usage in this field, if it told none.
+    pub(crate) fn add_usage<Wire>(
+        &mut self,
+        answer: &str,
+        changed: Option<String>,
+        field: &str,
+    ) -> Option<String>
+    where
+        Wire: From<Usage> + Serialize,
+    {
+        let Some(usage) = self.usage::<Wire>("null", &[]) else {
+            return changed;
+        };
+        let mut answer = changed.unwrap_or_else(|| answer.to_owned());
+        // There is the field with what was said, so that a comma is due.
+        let front = answer.find('{')? + 1;
+        answer.insert_str(front, &format!("\"{field}\":{usage},"));
+        Some(answer)
+    }
 }
 
 /// Puts the numbers of the one into the other.

@@ -14,11 +14,12 @@ struct Kind<'a> {
 
 /// Changes what an answer says.
 pub(crate) fn edit(answer: &str, edit: &mut Edit<'_>) -> Result<Option<String>, InvalidAnswer> {
-    fields(answer, |name, value| match name {
+    let changed = fields(answer, |name, value| match name {
         "content" => elements(value, |piece| self::piece(piece, edit)),
         "usage" => Ok(edit.usage::<Wire>(value, &[])),
         _ => Ok(None),
-    })
+    })?;
+    Ok(edit.add_usage::<Wire>(answer, changed, "usage"))
 }
 
 /// A piece without text is left out: sent back, it would be refused.

@@ -10,7 +10,7 @@ use crate::{
 
 /// Changes what an answer says.
 pub(crate) fn edit(answer: &str, edit: &mut Edit<'_>) -> Result<Option<String>, InvalidAnswer> {
-    fields(answer, |name, value| match name {
+    let changed = fields(answer, |name, value| match name {
         "candidates" => first(value, |candidate| {
             fields(candidate, |name, value| match name {
                 "content" if value.starts_with('{') => fields(value, |name, value| match name {
@@ -22,7 +22,8 @@ pub(crate) fn edit(answer: &str, edit: &mut Edit<'_>) -> Result<Option<String>, 
         }),
         "usageMetadata" => Ok(edit.usage::<Wire>(value, &["toolUsePromptTokenCount"])),
         _ => Ok(None),
-    })
+    })?;
+    Ok(edit.add_usage::<Wire>(answer, changed, "usageMetadata"))
 }
 
 /// A piece without text stays for what else is in it: it may be signed.

@@ -9,7 +9,7 @@ const TOLD_TWICE: [&str; 2] = ["prompt_cache_hit_tokens", "prompt_cache_miss_tok
 
 /// Changes what an answer says.
 pub(crate) fn edit(answer: &str, edit: &mut Edit<'_>) -> Result<Option<String>, InvalidAnswer> {
-    fields(answer, |name, value| match name {
+    let changed = fields(answer, |name, value| match name {
         "choices" => first(value, |choice| {
             fields(choice, |name, value| match name {
                 "message" => message(value, edit),
@@ -18,7 +18,8 @@ pub(crate) fn edit(answer: &str, edit: &mut Edit<'_>) -> Result<Option<String>, 
         }),
         "usage" => Ok(edit.usage::<Wire>(value, &TOLD_TWICE)),
         _ => Ok(None),
-    })
+    })?;
+    Ok(edit.add_usage::<Wire>(answer, changed, "usage"))
 }
 
 fn message(message: &str, edit: &mut Edit<'_>) -> Result<Option<String>, InvalidAnswer> {

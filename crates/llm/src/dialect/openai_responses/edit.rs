@@ -13,11 +13,12 @@ struct Kind<'a> {
 
 /// Changes what an answer says.
 pub(crate) fn edit(answer: &str, edit: &mut Edit<'_>) -> Result<Option<String>, InvalidAnswer> {
-    fields(answer, |name, value| match name {
+    let changed = fields(answer, |name, value| match name {
         "output" => elements(value, |item| self::item(item, edit)),
         "usage" => Ok(edit.usage::<Wire>(value, &[])),
         _ => Ok(None),
-    })
+    })?;
+    Ok(edit.add_usage::<Wire>(answer, changed, "usage"))
 }
 
 fn item(item: &str, edit: &mut Edit<'_>) -> Result<Option<String>, InvalidAnswer> {

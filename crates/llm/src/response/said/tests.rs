@@ -252,6 +252,34 @@ fn usage_is_changed_in_the_dialects_own_fields_with_its_totals() {
 }
 
 #[test]
+fn usage_is_told_where_there_was_none() {
+    for dialect in Dialect::ALL {
+        let mut without = answer(dialect);
+        let field = if dialect == Dialect::Gemini {
+            "usageMetadata"
+        } else {
+            "usage"
+        };
+        for usage in [None, Some(Value::Null)] {
+            match usage {
+                None => _ = without.as_object_mut().unwrap().remove(field),
+                Some(null) => without[field] = null,
+            }
+            let body = Bytes::from(without.to_string());
+            let mut said = read(dialect, &body);
+            said.usage.input = Some(7);
+            let written = said.write_into(&body).unwrap();
+            assert_eq!(read(dialect, &written).usage.input, Some(7), "{dialect}");
+            let mut expected = value(&written);
+            assert!(expected[field].is_object());
+            without[field] = expected[field].take();
+            expected[field] = without[field].clone();
+            assert_eq!(expected, without, "{dialect}");
+        }
+    }
+}
+
+#[test]
 fn what_has_no_place_in_it_makes_a_new_answer() {
     for dialect in Dialect::ALL {
         let body = Bytes::from(answer(dialect).to_string());
