@@ -2,19 +2,29 @@
 //! later.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod cipher;
 mod entry;
 mod id;
+mod memory;
+mod queue;
+#[cfg(feature = "seal")]
+mod seal;
 mod settings;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
 mod task;
 
+#[cfg(feature = "seal")]
+pub use self::seal::{InvalidKey, Seal};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 pub use self::{
+    cipher::{CannotSeal, Cipher, Part, Unopened},
     entry::{Claimed, Counts, Enqueued, Entry, Lease, Page, Record, State, Swept},
     id::{InvalidId, TaskId},
+    memory::Memory,
+    queue::{Kept, Queue},
     settings::Settings,
     store::{BoxFuture, Store},
     task::{InvalidTask, Task},
