@@ -3,7 +3,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cipher;
+mod degrade;
 mod entry;
+#[cfg(test)]
+mod flaky;
 mod id;
 mod memory;
 mod queue;
@@ -21,6 +24,10 @@ pub use self::seal::{InvalidKey, Seal};
 pub use self::sqlite::SqliteStore;
 pub use self::{
     cipher::{CannotSeal, Cipher, Part, Unopened},
+    degrade::{
+        Degradable, Degrade, DegradeLayer, DegradePolicy, Degraded, NotQueued, ResponseFuture,
+        is_worth_queueing,
+    },
     entry::{Claimed, Counts, Enqueued, Entry, Lease, Page, Record, State, Swept},
     id::{InvalidId, TaskId},
     memory::Memory,
