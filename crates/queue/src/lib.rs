@@ -17,6 +17,7 @@ mod settings;
 mod sqlite;
 mod store;
 mod task;
+mod worker;
 
 #[cfg(feature = "seal")]
 pub use self::seal::{InvalidKey, Seal};
@@ -35,5 +36,6 @@ pub use self::{
     settings::Settings,
     store::{BoxFuture, Store},
     task::{InvalidTask, Task},
+    worker::{Delivery, Progress, Verdict, Worker},
 };
 pub use buttress_store::StoreError;

@@ -1,0 +1,394 @@
+use super::{
+    Delivery, Progress, Verdict,
+    backoff::Backoff,
+    deliver::{Desk, Ended, Times, deliver, put_back},
+    meter::{Count, Meter},
+    outage::Outage,
+    pace::{Epoch, Pace},
+};
+use crate::{Claimed, Queue, StoreError, TaskId};
+use std::{
+    fmt::Display,
+    ops::ControlFlow,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinSet},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tower_service::Service;
+
+/// Takes tasks out of a queue and gives them to a service, until they are done or dead.
+///
+/// - **At least once.** A task is leased, and the lease renewed while the service works at it. When
+///   the lease is lost the work is broken off at once, since another worker may have the task.
+/// - **Gently.** It begins with one task at a time, and may have twice as many under way when as
+///   many as there may be have succeeded. Where the service says that nothing was even tried, since
+///   circuits are open or gates closed, it falls back to one and pauses.
+/// - **Not for ever.** A task that fails waits longer each time, and is a dead letter after as many
+///   deliveries as the [store](crate::Settings::max_deliveries) allows, or at once when the service
+///   says that it is its own fault. What was not tried does not count. A service that has no
+///   circuit breaker makes dead letters of what it fails at for long enough.
+///
+/// The service gets a [`Delivery`] and gives a [`Verdict`]. An error of its own is a failed
+/// delivery, and so is a panic; both are kept as the reason, so they should show nothing of the
+/// request. Any number of workers may share a queue.
+///
+/// ```
+/// use buttress_queue::{Delivery, Memory, Queue, Settings, State, Task, Verdict, Worker};
+/// use std::convert::Infallible;
+/// use tower::service_fn;
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let queue = Queue::new(Memory::new(Settings::new()));
+/// let id = queue.enqueue(Task::parse(br#"{"messages": ["Hi"]}"#)?).await?.id;
+///
+/// let worker = Worker::new(queue.clone(), service_fn(async |delivery: Delivery| {
+///     let asked = delivery.task.messages.get().to_owned();
+///     Ok::<_, Infallible>(Verdict::Done(format!("{asked} yourself").into()))
+/// }));
+/// let mut progress = worker.progress();
+/// let done = async move {
+///     let _ = progress.wait_for(|progress| progress.done == 1).await;
+/// };
+/// worker.run(done).await;
+///
+/// let kept = queue.inspect(id).await?.expect("results are kept for a day");
+/// assert_eq!(kept.record.state, State::Done);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Worker<S> {
+    queue: Queue,
+    service: S,
+    name: String,
+    at_once: usize,
+    lease: Duration,
+    backoff: Backoff,
+    longest_pause: Duration,
+    idle: Duration,
+    grace: Duration,
+    progress: watch::Sender<Progress>,
+}
+
+/// How often it is counted how many tasks there are.
+const COUNT: Duration = Duration::from_secs(5);
+const SWEEP: Duration = Duration::from_secs(60);
+/// How long the store may take to hear of what is put down.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+impl<S> Worker<S> {
+    /// Gives what is in this queue to this service.
+    #[must_use]
+    pub fn new(queue: Queue, service: S) -> Self {
+        Self {
+            queue,
+            service,
+            name: TaskId::new(SystemTime::now()).to_string(),
+            at_once: 8,
+            lease: Duration::from_secs(60),
+            backoff: Backoff {
+                base: Duration::from_secs(1),
+                cap: Duration::from_secs(600),
+            },
+            longest_pause: Duration::from_secs(300),
+            idle: Duration::from_secs(1),
+            grace: Duration::from_secs(30),
+            progress: watch::Sender::default(),
+        }
+    }
+
+    /// Sets the name by which the store knows it [one that no other has]. Each process, and each
+    /// time that it is started, should have its own.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Sets how many tasks it has under way at most \[8\], at least one.
+    #[must_use]
+    pub fn at_once(mut self, tasks: usize) -> Self {
+        self.at_once = tasks.max(1);
+        self
+    }
+
+    /// Sets for how long a task is leased at a time [60 s], at least a second. It is renewed at a
+    /// third of that. So long a task waits when the process that has it dies.
+    #[must_use]
+    pub fn lease(mut self, time: Duration) -> Self {
+        self.lease = time.max(Duration::from_secs(1));
+        self
+    }
+
+    /// Sets how long a task waits after it has failed once, before jitter [1 s], and at most
+    /// [10 min]. It doubles in between. A longer wait that its failure asks for is kept to, up to a
+    /// day.
+    #[must_use]
+    pub fn backoff(mut self, base: Duration, cap: Duration) -> Self {
+        self.backoff = Backoff {
+            base,
+            cap: cap.max(base),
+        };
+        self
+    }
+
+    /// Sets how long it pauses at most when nothing is let through [5 min]. Then it tries one.
+    #[must_use]
+    pub fn longest_pause(mut self, pause: Duration) -> Self {
+        self.longest_pause = pause;
+        self
+    }
+
+    /// Sets how long it waits before it looks again, where nothing was due [1 s].
+    #[must_use]
+    pub fn idle(mut self, wait: Duration) -> Self {
+        self.idle = wait;
+        self
+    }
+
+    /// Sets how long what is under way may take when it is told to stop [30 s].
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// How far it has come, from now on.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Works until `shutdown` resolves. Then it takes no more, lets what is under way come to an
+    /// end within the [grace](Self::grace), and puts the rest back as if it had never been given
+    /// out.
+    ///
+    /// # Cancellation
+    /// What is under way is broken off. Its leases have to run out before it is given out again.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Progress
+    where
+        S: Service<Delivery, Response = Verdict> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Display + Send,
+    {
+        let (stop, stopped) = watch::channel(false);
+        let now = Instant::now();
+        let times = Times {
+            lease: self.lease,
+            backoff: self.backoff,
+        };
+        let desk = Arc::new(Desk {
+            queue: self.queue,
+            times,
+            outage: Outage::default(),
+            progress: self.progress,
+            meter: Mutex::new(Meter::new(now)),
+            stop: stopped,
+        });
+        let pauses = Backoff {
+            base: Duration::from_secs(1).min(self.longest_pause),
+            cap: self.longest_pause,
+        };
+        let mut run = Run {
+            desk: Arc::clone(&desk),
+            service: self.service,
+            name: self.name,
+            pace: Pace::new(self.at_once, pauses),
+            under_way: JoinSet::new(),
+            look_at: now,
+            idle: self.idle,
+            failures: 0,
+        };
+        // Dropped with this future, and all deliveries with it.
+        let mut tending = JoinSet::new();
+        tending.spawn(tend(Arc::clone(&desk)));
+        run.work(shutdown).await;
+        run.finish(self.grace, &stop).await;
+        desk.note(|_, _| {});
+        *desk.progress.borrow()
+    }
+}
+
+/// A worker at work.
+struct Run<S> {
+    desk: Arc<Desk>,
+    service: S,
+    name: String,
+    pace: Pace,
+    under_way: JoinSet<(Epoch, Ended)>,
+    /// The store is not asked before this.
+    look_at: Instant,
+    idle: Duration,
+    /// How often the store has failed in a row.
+    failures: u32,
+}
+
+impl<S> Run<S>
+where
+    S: Service<Delivery, Response = Verdict> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Display + Send,
+{
+    async fn work(&mut self, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let now = Instant::now();
+            let paused = self.pace.paused(now);
+            let room = self.pace.room(now, self.under_way.len());
+            self.tell(paused.is_some());
+            let wake = match paused {
+                Some(until) => until.max(self.look_at),
+                None => self.look_at,
+            };
+            tokio::select! {
+                biased;
+                () = &mut shutdown => return,
+                Some(ended) = self.under_way.join_next() => self.ended(ended),
+                () = sleep_until(wake), if room > 0 || paused.is_some() => {
+                    if room == 0 {
+                        continue;
+                    }
+                    if self.take(room, shutdown.as_mut()).await.is_break() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes as many tasks as there is room for, unless it is told to stop meanwhile.
+    async fn take(
+        &mut self,
+        room: usize,
+        mut shutdown: Pin<&mut impl Future<Output = ()>>,
+    ) -> ControlFlow<()> {
+        let (desk, name) = (Arc::clone(&self.desk), self.name.clone());
+        let asked = Instant::now();
+        let mut claim = pin!(claim(&desk, &name, room));
+        tokio::select! {
+            biased;
+            claimed = &mut claim => {
+                match claimed {
+                    Ok(claimed) => self.begin(claimed, room, asked),
+                    Err(error) => self.store_failed(&error),
+                }
+                ControlFlow::Continue(())
+            }
+            // Whoever drops a claim may leave tasks leased.
+            () = &mut shutdown => {
+                if let Ok(Ok(claimed)) = timeout(LAST_WORDS, claim).await {
+                    for claimed in claimed {
+                        let late = put_back(&desk, &claimed.lease);
+                        let _ = timeout(LAST_WORDS, late).await;
+                    }
+                }
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn begin(&mut self, claimed: Vec<Claimed>, room: usize, asked: Instant) {
+        self.desk.outage.ends();
+        self.failures = 0;
+        if claimed.len() < room {
+            self.look_at = Instant::now() + self.idle;
+        }
+        let until = asked + self.desk.times.lease;
+        for claimed in claimed {
+            let desk = Arc::clone(&self.desk);
+            let service = self.service.clone();
+            let epoch = self.pace.epoch();
+            self.under_way.spawn(async move {
+                let ended = deliver(&desk, service, claimed, until).await;
+                (epoch, ended)
+            });
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Epoch, Ended), JoinError>) {
+        let now = Instant::now();
+        // A panic beside the service's own: as it let go of what it held, perhaps.
+        let (epoch, ended) = ended.unwrap_or((self.pace.epoch(), Ended::Failed));
+        match ended {
+            Ended::Concluded => {
+                self.pace.succeeded(epoch);
+                // The next one of its session is due.
+                if self.failures == 0 {
+                    self.look_at = now;
+                }
+            }
+            Ended::Failed => self.pace.failed(epoch, now, rand::random()),
+            Ended::Refused(said) => self.pace.refused(epoch, now, said, rand::random()),
+            Ended::Aside => {}
+        }
+    }
+
+    fn store_failed(&mut self, error: &StoreError) {
+        const WAITS: Backoff = Backoff {
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(30),
+        };
+        self.desk.outage.begins(error);
+        self.failures = self.failures.saturating_add(1);
+        self.look_at = Instant::now() + WAITS.wait(self.failures, None, rand::random());
+    }
+
+    fn tell(&self, paused: bool) {
+        let (under_way, at_once) = (self.under_way.len(), self.pace.limit());
+        self.desk
+            .note(|meter, _| meter.pace(under_way, at_once, paused));
+    }
+
+    /// Lets what is under way come to an end, and then puts it down.
+    async fn finish(&mut self, grace: Duration, stop: &watch::Sender<bool>) {
+        let in_time = async { while self.under_way.join_next().await.is_some() {} };
+        if timeout(grace, in_time).await.is_err() {
+            tracing::info!(
+                tasks = self.under_way.len(),
+                "putting back what is still under way"
+            );
+            stop.send_replace(true);
+            let put_back = async { while self.under_way.join_next().await.is_some() {} };
+            let _ = timeout(LAST_WORDS, put_back).await;
+        }
+        self.tell(false);
+    }
+}
+
+async fn claim(desk: &Desk, name: &str, most: usize) -> Result<Vec<Claimed>, StoreError> {
+    let lease = desk.times.lease;
+    // What comes later than that has run out already.
+    let claimed = timeout(lease, desk.queue.claim(name, most, lease)).await;
+    claimed.unwrap_or_else(|late| Err(StoreError::Unavailable(late.into())))
+}
+
+/// Sweeps the store, and counts what is in it.
+async fn tend(desk: Arc<Desk>) {
+    let mut sweep_at = Instant::now();
+    loop {
+        let counts = timeout(desk.times.lease, desk.queue.counts()).await;
+        let open = match counts {
+            Ok(Ok(counts)) => Some(counts.open()),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        desk.note(|meter, now| meter.open(now, open));
+        if Instant::now() >= sweep_at {
+            sweep_at = Instant::now() + SWEEP;
+            while let Ok(Ok(swept)) = timeout(desk.times.lease, desk.queue.sweep()).await {
+                if swept.buried > 0 {
+                    desk.count(Count::Dead(swept.buried));
+                }
+                if swept.buried + swept.removed == 0 {
+                    break;
+                }
+            }
+        }
+        sleep(COUNT).await;
+    }
+}
