@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod explain;
 mod logging;
+pub mod queue;
 pub mod serve;
 pub mod translate;
 

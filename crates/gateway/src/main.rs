@@ -3,7 +3,7 @@
 use buttress_gateway::{
     check,
     cli::{self, Command},
-    explain, serve, translate,
+    explain, queue, serve, translate,
 };
 use std::{env, io::ErrorKind, process::ExitCode};
 
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Translate(args) => {
             translate::run(&args, &mut anstream::stdout(), &mut anstream::stderr())
         }
+        Command::Queue(args) => queue::run(&args, &variable, &mut anstream::stdout()),
         _ => {
             anstream::eprintln!("buttress: this command is not there yet");
             return ExitCode::from(check::WRONG);

@@ -1,7 +1,8 @@
 //! A configuration without a file: the providers whose keys are in the environment.
 
 use super::{
-    Chain, Config, Diagnostic, Limits, Mode, Options, Provider, Report, Route, Server, checks,
+    Chain, Config, Diagnostic, Limits, Mode, Options, Provider, Queue, Report, Route, Server,
+    checks,
     provider::{key, url},
     server::CLIENT_KEY,
     value::{Wrong, quoted},
@@ -46,6 +47,10 @@ impl Config {
             found.push(unusable(CLIENT_KEY, wrong));
             Server::default()
         });
+        let queue = Queue::from_env(options.env).unwrap_or_else(|(variable, wrong)| {
+            found.push(unusable(variable, wrong));
+            Queue::default()
+        });
         if !found.is_empty() {
             return Err(Report::new("environment", "", found));
         }
@@ -56,6 +61,7 @@ impl Config {
             mode: Mode::Environment,
             server,
             limits: Limits::default(),
+            queue,
             chains: chains(&providers),
             routes,
         }))
@@ -67,11 +73,14 @@ impl Config {
     ///
     /// When the key that callers have to present is set to something that is none.
     pub fn sandbox(options: &Options<'_>) -> Result<Self, Report> {
-        let refuse = |wrong| Report::new("sandbox", "", vec![unusable(CLIENT_KEY, wrong)]);
+        let refuse =
+            |variable: &str, wrong| Report::new("sandbox", "", vec![unusable(variable, wrong)]);
+        let queue = Queue::from_env(options.env);
         Ok(Self {
             mode: Mode::Sandbox,
-            server: server(options).map_err(refuse)?,
+            server: server(options).map_err(|wrong| refuse(CLIENT_KEY, wrong))?,
             limits: Limits::default(),
+            queue: queue.map_err(|(variable, wrong)| refuse(variable, wrong))?,
             routes: Vec::new(),
             chains: Vec::new(),
         })

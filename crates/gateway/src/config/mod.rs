@@ -17,7 +17,7 @@
 //!     model = "claude-sonnet-4-5"
 //!     retry.max_retries = 1
 //! "#;
-//! let env = |_: &str| Some("a-key".to_owned());
+//! let env = |name: &str| name.ends_with("_API_KEY").then(|| "a-key".to_owned());
 //! let (config, warnings) = Config::parse("buttress.toml", file, &Options::new(&env))?;
 //! assert!(warnings.is_empty());
 //! assert_eq!(&*config.routes[1].name, "anthropic/claude-sonnet-4-5");
@@ -36,6 +36,7 @@ mod mask;
 mod notes;
 mod path;
 mod provider;
+mod queue;
 mod read;
 mod retry;
 mod route;
@@ -50,7 +51,6 @@ mod timeout;
 mod units;
 mod value;
 
-pub(crate) use self::server::parse_listen;
 pub use self::{
     breaker::{Breaker, Forgives, Window},
     chain::Chain,
@@ -58,6 +58,7 @@ pub use self::{
     gate::Gate,
     load::DEFAULT_FILE,
     provider::{Api, HttpVersion, Provider},
+    queue::{Accept, Degraded, Queue, StoreUrl, Webhook},
     retry::{Jitter, Retry},
     route::{Accepts, Route},
     server::{Limits, Server},
@@ -66,6 +67,7 @@ pub use self::{
     timeout::Timeout,
     units::{duration, rate, size},
 };
+pub(crate) use self::{server::parse_listen, units::parse_duration};
 use std::{cmp::Reverse, fmt, net::SocketAddr, path::PathBuf};
 
 /// What the program is to do.
@@ -78,6 +80,8 @@ pub struct Config {
     pub server: Server,
     /// What one request may spend.
     pub limits: Limits,
+    /// What becomes of requests that nobody could answer.
+    pub queue: Queue,
     /// The routes that there are. Empty in the sandbox, which brings its own.
     pub routes: Vec<Route>,
     /// Which of them serve which model.

@@ -1,5 +1,5 @@
 use super::{
-    Chain, Config, Limits, Mode, Options, Provider, Route, Server,
+    Chain, Config, Limits, Mode, Options, Provider, Queue, Route, Server,
     chain::indices,
     fields::Fields,
     path::named,
@@ -19,6 +19,9 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
 
     let mut limits = Limits::default();
     fields.section("limits", |fields| limits.read(fields));
+
+    let mut queue = Queue::default();
+    fields.section("queue", |fields| queue.read(fields, options.env));
 
     let mut providers = fields.section("providers", |fields| providers(fields, options));
     let defaults = fields.section("defaults", Defaults::read);
@@ -42,6 +45,7 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
         },
         server,
         limits,
+        queue,
         routes,
     }
 }

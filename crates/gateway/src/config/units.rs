@@ -4,7 +4,7 @@ use jiff::fmt::friendly::{SpanParser, SpanPrinter};
 use std::time::Duration;
 
 /// Reads `"500ms"`, `"1.5s"`, `"2m"`, `"1h 30m"`.
-pub(super) fn parse_duration(text: &str) -> Option<Duration> {
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     static PARSER: SpanParser = SpanParser::new();
     PARSER.parse_unsigned_duration(text.trim()).ok()
 }

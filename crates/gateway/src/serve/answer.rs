@@ -12,14 +12,15 @@ use http::{
 };
 use std::time::Duration;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
-const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+pub(super) const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 const ROUTE: HeaderName = HeaderName::from_static("x-buttress-route");
 const COST: HeaderName = HeaderName::from_static("x-buttress-cost-usd");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-buttress-attempts");
 const WAITED: HeaderName = HeaderName::from_static("x-buttress-waited-ms");
+pub(super) const QUEUED: HeaderName = HeaderName::from_static("x-buttress-queued");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The answer of a route.
@@ -88,13 +89,13 @@ pub(super) fn give_up(headers: &mut HeaderMap) {
     headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
 }
 
-fn tell_journey(headers: &mut HeaderMap, call: &Call) {
+pub(super) fn tell_journey(headers: &mut HeaderMap, call: &Call) {
     headers.insert(ATTEMPTS, call.attempts().into());
     let waited = u64::try_from(call.total_waited().as_millis()).unwrap_or(u64::MAX);
     headers.insert(WAITED, waited.into());
 }
 
-fn put(headers: &mut HeaderMap, name: HeaderName, value: String) {
+pub(super) fn put(headers: &mut HeaderMap, name: HeaderName, value: String) {
     if let Ok(value) = HeaderValue::try_from(value) {
         headers.insert(name, value);
     }

@@ -3,23 +3,27 @@
 use super::{room::Room, upstreams::Upstreams};
 use crate::config::Config;
 use buttress::StackService;
+use buttress_queue::Queue;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// What all requests share.
 pub(super) struct App {
     pub(super) config: Config,
     pub(super) upstreams: Upstreams,
+    /// Where requests go that nobody could answer.
+    pub(super) queue: Option<Queue>,
     /// For the requests that are read and kept.
     pub(super) room: Room,
     draining: AtomicBool,
 }
 
 impl App {
-    pub(super) const fn new(config: Config, upstreams: Upstreams) -> Self {
+    pub(super) const fn new(config: Config, upstreams: Upstreams, queue: Option<Queue>) -> Self {
         Self {
             room: Room::new(config.server.max_in_flight_bytes),
             config,
             upstreams,
+            queue,
             draining: AtomicBool::new(false),
         }
     }

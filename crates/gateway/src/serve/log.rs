@@ -90,6 +90,20 @@ impl CallLog {
         self.tell(level(error), "given up", &end);
     }
 
+    /// The call is answered with this status and word that it is queued, or could not be, because
+    /// of this error.
+    pub(super) fn degraded(&mut self, status: u16, error: &LlmError, queued: bool) {
+        let end = End {
+            status: Some(status),
+            error: Some(error),
+            stream: None,
+        };
+        match queued {
+            true => self.tell(Level::WARN, "queued", &end),
+            false => self.tell(Level::WARN, "given up, and not queued", &end),
+        }
+    }
+
     /// The stream broke, and its caller was told so in it.
     pub(super) fn broke_off(&mut self, error: &LlmError) {
         let end = End {

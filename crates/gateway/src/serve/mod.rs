@@ -10,6 +10,7 @@ mod listener;
 mod log;
 mod models;
 mod page;
+mod queue;
 mod ready;
 mod refusal;
 mod request_id;

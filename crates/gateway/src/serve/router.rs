@@ -6,7 +6,7 @@ use super::{
     call::{self, Address},
     models,
     page::NoPage,
-    ready,
+    queue, ready,
     refusal::Asked,
 };
 use axum::{
@@ -29,6 +29,7 @@ const MODEL: &str = "/v1/models/{*model}";
 /// SDKs ask for `v1`, where OpenAI and Anthropic have their models.
 const GEMINI_MODELS: &str = "/v1beta/models";
 const GEMINI_MODEL: &str = "/v1beta/models/{*model}";
+const TASK: &str = "/v1/queue/{id}";
 /// Not served: only the provider can count as the provider counts.
 const COUNT_TOKENS: &str = "/v1/messages/count_tokens";
 const COUNT_BY_GEMINI: &str = ":countTokens";
@@ -45,6 +46,9 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route(MODEL, post(gemini).get(models::one))
         .route(GEMINI_MODELS, get(models::list))
         .route(GEMINI_MODEL, post(gemini).get(models::one));
+    if app.queue.is_some() {
+        router = router.route(TASK, get(queue::show).delete(queue::forget));
+    }
     // A layer costs every call a few allocations, so it is there only if it has something to do.
     if app.config.server.client_key.is_some() {
         router = router.route_layer(from_extractor_with_state::<Admitted, _>(Arc::clone(&app)));

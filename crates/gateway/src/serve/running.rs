@@ -6,7 +6,10 @@ use super::{
     sandbox::{self, Sandbox},
     upstreams::Upstreams,
 };
-use crate::config::{Config, Mode};
+use crate::{
+    config::{Config, Mode},
+    queue,
+};
 use buttress::Route;
 use std::{error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -38,13 +41,16 @@ pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
         _ => None,
     };
     let upstreams = Upstreams::new(&config)?;
+    let queue = queue::open(&config.queue)
+        .await
+        .map_err(|error| -> Box<dyn Error> { error })?;
     let listener = TcpListener::bind(config.server.listen).await;
     let listener =
         listener.map_err(|error| format!("can't listen on {}: {error}", config.server.listen))?;
     let address = listener.local_addr()?;
 
     let server = config.server.clone();
-    let app = Arc::new(App::new(config, upstreams));
+    let app = Arc::new(App::new(config, upstreams, queue));
     let router = router::router(Arc::clone(&app));
     let (stop, stopped) = oneshot::channel();
     let served = async move {

@@ -364,7 +364,7 @@ mod tests {
     /// mean by themselves.
     #[test]
     fn the_defaults_are_those_of_the_layers() {
-        let key = |_: &str| Some("sk".to_owned());
+        let key = |name: &str| (name == "OPENAI_API_KEY").then(|| "sk".to_owned());
         let file = "[[routes]]\nprovider = \"openai\"\n";
         let (config, _) = Config::parse("buttress.toml", file, &Options::new(&key)).unwrap();
         let given = Upstreams::new(&config).unwrap().routes().to_vec();
@@ -404,7 +404,7 @@ mod tests {
     /// Most of what is tried above has to get that far.
     #[test]
     fn a_plain_file_can_be_made() {
-        let key = |_: &str| Some("sk".to_owned());
+        let key = |name: &str| (name == "OPENAI_API_KEY").then(|| "sk".to_owned());
         let file = "[[routes]]\nprovider = \"openai\"\n";
         let config = Config::parse("buttress.toml", file, &Options::new(&key));
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use super::{StreamEvent, Usage};
 use crate::{
-    Dialect, Finish, InvalidAnswer, StreamReader,
+    Dialect, Finish, InvalidAnswer, Stop, StreamReader,
     cross::{Block, Reply, ToolCall, joined},
     stream::{Part, ToolCallSeen},
 };
@@ -50,6 +50,21 @@ pub struct Said {
 }
 
 impl Said {
+    /// An answer of somebody else than a model's: this text, whole.
+    #[must_use]
+    pub fn plain(dialect: Dialect, model: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            dialect,
+            id: String::new(),
+            model: model.into(),
+            text: text.into(),
+            refusal: String::new(),
+            calls: Vec::new(),
+            finish: Some(Finish::new("stop", Stop::Stop)),
+            usage: Usage::default(),
+        }
+    }
+
     /// Reads a whole answer in this dialect.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 use super::{
-    super::{Jitter, Mode, Window},
-    fine, parse,
+    super::{Config, Jitter, Mode, Options, Window},
+    fine, nothing, parse,
 };
 use buttress_client::HttpVersion;
 use buttress_llm as llm;
@@ -159,4 +159,27 @@ fn only_openai_itself_is_asked_as_its_callers_do() {
     assert_eq!(provider("groq", ""), (chat, false));
     let own = llm::Dialect::AnthropicMessages;
     assert_eq!(provider("anthropic", ""), (own, false));
+}
+
+#[test]
+fn a_queue_is_where_its_url_says_and_the_variable_goes_before_it() {
+    let route = "[[routes]]\nprovider = \"ollama\"\n";
+    let store = |source: &str, env: &dyn Fn(&str) -> Option<String>| {
+        let source = format!("{source}\n{route}");
+        let (config, _) = Config::parse("buttress.toml", &source, &Options::new(env)).unwrap();
+        config.queue.store.map(|store| store.to_string())
+    };
+    let file = "[queue]\nurl = \"sqlite:/var/lib/buttress.db\"\n";
+    let variable = |name: &str| {
+        let is_it = name == "BUTTRESS_QUEUE_URL";
+        is_it.then(|| "redis://user:secret@cache:6379/1?a=b".to_owned())
+    };
+    assert_eq!(store("", &nothing), None);
+    assert_eq!(store("[queue]\nurl = \"off\"\n", &nothing), None);
+    assert_eq!(
+        store(file, &nothing).unwrap(),
+        "sqlite:/var/lib/buttress.db"
+    );
+    // What can be seen of it has no password.
+    assert_eq!(store(file, &variable).unwrap(), "redis://cache:6379/1");
 }

@@ -1,0 +1,356 @@
+use super::{
+    Lookup,
+    fields::Fields,
+    provider::{self, variable},
+    value::{Wrong, duration, flag, integer, one_of, or_off, quoted, size, text},
+};
+use buttress_client::Secret;
+use buttress_queue::Seal;
+use std::{fmt, path::PathBuf, time::Duration};
+use toml::de::DeValue;
+
+/// `[queue]`: what becomes of requests that nobody could answer.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Queue {
+    /// Where they are kept; `None` is: nowhere, their callers get the error.
+    pub store: Option<StoreUrl>,
+    /// The environment variable with that address, which goes before what a file says: it may have
+    /// a password in it.
+    pub url_env: String,
+    /// The name of the queue.
+    pub name: String,
+    /// The environment variable with the keys that seal what is kept.
+    pub seal_keys_env: String,
+    /// The keys themselves, the one that seals first; `None` keeps it as it is.
+    pub seal_keys: Option<Secret>,
+    /// Which requests are queued.
+    pub accept: Accept,
+    /// What their callers are told.
+    pub degraded: Degraded,
+    /// Whether this process answers them, too.
+    pub work: bool,
+    /// The most of them that it answers at a time.
+    pub max_in_flight: usize,
+    /// How long a worker has a task before it has to say that it still does.
+    pub lease: Duration,
+    /// The model for tasks of other programs that do not name one.
+    pub default_model: Option<String>,
+    /// How often one is tried before it is a dead letter.
+    pub max_deliveries: u32,
+    /// The most that are kept.
+    pub max_tasks: u64,
+    /// The most bytes that they take.
+    pub max_bytes: usize,
+    /// How old one may get before it is a dead letter.
+    pub max_age: Duration,
+    /// How long results are kept.
+    pub keep_results: Duration,
+    /// How long dead letters are kept.
+    pub keep_dead: Duration,
+    /// Who is told of results.
+    pub webhook: Webhook,
+}
+
+/// Where tasks are kept.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreUrl {
+    /// In a file on this machine.
+    Sqlite(PathBuf),
+    /// In a Redis server, at this address.
+    Redis(String),
+}
+
+/// Which requests are queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Accept {
+    /// All, unless their caller says otherwise.
+    All,
+    /// Those whose caller asks for it.
+    Asked,
+}
+
+/// `[queue.degraded]`: what callers are told whose requests were queued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Degraded {
+    /// With which status.
+    pub status: u16,
+    /// In which words.
+    pub text: String,
+}
+
+/// `[queue.webhook]`: who is told of results.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Webhook {
+    /// The address; `None` is: nobody.
+    pub url: Option<String>,
+    /// The environment variable with the secret that signs what is sent.
+    pub secret_env: String,
+    /// The secret itself.
+    pub secret: Option<Secret>,
+}
+
+/// The variable with the address of the store, unless another one is named.
+const URL: &str = "BUTTRESS_QUEUE_URL";
+/// The variable with the keys that seal, unless another one is named.
+const SEAL_KEYS: &str = "BUTTRESS_QUEUE_KEYS";
+/// The variable with the webhook's secret, unless another one is named.
+const WEBHOOK_SECRET: &str = "BUTTRESS_WEBHOOK_SECRET";
+
+const STATUSES: [(&str, u16); 2] = [("200", 200), ("503", 503)];
+const ACCEPTS: [(&str, Accept); 2] = [("all", Accept::All), ("asked", Accept::Asked)];
+
+const DAY: u64 = 86_400;
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            store: None,
+            url_env: URL.to_owned(),
+            name: "agent_retry_queue".to_owned(),
+            seal_keys_env: SEAL_KEYS.to_owned(),
+            seal_keys: None,
+            accept: Accept::All,
+            degraded: Degraded::default(),
+            work: true,
+            max_in_flight: 8,
+            lease: Duration::from_secs(60),
+            default_model: None,
+            max_deliveries: 10,
+            max_tasks: 10_000_000,
+            max_bytes: 8 << 30,
+            max_age: Duration::from_secs(7 * DAY),
+            keep_results: Duration::from_secs(DAY),
+            keep_dead: Duration::from_secs(30 * DAY),
+            webhook: Webhook::default(),
+        }
+    }
+}
+
+impl Default for Degraded {
+    fn default() -> Self {
+        Self {
+            status: 200,
+            text: "The model can't be reached just now. Your request is kept, and will be \
+                   answered as soon as it can."
+                .to_owned(),
+        }
+    }
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        Self {
+            url: None,
+            secret_env: WEBHOOK_SECRET.to_owned(),
+            secret: None,
+        }
+    }
+}
+
+impl Queue {
+    pub(super) fn read(&mut self, fields: &mut Fields<'_>, env: Lookup<'_>) {
+        let days = || duration(Duration::from_secs(1)..=Duration::from_secs(365 * DAY));
+        self.store = fields.get("url", or_off(url)).flatten();
+        fields.set("url_env", &mut self.url_env, variable);
+        if let Some(told) = env(&self.url_env) {
+            match parse(&told) {
+                Ok(store) => self.store = Some(store),
+                Err(wrong) => {
+                    let message = format!("{} {}", self.url_env, wrong.message);
+                    fields.wrong("url_env", Wrong { message, ..wrong });
+                }
+            }
+        }
+        fields.set("name", &mut self.name, name);
+        fields.set("seal_keys_env", &mut self.seal_keys_env, variable);
+        if env(&self.seal_keys_env).is_some() {
+            match seal_keys(env, &self.seal_keys_env) {
+                Ok(keys) => self.seal_keys = Some(keys),
+                Err(wrong) => fields.wrong("seal_keys_env", wrong),
+            }
+        }
+        fields.set("accept", &mut self.accept, one_of(&ACCEPTS));
+        fields.section("degraded", |fields| self.degraded.read(fields));
+        fields.set("work", &mut self.work, flag);
+        fields.set(
+            "max_in_flight",
+            &mut self.max_in_flight,
+            integer(1..=10_000),
+        );
+        let lease = duration(Duration::from_secs(1)..=Duration::from_secs(3600));
+        fields.set("lease", &mut self.lease, lease);
+        self.default_model = fields.get("default_model", text);
+        fields.set(
+            "max_deliveries",
+            &mut self.max_deliveries,
+            integer(1..=1000),
+        );
+        let many = integer(1..=1_000_000_000_000);
+        fields.set("max_tasks", &mut self.max_tasks, many);
+        let most = usize::try_from(1_u64 << 50).unwrap_or(usize::MAX);
+        fields.set("max_bytes", &mut self.max_bytes, size(1 << 20..=most));
+        fields.set("max_age", &mut self.max_age, days());
+        fields.set("keep_results", &mut self.keep_results, days());
+        fields.set("keep_dead", &mut self.keep_dead, days());
+        fields.section("webhook", |fields| self.webhook.read(fields, env));
+    }
+}
+
+impl Queue {
+    /// Without a file: there is one where the variable says where it is. What is wrong is told with
+    /// the name of its variable.
+    pub(super) fn from_env(env: Lookup<'_>) -> Result<Self, (&'static str, Wrong)> {
+        let store = env(URL).map(|url| parse(&url).map_err(|wrong| (URL, wrong)));
+        let keys = env(SEAL_KEYS).map(|_| seal_keys(env, SEAL_KEYS));
+        Ok(Self {
+            store: store.transpose()?,
+            seal_keys: keys.transpose().map_err(|wrong| (SEAL_KEYS, wrong))?,
+            ..Self::default()
+        })
+    }
+}
+
+impl Degraded {
+    fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.set("status", &mut self.status, status);
+        fields.set("text", &mut self.text, text);
+    }
+}
+
+impl Webhook {
+    fn read(&mut self, fields: &mut Fields<'_>, env: Lookup<'_>) {
+        fields.set("url", &mut self.url, or_off(web));
+        fields.refuse(
+            &["secret", "key"],
+            "a secret does not belong in a file",
+            "put it into an environment variable, and write the variable's name: \
+             secret_env = \"BUTTRESS_WEBHOOK_SECRET\"",
+        );
+        fields.set("secret_env", &mut self.secret_env, variable);
+        if self.url.is_some() {
+            match provider::key(env, &self.secret_env) {
+                Ok(secret) => self.secret = Some(secret),
+                Err(wrong) => fields.wrong("secret_env", wrong),
+            }
+        }
+    }
+}
+
+/// Checked here, so that nobody hears of a wrong key when it is needed.
+fn seal_keys(env: Lookup<'_>, variable: &str) -> Result<Secret, Wrong> {
+    let keys = provider::key(env, variable)?;
+    match Seal::parse(keys.expose()) {
+        Ok(_) => Ok(keys),
+        Err(error) => Err(Wrong::new(
+            format!("{variable}: {error}"),
+            "make one with `openssl rand -base64 32`; older ones follow behind a comma",
+        )),
+    }
+}
+
+fn status(value: &DeValue<'_>) -> Result<u16, Wrong> {
+    let written = value.as_integer().map(ToString::to_string);
+    let known = STATUSES
+        .iter()
+        .find(|(name, _)| written.as_deref() == Some(*name));
+    let help = "write 200, which SDKs take for an answer, or 503, which they raise";
+    known
+        .map(|(_, status)| *status)
+        .ok_or_else(|| Wrong::new("is no status for this", help))
+}
+
+fn name(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let name = text(value)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
+    match name.len() <= 64 && name.chars().all(plain) {
+        true => Ok(name),
+        false => Err(Wrong::new(
+            format!("{} is no name for a queue", quoted(&name)),
+            "write up to 64 letters, digits, `_`, `-`, `.` and `:`",
+        )),
+    }
+}
+
+fn url(value: &DeValue<'_>) -> Result<StoreUrl, Wrong> {
+    let url = text(value)?;
+    let store = parse(&url)?;
+    let has_user = url.split_once("://").is_some_and(|(_, rest)| {
+        rest.split(['/', '?'])
+            .next()
+            .unwrap_or_default()
+            .contains('@')
+    });
+    match (&store, has_user) {
+        (StoreUrl::Redis(_), true) => Err(Wrong::new(
+            "a password does not belong in a file",
+            "put the whole address into an environment variable, and write the variable's name: \
+             url_env = \"BUTTRESS_QUEUE_URL\"",
+        )),
+        _ => Ok(store),
+    }
+}
+
+/// The store of this address. A message about it shows nothing of it, since it may have a password.
+fn parse(url: &str) -> Result<StoreUrl, Wrong> {
+    let help = "write a file, as \"sqlite:buttress.db\", or a server, as \
+                \"redis://localhost:6379\" or \"rediss://…\"";
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return match path.is_empty() {
+            true => Err(Wrong::new("names no file", help)),
+            false => Ok(StoreUrl::Sqlite(path.into())),
+        };
+    }
+    let is_redis = ["redis://", "rediss://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
+    match is_redis {
+        true => Ok(StoreUrl::Redis(url.to_owned())),
+        false => Err(Wrong::new("is no address of a store", help)),
+    }
+}
+
+/// Where a webhook is called.
+fn web(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let url = text(value)?;
+    let parsed: Option<http::Uri> = url.parse().ok();
+    let usable = parsed.is_some_and(|url| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
+    });
+    match usable {
+        true => Ok(url),
+        false => Err(Wrong::new(
+            format!("{} is no address to send to", quoted(&url)),
+            "write it like \"https://example.com/hooks/buttress\"",
+        )),
+    }
+}
+
+/// Without what may be a password.
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Redis(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("redis", ""));
+                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+                write!(
+                    f,
+                    "{scheme}://{}",
+                    host.split('?').next().unwrap_or_default()
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

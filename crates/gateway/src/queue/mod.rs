@@ -1,0 +1,98 @@
+//! `buttress queue`: what is in the queue, and what becomes of it.
+
+mod change;
+mod drain;
+mod list;
+mod open;
+mod show;
+
+pub(crate) use self::{
+    list::as_json,
+    open::{in_full, open},
+};
+
+use crate::{
+    cli::{QueueArgs, QueueCommand},
+    config::{Config, Lookup, Options},
+};
+use buttress_queue::Queue;
+use std::{
+    error::Error,
+    io::{self, Write},
+};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// All that was asked for was done.
+pub const FINE: u8 = 0;
+
+/// It was not.
+pub const FAILED: u8 = 1;
+
+/// Does what is asked for. The number is what the program is to end with.
+///
+/// # Errors
+///
+/// When `out` can't be written to.
+pub fn run(args: &QueueArgs, env: Lookup<'_>, out: &mut dyn Write) -> io::Result<u8> {
+    let options = Options::new(env).keys_may_be_missing();
+    let config = match Config::load(args.config.as_deref(), &options) {
+        Ok((config, _)) => config,
+        Err(report) => {
+            anstream::eprintln!("{}", report.styled());
+            return Ok(FAILED);
+        }
+    };
+    let done = tokio::runtime::Runtime::new()
+        .map_err(BoxError::from)
+        .and_then(|runtime| runtime.block_on(act(args, &config, out)));
+    done.or_else(|error| {
+        // Who reads no more is not told any more.
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            return Ok(FINE);
+        }
+        anstream::eprintln!("buttress: {}", in_full(&*error));
+        Ok(FAILED)
+    })
+}
+
+async fn act(args: &QueueArgs, config: &Config, out: &mut dyn Write) -> Result<u8, BoxError> {
+    let Some(queue) = open(&config.queue).await? else {
+        let help = "no queue is configured: write [queue] with url = \"sqlite:buttress.db\" into \
+                    the configuration, or set BUTTRESS_QUEUE_URL";
+        return Err(help.into());
+    };
+    match &args.command {
+        QueueCommand::List(args) => list::run(args, &queue, out).await,
+        QueueCommand::Dead(args) => list::dead(args, &queue, out).await,
+        QueueCommand::Show(args) => show::run(args, &queue, out).await,
+        QueueCommand::Retry(args) => change::retry(args, &queue, out).await,
+        QueueCommand::Drop(args) => change::drop(args, &queue, out).await,
+        QueueCommand::Drain(args) => drain::run(args, &queue, out).await,
+    }
+}
+
+/// All tasks of a state, page by page, in constant memory.
+async fn each(
+    queue: &Queue,
+    state: buttress_queue::State,
+    most: usize,
+    mut with: impl FnMut(buttress_queue::Record) -> Result<(), BoxError>,
+) -> Result<usize, BoxError> {
+    const PAGE: usize = 500;
+    let (mut after, mut seen) = (None, 0);
+    while seen < most {
+        let page = queue.list(state, after, PAGE.min(most - seen)).await?;
+        seen += page.records.len();
+        for record in page.records {
+            with(record)?;
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(seen)
+}

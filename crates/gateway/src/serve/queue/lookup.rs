@@ -1,0 +1,97 @@
+//! `GET` and `DELETE /v1/queue/{id}`.
+
+use super::{
+    super::{app::App, page::NoPage, refusal::Asked},
+    wait,
+};
+use crate::queue::{as_json, in_full};
+use axum::{
+    Json,
+    extract::{Path, Request, State},
+    response::{IntoResponse, Response},
+};
+use buttress::llm::Kind;
+use buttress_queue::{Kept, Queue, StoreError, TaskId};
+use http::{HeaderMap, StatusCode, header::ACCEPT};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Where a task stands, and what came of it; as events, for who wants to be told.
+pub(in crate::serve) async fn show(
+    _: NoPage,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let asked = Asked::of(request.uri(), request.headers());
+    let (queue, id) = match named(&app, &id, &asked) {
+        Ok(named) => named,
+        Err(refused) => return refused,
+    };
+    match queue.inspect(id).await {
+        Ok(Some(_)) if wants_events(request.headers()) => wait::events(queue.clone(), id),
+        Ok(Some(kept)) => Json(describe(&kept)).into_response(),
+        Ok(None) => unknown(&asked),
+        Err(error) => unavailable(&asked, &error),
+    }
+}
+
+/// Takes a task out: its caller does not want it any more.
+pub(in crate::serve) async fn forget(
+    _: NoPage,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let asked = Asked::of(request.uri(), request.headers());
+    let (queue, id) = match named(&app, &id, &asked) {
+        Ok(named) => named,
+        Err(refused) => return refused,
+    };
+    match queue.remove(id).await {
+        Ok(true) => StatusCode::NO_CONTENT.into_response(),
+        Ok(false) => unknown(&asked),
+        Err(error) => unavailable(&asked, &error),
+    }
+}
+
+fn named<'a>(app: &'a App, id: &str, asked: &Asked<'_>) -> Result<(&'a Queue, TaskId), Response> {
+    let Some(queue) = &app.queue else {
+        let message = "there is no queue: none is configured";
+        return Err(asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, message));
+    };
+    // One that is no name is not there either.
+    let id = id.parse().map_err(|_| unknown(asked))?;
+    Ok((queue, id))
+}
+
+fn unknown(asked: &Asked<'_>) -> Response {
+    let message = "there is no such task, or none any more: results are kept for a time only";
+    asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, message)
+}
+
+fn unavailable(asked: &Asked<'_>, error: &StoreError) -> Response {
+    tracing::error!(error = in_full(error), "the queue can't be asked");
+    let message = "the queue can't be reached: ask again in a moment";
+    asked.refuse(StatusCode::SERVICE_UNAVAILABLE, Kind::Overloaded, message)
+}
+
+fn wants_events(headers: &HeaderMap) -> bool {
+    let accept = headers.get_all(ACCEPT).iter();
+    let mut accept = accept.filter_map(|accept| accept.to_str().ok());
+    accept.any(|accept| accept.contains("text/event-stream"))
+}
+
+/// What is told of a task to its caller: its result, and not what was asked.
+pub(super) fn describe(kept: &Kept) -> Value {
+    let mut told = as_json(&kept.record);
+    told["object"] = "buttress.task".into();
+    match &kept.result {
+        Some(Ok(result)) => {
+            told["result"] = serde_json::from_slice(result).unwrap_or(Value::Null);
+        }
+        Some(Err(unopened)) => told["error"] = json!({ "message": unopened.to_string() }),
+        None => {}
+    }
+    told
+}
