@@ -16,6 +16,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod trim;
+mod unstreamed;
 
 pub use self::{
     asked::ToolParameters,
