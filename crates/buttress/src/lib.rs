@@ -12,6 +12,9 @@
 //! | [`carry_on`] | [`CarryOnLayer`] | a stream that breaks is carried on |
 //! | [`timeout`] | [`DeadlineLayer`](timeout::DeadlineLayer), [`TimeoutLayer`](timeout::TimeoutLayer) | the whole call, and each phase of an attempt |
 //!
+//! With the feature `queue`, what can't be answered now is kept and answered later: modules
+//! `degrade` and `replay`.
+//!
 //! They work over any `tower::Service`, and know nothing of language models. Over the
 //! [`LlmClient`](client::LlmClient) they are also there ready-made, as a [`Stack`]:
 //!
@@ -38,8 +41,12 @@
 
 mod ahead;
 pub mod carry_on;
+#[cfg(feature = "queue")]
+pub mod degrade;
 mod pace;
 mod policy;
+#[cfg(feature = "queue")]
+pub mod replay;
 mod route;
 mod shapes;
 mod stack;
@@ -67,6 +74,10 @@ pub use {
     buttress_fallback as fallback, buttress_llm as llm, buttress_retry as retry,
     buttress_retry_after as retry_after, buttress_timeout as timeout,
 };
+
+#[cfg(feature = "queue")]
+#[doc(inline)]
+pub use buttress_queue as queue;
 
 /// What the README shows compiles.
 #[cfg(doctest)]
