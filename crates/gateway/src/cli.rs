@@ -130,6 +130,14 @@ pub enum Command {
     /// when the command line is wrong.
     #[command(after_help = TRANSLATE_EXAMPLES)]
     Translate(TranslateArgs),
+    /// Answer what is in the queue, without serving callers.
+    ///
+    /// Any number of them may work at one queue, beside gateways that do or do not
+    /// (`queue.work`). Told to stop, it lets what is under way finish and puts the rest back.
+    ///
+    /// Ends with 0 when it was told to stop, with 1 when it can't start, with 2 when the command
+    /// line is wrong.
+    Worker(WorkerArgs),
     /// Look into the queue, and change what becomes of it.
     ///
     /// It is the queue of the configuration that `serve` would read, whether that runs or not.
@@ -155,6 +163,15 @@ pub struct ServeArgs {
     /// Serve the sandbox, even if there is a file or a key
     #[arg(long, conflicts_with = "config")]
     pub sandbox: bool,
+}
+
+/// What to work with.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerArgs {
+    /// The configuration [default: what `serve` would read]
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// What to check.
@@ -256,7 +273,13 @@ pub enum TranslateKind {
 #[non_exhaustive]
 pub struct QueueArgs {
     /// The configuration [default: what `serve` would read]
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(
+        id = "queue_config",
+        short = 'c',
+        long = "config",
+        global = true,
+        value_name = "FILE"
+    )]
     pub config: Option<PathBuf>,
 
     /// What to do

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     let variable = |name: &str| env::var(name).ok();
     let done = match command {
         Command::Serve(args) => return serve::run(&args),
+        Command::Worker(args) => return serve::work(&args),
         Command::Check(args) => check::run(&args, &variable, &mut anstream::stdout()),
         Command::Explain(args) => {
             explain::run(&args, &mut anstream::stdout(), &mut anstream::stderr())

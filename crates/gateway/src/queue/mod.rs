@@ -23,6 +23,10 @@ use std::{
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
+/// What to do where there is no queue.
+pub(crate) const NOT_CONFIGURED: &str = "no queue is configured: write [queue] with \
+    url = \"sqlite:buttress.db\" into the configuration, or set BUTTRESS_QUEUE_URL";
+
 /// All that was asked for was done.
 pub const FINE: u8 = 0;
 
@@ -60,9 +64,7 @@ pub fn run(args: &QueueArgs, env: Lookup<'_>, out: &mut dyn Write) -> io::Result
 
 async fn act(args: &QueueArgs, config: &Config, out: &mut dyn Write) -> Result<u8, BoxError> {
     let Some(queue) = open(&config.queue).await? else {
-        let help = "no queue is configured: write [queue] with url = \"sqlite:buttress.db\" into \
-                    the configuration, or set BUTTRESS_QUEUE_URL";
-        return Err(help.into());
+        return Err(NOT_CONFIGURED.into());
     };
     match &args.command {
         QueueCommand::List(args) => list::run(args, &queue, out).await,

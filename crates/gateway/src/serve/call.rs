@@ -1,6 +1,6 @@
 //! One call: read, sent through the stack of its model, answered.
 
-use super::{answer, app::App, log::CallLog, page::is_json, refusal::Asked, room::Taken};
+use super::{answer, app::App, log::CallLog, page::is_json, queue, refusal::Asked, room::Taken};
 use crate::config;
 use axum::{
     body::{Body, HttpBody},
@@ -10,6 +10,7 @@ use axum::{
 use buttress::{
     Call, Carry,
     llm::{Dialect, Kind, LlmRequest},
+    queue::{Degradable, DegradeLayer},
 };
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -19,7 +20,7 @@ use http::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 
 /// How long a caller may send nothing more of a request's body.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -106,8 +107,19 @@ pub(super) async fn run(
     }
     request.set_call(call.clone());
     let log = CallLog::new(asked.id().clone(), began, request.model(), call);
-    match stack.oneshot(request).await {
-        Ok(response) => answer::success(app, response, log),
+    let Some(queue) = queue::wanted(app, &head.headers) else {
+        return match stack.oneshot(request).await {
+            Ok(response) => answer::success(app, response, log),
+            Err(error) => answer::error(dialect, &error, log),
+        };
+    };
+    let form = queue::Form::of(&request);
+    let degrade = DegradeLayer::new(queue.clone(), queue::policy(&head.headers, asked.id()));
+    match degrade.layer(stack).oneshot(request).await {
+        Ok(Degradable::Answered(response)) => answer::success(app, response, log),
+        Ok(Degradable::Degraded(degraded)) => {
+            queue::answer(&app.config.queue.degraded, &form, &degraded, log)
+        }
         Err(error) => answer::error(dialect, &error, log),
     }
 }

@@ -27,11 +27,11 @@ mod tests;
 pub use self::running::{Running, start};
 
 use crate::{
-    cli::ServeArgs,
-    config::{Config, Options},
+    cli::{ServeArgs, WorkerArgs},
+    config::{Config, Options, Report},
 };
 use signal::Stop;
-use std::{env, io::Write, process::ExitCode};
+use std::{env, io::Write, path::Path, process::ExitCode};
 
 /// It can't start, or was told to stop twice.
 const FAILED: u8 = 1;
@@ -46,13 +46,33 @@ pub fn run(args: &ServeArgs) -> ExitCode {
     let config = if args.sandbox {
         Config::sandbox(&options)
     } else {
-        Config::load(args.config.as_deref(), &options).map(|(config, warnings)| {
-            if !warnings.is_empty() {
-                anstream::eprintln!("{}\n", warnings.styled());
-            }
-            config
-        })
+        load(args.config.as_deref(), &options)
     };
+    run_with(config, serve)
+}
+
+/// Works at the queue until the program is told to stop. What it ends with is what the program is
+/// to end with: 0 after a stop, 1 when it can't start.
+#[must_use]
+pub fn work(args: &WorkerArgs) -> ExitCode {
+    let variable = |name: &str| env::var(name).ok();
+    let options = Options::new(&variable);
+    run_with(load(args.config.as_deref(), &options), work_at_queue)
+}
+
+/// The configuration, whose warnings are told at once.
+fn load(file: Option<&Path>, options: &Options<'_>) -> Result<Config, Report> {
+    let (config, warnings) = Config::load(file, options)?;
+    if !warnings.is_empty() {
+        anstream::eprintln!("{}\n", warnings.styled());
+    }
+    Ok(config)
+}
+
+fn run_with<F>(config: Result<Config, Report>, run: impl FnOnce(Config) -> F) -> ExitCode
+where
+    F: Future<Output = Result<ExitCode, Box<dyn std::error::Error>>>,
+{
     let config = match config {
         Ok(config) => config,
         Err(report) => {
@@ -61,7 +81,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
         }
     };
     let runtime = tokio::runtime::Runtime::new();
-    match runtime.map(|runtime| runtime.block_on(serve(config))) {
+    match runtime.map(|runtime| runtime.block_on(run(config))) {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => fail(&*error),
         Err(error) => fail(&error),
@@ -99,4 +119,30 @@ async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
         return Ok(ExitCode::from(FAILED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn work_at_queue(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let app = running::app(config).await?;
+    let Some(queue) = &app.queue else {
+        return Err(crate::queue::NOT_CONFIGURED.into());
+    };
+    let working = queue::Working::start(&app, queue);
+    let mut stop = Stop::new()?;
+    let store = app.config.queue.store.as_ref();
+    let store = store.map_or_else(String::new, ToString::to_string);
+    let _ = writeln!(anstream::stdout(), "buttress works at the queue in {store}");
+
+    stop.told().await;
+    tracing::info!("stopping");
+    tokio::select! {
+        done = working.stop() => {
+            let progress = done?;
+            tracing::info!(done = progress.done, dead = progress.dead, "stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        () = stop.told() => {
+            tracing::warn!("told to stop twice: what is under way is cut off");
+            Ok(ExitCode::from(FAILED))
+        }
+    }
 }

@@ -2,7 +2,9 @@
 
 use super::{
     app::App,
-    listener, router,
+    listener,
+    queue::Working,
+    router,
     sandbox::{self, Sandbox},
     upstreams::Upstreams,
 };
@@ -27,6 +29,7 @@ pub struct Running {
     app: Arc<App>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<usize>,
+    worker: Option<Working>,
     sandbox: Option<Sandbox>,
 }
 
@@ -40,17 +43,16 @@ pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
         Mode::Sandbox => Some(sandbox::start(&mut config).await?),
         _ => None,
     };
-    let upstreams = Upstreams::new(&config)?;
-    let queue = queue::open(&config.queue)
-        .await
-        .map_err(|error| -> Box<dyn Error> { error })?;
+    let app = app(config).await?;
+    let config = &app.config;
     let listener = TcpListener::bind(config.server.listen).await;
     let listener =
         listener.map_err(|error| format!("can't listen on {}: {error}", config.server.listen))?;
     let address = listener.local_addr()?;
 
     let server = config.server.clone();
-    let app = Arc::new(App::new(config, upstreams, queue));
+    let worker = app.queue.as_ref().filter(|_| config.queue.work);
+    let worker = worker.map(|queue| Working::start(&app, queue));
     let router = router::router(Arc::clone(&app));
     let (stop, stopped) = oneshot::channel();
     let served = async move {
@@ -67,8 +69,17 @@ pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
         app,
         stop,
         served: tokio::spawn(served),
+        worker,
         sandbox,
     })
+}
+
+/// What all requests share, those of callers and those of the queue.
+pub(super) async fn app(config: Config) -> Result<Arc<App>, Box<dyn Error>> {
+    let upstreams = Upstreams::new(&config)?;
+    let queue = queue::open(&config.queue).await;
+    let queue = queue.map_err(|error| -> Box<dyn Error> { error })?;
+    Ok(Arc::new(App::new(config, upstreams, queue)))
 }
 
 impl Running {
@@ -114,7 +125,16 @@ impl Running {
         self.app.drain();
         // Whoever is not there any more has stopped.
         let _ = self.stop.send(());
-        self.served.await
+        // Both are given their time to end, at the same time.
+        let worked = async {
+            match self.worker {
+                Some(worker) => worker.stop().await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let (cut_off, worked) = tokio::join!(self.served, worked);
+        worked?;
+        cut_off
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::{
 };
 use crate::config;
 use axum::{body::Body, response::Response};
-use buttress::llm::{Dialect, EventStream, LlmError, Said};
+use buttress::llm::{Dialect, EventStream, LlmError, LlmRequest, Said};
 use buttress_queue::Degraded;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -26,6 +26,17 @@ pub(in crate::serve) struct Form {
     pub(in crate::serve) usage: bool,
 }
 
+impl Form {
+    pub(in crate::serve) fn of(request: &LlmRequest) -> Self {
+        Self {
+            dialect: request.dialect(),
+            model: request.model().to_owned(),
+            stream: request.streams(),
+            usage: request.includes_usage(),
+        }
+    }
+}
+
 /// The degraded answer: one of the caller's dialect, with what became of the request beside it.
 pub(in crate::serve) fn answer(
     settings: &config::Degraded,
@@ -36,7 +47,8 @@ pub(in crate::serve) fn answer(
     let status = StatusCode::from_u16(settings.status).unwrap_or(StatusCode::OK);
     log.degraded(status.as_u16(), &degraded.error, degraded.is_queued());
     let told = told(settings, degraded);
-    let said = Said::plain(form.dialect, &*form.model, &*settings.text);
+    let mut said = Said::plain(form.dialect, &*form.model, &*settings.text);
+    said.id = format!("buttress-{}", log.id().as_str());
     // A status that says no is raised by an SDK, which reads no stream then.
     let streams = form.stream && status.is_success();
     let mut response = match streams {

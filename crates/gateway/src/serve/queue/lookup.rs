@@ -26,7 +26,7 @@ pub(in crate::serve) async fn show(
     let asked = Asked::of(request.uri(), request.headers());
     let (queue, id) = match named(&app, &id, &asked) {
         Ok(named) => named,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     match queue.inspect(id).await {
         Ok(Some(_)) if wants_events(request.headers()) => wait::events(queue.clone(), id),
@@ -46,7 +46,7 @@ pub(in crate::serve) async fn forget(
     let asked = Asked::of(request.uri(), request.headers());
     let (queue, id) = match named(&app, &id, &asked) {
         Ok(named) => named,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     match queue.remove(id).await {
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
@@ -55,13 +55,18 @@ pub(in crate::serve) async fn forget(
     }
 }
 
-fn named<'a>(app: &'a App, id: &str, asked: &Asked<'_>) -> Result<(&'a Queue, TaskId), Response> {
+fn named<'a>(
+    app: &'a App,
+    id: &str,
+    asked: &Asked<'_>,
+) -> Result<(&'a Queue, TaskId), Box<Response>> {
     let Some(queue) = &app.queue else {
         let message = "there is no queue: none is configured";
-        return Err(asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, message));
+        let refused = asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, message);
+        return Err(Box::new(refused));
     };
     // One that is no name is not there either.
-    let id = id.parse().map_err(|_| unknown(asked))?;
+    let id = id.parse().map_err(|_| Box::new(unknown(asked)))?;
     Ok((queue, id))
 }
 

@@ -4,8 +4,12 @@
 mod degraded;
 mod lookup;
 mod wait;
+mod wanted;
+mod work;
 
 pub(super) use self::{
-    degraded::answer,
+    degraded::{Form, answer},
     lookup::{forget, show},
+    wanted::{policy, wanted},
+    work::Working,
 };
