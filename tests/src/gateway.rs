@@ -120,7 +120,8 @@ impl Setup {
     }
 
     pub async fn start(self) -> Gateway {
-        let keys = |_: &str| Some("the-callers-key".to_owned());
+        let is_key = |name: &str| !name.starts_with("BUTTRESS_QUEUE_");
+        let keys = |name: &str| is_key(name).then(|| "the-callers-key".to_owned());
         let parsed = Config::parse("test.toml", &self.file(), &Options::new(&keys));
         let (mut config, _) = parsed.unwrap_or_else(|report| panic!("{report}"));
         if !self.file().contains("client_key_env") {

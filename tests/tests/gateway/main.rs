@@ -6,6 +6,7 @@ mod limits;
 mod models;
 mod passing;
 mod preflight;
+mod queue;
 mod stopping;
 
 use buttress_testkit::{Dialect, Provider, Reply};

@@ -7,11 +7,11 @@ use super::{
 use crate::queue::{as_json, in_full};
 use axum::{
     Json,
-    extract::{Path, Request, State},
+    extract::{Path, Request, State as Shared},
     response::{IntoResponse, Response},
 };
-use buttress::llm::Kind;
-use buttress_queue::{Kept, Queue, StoreError, TaskId};
+use buttress::{llm::Kind, replay::error_of};
+use buttress_queue::{Kept, Queue, State, StoreError, TaskId};
 use http::{HeaderMap, StatusCode, header::ACCEPT};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Where a task stands, and what came of it; as events, for who wants to be told.
 pub(in crate::serve) async fn show(
     _: NoPage,
-    State(app): State<Arc<App>>,
+    Shared(app): Shared<Arc<App>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
@@ -39,7 +39,7 @@ pub(in crate::serve) async fn show(
 /// Takes a task out: its caller does not want it any more.
 pub(in crate::serve) async fn forget(
     _: NoPage,
-    State(app): State<Arc<App>>,
+    Shared(app): Shared<Arc<App>>,
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
@@ -97,6 +97,11 @@ pub(super) fn describe(kept: &Kept) -> Value {
         }
         Some(Err(unopened)) => told["error"] = json!({ "message": unopened.to_string() }),
         None => {}
+    }
+    if let (State::Dead, Some(Ok(task))) = (kept.record.state, &kept.task) {
+        let answer = error_of(task, kept.record.reason.as_deref().unwrap_or_default());
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        told["result"] = json!({ "status": answer.status, "body": body });
     }
     told
 }
