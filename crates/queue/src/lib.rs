@@ -10,6 +10,8 @@ mod flaky;
 mod id;
 mod memory;
 mod queue;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "seal")]
 mod seal;
 mod settings;
@@ -19,6 +21,8 @@ mod store;
 mod task;
 mod worker;
 
+#[cfg(feature = "redis")]
+pub use self::redis::{Intake, RedisStore};
 #[cfg(feature = "seal")]
 pub use self::seal::{InvalidKey, Seal};
 #[cfg(feature = "sqlite")]

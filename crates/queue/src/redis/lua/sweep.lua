@@ -1,0 +1,40 @@
+-- ARGV: the most age, how long results and dead letters are kept, most deliveries.
+-- Answers with how many were buried, and removed.
+local AT_ONCE = 128
+-- A worker that has not asked for so long is gone; if it is not, it is known again when it asks.
+local GONE = 3600000
+
+local buried, removed = 0, 0
+
+local function before(name, span)
+  return call('ZRANGEBYSCORE', p .. name, '-inf', now - span, 'LIMIT', 0, AT_ONCE)
+end
+
+for _, id in ipairs(before('age', ARGV[1])) do
+  bury(id, call('HGET', p .. 'task:' .. id, 'state'), 'too old')
+  buried = buried + 1
+end
+for _, id in ipairs(over('leases', AT_ONCE)) do
+  if tonumber(call('HGET', p .. 'task:' .. id, 'deliveries')) >= tonumber(ARGV[4]) then
+    bury(id, 'leased', 'delivered too often')
+    buried = buried + 1
+  end
+end
+for state, span in pairs({done = ARGV[2], dead = ARGV[3]}) do
+  for _, id in ipairs(before('ended:' .. state, span)) do
+    forget(id)
+    removed = removed + 1
+  end
+end
+
+local consumers = redis.pcall('XINFO', 'CONSUMERS', p .. 'ready', 'workers')
+if not consumers.err then
+  for _, consumer in ipairs(consumers) do
+    local about = {}
+    for at = 1, #consumer, 2 do about[consumer[at]] = consumer[at + 1] end
+    if about.pending == 0 and about.idle > GONE then
+      call('XGROUP', 'DELCONSUMER', p .. 'ready', 'workers', about.name)
+    end
+  end
+end
+return {buried, removed}
