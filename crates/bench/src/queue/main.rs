@@ -7,7 +7,7 @@
     reason = "the table it prints is what this program is for"
 )]
 
-use buttress_queue::{Entry, Settings, SqliteStore, Store};
+use buttress_queue::{Entry, RedisStore, Settings, SqliteStore, Store};
 use std::{
     env,
     error::Error,
@@ -35,6 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::new();
     let folder;
     let store: Arc<dyn Store> = match (engine, place) {
+        (Some("redis"), Some(url)) => Arc::new(RedisStore::connect(url, settings).await?),
         (None | Some("sqlite"), place) => {
             folder = match place {
                 Some(place) => tempfile::TempDir::new_in(place)?,

@@ -1,7 +1,7 @@
 //! From the configuration to a queue.
 
 use crate::config::{self, StoreUrl};
-use buttress_queue::{Queue, Seal, Settings, SqliteStore, Store};
+use buttress_queue::{Queue, RedisStore, Seal, Settings, SqliteStore, Store};
 use std::{error::Error, sync::Arc};
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -27,7 +27,7 @@ async fn open_store(store: &StoreUrl, settings: Settings) -> Result<Arc<dyn Stor
             let open = move || SqliteStore::open(path, settings);
             Ok(Arc::new(tokio::task::spawn_blocking(open).await??))
         }
-        StoreUrl::Redis(_) => Err("this build has no Redis".into()),
+        StoreUrl::Redis(url) => Ok(Arc::new(RedisStore::connect(url, settings).await?)),
     }
 }
 
