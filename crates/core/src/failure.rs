@@ -174,6 +174,9 @@ impl Failure {
     }
 }
 
+/// The source of an error that is known by its verdict where its type is not.
+impl error::Error for Failure {}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.class, self.blame)?;
@@ -233,8 +236,9 @@ impl fmt::Display for Blame {
 ///
 /// For [`BoxError`](Box) the chain of sources is searched for an error of this stack
 /// ([`Rejected`](crate::Rejected), [`Elapsed`](crate::Elapsed),
-/// [`Exhausted`](crate::Exhausted)); any other error is taken for a broken connection:
-/// `Transient`, to be blamed on the service.
+/// [`Exhausted`](crate::Exhausted)) or for a [`Failure`], which an error can give as its source to
+/// be known by ([`Uncorrected`](crate::Uncorrected) does); any other error is taken for a broken
+/// connection: `Transient`, to be blamed on the service.
 pub trait AsFailure {
     /// The verdict on this error.
     fn as_failure(&self) -> Failure;
@@ -274,6 +278,9 @@ impl AsFailure for BoxError {
 fn in_chain(error: &(dyn error::Error + 'static)) -> Option<Failure> {
     let mut next = Some(error);
     while let Some(error) = next {
+        if let Some(failure) = error.downcast_ref::<Failure>() {
+            return Some(*failure);
+        }
         if let Some(rejected) = error.downcast_ref::<crate::Rejected>() {
             return Some(rejected.as_failure());
         }

@@ -6,7 +6,8 @@
 //!   tell, [`RetryAfter`] what the other side asked for.
 //! - [`Classify`] reaches that verdict once; [`AsFailure`] is an error that knows its own.
 //! - [`Judge`] and [`Witness`]: who keeps score hears of a call when it has really ended.
-//! - [`Rejected`], [`Elapsed`] and [`Exhausted`]: the only errors that the layers add.
+//! - [`Rejected`], [`Elapsed`], [`Exhausted`] and [`Uncorrected`]: the only errors that the layers
+//!   add.
 //! - [`Observe`] and [`Context`]: how a layer looks into a request, and where it reports.
 //! - [`Call`]: what travels with a request: deadline, upstream calls, and its [`Journey`].
 //!   [`AttemptLayer`] puts down in it that a call went out.
@@ -28,6 +29,7 @@ mod journey;
 mod judge;
 mod observe;
 pub mod recycle;
+mod uncorrected;
 
 pub use self::{
     attempt::{Attempt, AttemptLayer},
@@ -38,4 +40,5 @@ pub use self::{
     journey::{Journey, Step},
     judge::{AtOnce, Judge, Witness},
     observe::{Context, Event, GiveUp, Observe},
+    uncorrected::Uncorrected,
 };
