@@ -262,10 +262,7 @@ async fn a_correction_is_paid_for() {
     let call = Call::new().max_calls(2);
     let wrong = uncorrected(ask(Even::default(), &numbers, &call).await);
     assert_eq!(wrong, [1, 3]);
-    assert_eq!(
-        told(&call).last(),
-        Some(&Event::GaveUp(GiveUp::CallsSpent))
-    );
+    assert_eq!(told(&call).last(), Some(&Event::GaveUp(GiveUp::CallsSpent)));
 }
 
 #[tokio::test(start_paused = true)]
