@@ -64,7 +64,7 @@ pub use self::{
     classify::{Answer, classify, classify_error_object, classify_finish, delay},
     cross::{AnswerTranslator, Finish, InvalidAnswer, Stop, read_finish, read_usage},
     dialect::{Dialect, InvalidDialect},
-    error::{ErrorAnswer, LlmError, ProviderError, Truncated},
+    error::{ErrorAnswer, LlmError, ProviderError, Truncated, WrongAnswer},
     headers::passed_on,
     kind::Kind,
     provider::{InvalidProvider, Provider},
@@ -73,7 +73,7 @@ pub use self::{
         Target, ToolParameters,
     },
     response::{
-        AnswerBody, AtStreamEnd, Continuation, EventPipe, EventStream, LlmResponse, Said,
+        AnswerBody, AtStreamEnd, AttemptUsage, Continuation, EventPipe, EventStream, LlmResponse, Said,
         SaidReader, StreamEvent, Told, Usage,
     },
     stream::{

@@ -4,11 +4,12 @@ mod conceal;
 mod provider;
 mod render;
 mod truncated;
+mod wrong;
 
 #[cfg(test)]
 mod tests;
 
-pub use self::{provider::ProviderError, render::ErrorAnswer, truncated::Truncated};
+pub use self::{provider::ProviderError, render::ErrorAnswer, truncated::Truncated, wrong::WrongAnswer};
 
 use crate::{
     Answer, Dialect, Fallback, Feature, InvalidRequest, Kind, Provider, TransportError, Usage,
@@ -17,6 +18,7 @@ use crate::{
 };
 use buttress_core::{
     AsFailure, Blame, Cause, Class, Elapsed, Exhausted, Failure, Phase, Rejected, RouteReason,
+    Uncorrected,
 };
 use std::{error, fmt};
 
@@ -49,6 +51,8 @@ pub enum LlmError {
     Elapsed(Elapsed),
     /// All routes failed.
     Exhausted(Box<Exhausted<Self>>),
+    /// The answer is not what was asked for, and neither are its corrections.
+    Uncorrected(Box<Uncorrected<WrongAnswer>>),
 }
 
 impl LlmError {
@@ -117,6 +121,9 @@ impl LlmError {
             }
             Self::Rejected(rejected) => of_rejected(rejected),
             Self::Elapsed(elapsed) => of_elapsed(elapsed),
+            Self::Uncorrected(_) => {
+                Verdict::new(Kind::Partial, "the answer is not what was asked for")
+            }
             Self::Exhausted(exhausted) => match foremost(exhausted) {
                 // It may be sent at once, in another form.
                 Some(error) if error.is_about_threads() => error.verdict(),
@@ -248,6 +255,7 @@ impl AsFailure for LlmError {
             Self::Rejected(rejected) => rejected.as_failure(),
             Self::Elapsed(elapsed) => elapsed.as_failure(),
             Self::Exhausted(exhausted) => exhausted.as_failure(),
+            Self::Uncorrected(uncorrected) => uncorrected.as_failure(),
             _ => self.verdict().failure(),
         }
     }
@@ -263,6 +271,7 @@ impl fmt::Display for LlmError {
             Self::Rejected(rejected) => rejected.fmt(f),
             Self::Elapsed(elapsed) => elapsed.fmt(f),
             Self::Exhausted(exhausted) => exhausted.fmt(f),
+            Self::Uncorrected(uncorrected) => uncorrected.fmt(f),
         }
     }
 }
@@ -319,5 +328,11 @@ impl From<Elapsed> for LlmError {
 impl From<Exhausted<Self>> for LlmError {
     fn from(exhausted: Exhausted<Self>) -> Self {
         Self::Exhausted(Box::new(exhausted))
+    }
+}
+
+impl From<Uncorrected<WrongAnswer>> for LlmError {
+    fn from(uncorrected: Uncorrected<WrongAnswer>) -> Self {
+        Self::Uncorrected(Box::new(uncorrected))
     }
 }

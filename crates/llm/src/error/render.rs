@@ -100,6 +100,7 @@ impl LlmError {
     /// | no answer in time, deadline past | 504 |
     /// | circuit open, key left alone by hand, upstream calls spent | 503 |
     /// | connection broken, stream cut off, malformed answer, redirect | 502 |
+    /// | the answer not what was asked for, nor its corrections | 502 |
     /// | request not valid, too long, refused; no route takes such a request | 400 |
     ///
     /// A call that was not made because of a failure before it is told of as that failure: while
@@ -222,6 +223,10 @@ impl LlmError {
     /// What is said to the caller: the provider's words, unless they speak of its key or of
     /// another place.
     fn message(&self) -> String {
+        if let Self::Uncorrected(uncorrected) = self {
+            let problems = uncorrected.last().map_or(&[][..], |wrong| &wrong.problems);
+            return format!("{self}: {}", problems.join("; "));
+        }
         match self.provider_error() {
             Some(error) if is_of_key(error) || error.is_redirect() => {
                 format!("{}: {}", error.provider(), error.verdict().why)

@@ -1,7 +1,7 @@
 use super::{InvalidRequest, LlmRequest};
 use crate::Dialect;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Writes a request for Rust callers, in the form of OpenAI chat completions.
 ///
@@ -105,6 +105,17 @@ impl ChatBuilder {
     pub const fn stream(mut self, stream: bool) -> Self {
         self.stream = stream;
         self
+    }
+
+    /// Sets the JSON schema that the answer has to follow, under this name: letters, digits, `_` and
+    /// `-`, at most 64. What a provider makes of it differs; to be sure, have the answer
+    /// checked.
+    #[must_use]
+    pub fn json_schema(self, name: impl Into<String>, schema: impl Into<Value>) -> Self {
+        let (name, schema) = (name.into(), schema.into());
+        let format = json!({"name": name, "schema": schema});
+        let format = json!({"type": "json_schema", "json_schema": format});
+        self.field("response_format", format)
     }
 
     /// Sets any other field.

@@ -110,6 +110,17 @@ impl LlmRequest {
         request.said = None;
         Ok(request)
     }
+
+    /// Whether an answer to it could be [corrected](Self::correcting).
+    ///
+    /// # Errors
+    /// It can't, for this reason, in stable words.
+    pub fn correctable(&self) -> Result<(), &'static str> {
+        let text = str::from_utf8(&self.body).unwrap_or_default();
+        let read = serde_json::from_str(text);
+        let Fields(fields) = read.map_err(|_| "a request that can't be read is not corrected")?;
+        can_be_corrected(self.dialect, &fields)
+    }
 }
 
 fn can_be_corrected(

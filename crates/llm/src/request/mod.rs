@@ -1,6 +1,7 @@
 //! Requests as their callers wrote them, and how they are written for another place.
 
 mod asked;
+mod ask_for;
 mod builder;
 mod carry_on;
 mod complaint;
@@ -71,6 +72,8 @@ pub struct LlmRequest {
     /// What was said in answer to it, to be carried on.
     said: Option<Arc<str>>,
     ahead: Option<Arc<Ahead>>,
+    /// How often the answer may be corrected.
+    corrections: Option<u32>,
 }
 
 impl LlmRequest {
@@ -134,6 +137,7 @@ impl LlmRequest {
             insisted: None,
             said: None,
             ahead: None,
+            corrections: None,
         })
     }
 

@@ -97,14 +97,20 @@ impl LlmRequest {
             model: self.model(),
             stream: self.streams(),
         });
-        let parsed = Self::read(self.dialect, body, address).ok()?;
-        Some(Self {
+        let read = Self::read(self.dialect, body, address).ok()?;
+        Some(self.keeping(read))
+    }
+
+    /// What was read anew, with all that does not stand in a body as it is here.
+    pub(super) fn keeping(&self, read: Self) -> Self {
+        Self {
             call: self.call.clone(),
             headers: self.headers.clone(),
             insisted: self.insisted.clone(),
             said: self.said.clone(),
-            ..parsed
-        })
+            corrections: self.corrections,
+            ..read
+        }
     }
 }
 

@@ -20,8 +20,29 @@ pub struct LlmResponse {
     pub usage: Usage,
     /// Of the provider's headers those that are worth passing on, such as its id of the call.
     pub headers: HeaderMap,
+    /// What each of several answers was counted as, where this one was corrected: the wrong ones
+    /// and itself, in their order. [`usage`](Self::usage) is then that of all of them together.
+    pub attempts: Vec<AttemptUsage>,
     /// What was answered.
     pub body: AnswerBody,
+}
+
+/// What one of several answers was counted as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AttemptUsage {
+    /// The route that gave it, where there was a choice.
+    pub route: Option<Arc<str>>,
+    /// The tokens.
+    pub usage: Usage,
+}
+
+impl AttemptUsage {
+    /// An answer of this route was counted as that.
+    #[must_use]
+    pub const fn new(route: Option<Arc<str>>, usage: Usage) -> Self {
+        Self { route, usage }
+    }
 }
 
 /// What was answered.
@@ -44,6 +65,7 @@ impl LlmResponse {
             route: None,
             usage: Usage::default(),
             headers: HeaderMap::new(),
+            attempts: Vec::new(),
             body,
         }
     }

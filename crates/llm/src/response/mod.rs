@@ -15,7 +15,7 @@ mod write_said;
 
 pub(crate) use self::edit::{Edit, elements, fields, first, quoted};
 pub use self::{
-    answer::{AnswerBody, LlmResponse},
+    answer::{AnswerBody, AttemptUsage, LlmResponse},
     continuation::Continuation,
     event_stream::{EventStream, StreamEvent},
     judge::AtStreamEnd,
