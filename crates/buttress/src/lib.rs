@@ -9,6 +9,7 @@
 //! | [`retry_after`] | [`GateLayer`](retry_after::GateLayer), [`RetryAfterLayer`](retry_after::RetryAfterLayer) | a limited key's calls wait in line |
 //! | [`circuit_breaker`] | [`CircuitBreakerLayer`](circuit_breaker::CircuitBreakerLayer) | a failing service is left alone |
 //! | [`fallback`] | [`FallbackLayer`](fallback::FallbackLayer), [`Fallback`](fallback::Fallback) | ordered routes |
+//! | [`correct`] | [`CorrectLayer`](correct::CorrectLayer), [`LlmCorrect`] | a wrong answer is asked for again |
 //! | [`carry_on`] | [`CarryOnLayer`] | a stream that breaks is carried on |
 //! | [`timeout`] | [`DeadlineLayer`](timeout::DeadlineLayer), [`TimeoutLayer`](timeout::TimeoutLayer) | the whole call, and each phase of an attempt |
 //!
@@ -43,6 +44,7 @@ mod ahead;
 pub mod carry_on;
 #[cfg(feature = "queue")]
 pub mod degrade;
+pub mod correct;
 mod pace;
 mod policy;
 #[cfg(feature = "queue")]
@@ -55,6 +57,7 @@ mod switch;
 pub use self::{
     ahead::{EncodeAhead, EncodeAheadFuture, EncodeAheadLayer},
     carry_on::CarryOnLayer,
+    correct::LlmCorrect,
     pace::LlmPace,
     policy::{Declares, LlmPolicy, Prices},
     route::{Route, RouteService},

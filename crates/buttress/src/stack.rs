@@ -1,5 +1,8 @@
-use crate::{CarryOnLayer, Declares, LlmPolicy, Route, RouteService, carry_on::CarryOn};
+use crate::{
+    CarryOnLayer, Declares, LlmCorrect, LlmPolicy, Route, RouteService, carry_on::CarryOn,
+};
 use buttress_core::{Call, Carried, Carry};
+use buttress_correct::Correct;
 use buttress_fallback::{Fallback, Routes};
 use buttress_llm::{LlmError, LlmRequest, LlmResponse};
 use buttress_timeout::{Deadline, DeadlineLayer};
@@ -11,12 +14,13 @@ use std::{
 };
 use tower::{Layer, Service};
 
-type Inner = Deadline<CarryOn<Fallback<RouteService, LlmPolicy, Declares>>, Carried>;
+type Routed = CarryOn<Fallback<RouteService, LlmPolicy, Declares>>;
+type Inner = Deadline<Correct<Routed, LlmCorrect, Carried>, Carried>;
 
 /// The ready-made stack over ordered routes, outermost first:
 ///
 /// ```text
-/// deadline · carry on · fallback[ per route: shapes · retry · gate · circuit breaker · client (with its timeouts) ]
+/// deadline · correct · carry on · fallback[ per route: shapes · retry · gate · circuit breaker · client (with its timeouts) ]
 /// ```
 ///
 /// The same can be written by hand with `ServiceBuilder`: every part of it is public, and the
@@ -28,18 +32,20 @@ pub struct Stack {
     deadline: Option<Duration>,
     max_calls: u32,
     continuations: u32,
+    correct: LlmCorrect,
 }
 
 impl Stack {
     /// A stack with one route.
     #[must_use]
-    pub const fn new(first: Route) -> Self {
+    pub fn new(first: Route) -> Self {
         Self {
             first,
             backups: Vec::new(),
             deadline: Some(Duration::from_secs(1800)),
             max_calls: Call::DEFAULT_MAX_CALLS,
             continuations: 0,
+            correct: LlmCorrect::off(),
         }
     }
 
@@ -74,6 +80,14 @@ impl Stack {
         self
     }
 
+    /// Sets how answers that are not what was asked for are [corrected](crate::correct), by
+    /// whichever route is next \[they are not looked at\].
+    #[must_use]
+    pub fn correct(mut self, correct: LlmCorrect) -> Self {
+        self.correct = correct;
+        self
+    }
+
     /// Makes the service.
     #[must_use]
     pub fn service(self) -> StackService {
@@ -81,9 +95,10 @@ impl Stack {
         routes.extend(self.backups.into_iter().map(Route::into_fallback));
         let fallback = Fallback::new(routes, LlmPolicy::new());
         let carried = CarryOnLayer::new().max(self.continuations).layer(fallback);
+        let corrected = self.correct.layer().layer(carried);
         let deadline = DeadlineLayer::new(Duration::MAX).limit(self.deadline);
         StackService {
-            inner: deadline.layer(carried),
+            inner: deadline.layer(corrected),
             max_calls: self.max_calls,
         }
     }

@@ -97,9 +97,9 @@ impl<S, P, O, C: Context, Case, W> Course<S, P, O, C, Case, W> {
         let policy = &self.shared.layer.policy;
         let wrong = match policy.check(&mut self.case, response).await? {
             Found::Right(response) => return Ok(Some(response)),
-            Found::Repaired { response, repairs } => {
-                for repair in repairs {
-                    self.pocket.context.record(Event::Note(repair));
+            Found::Noted { response, notes } => {
+                for note in notes {
+                    self.pocket.context.record(Event::Note(note));
                 }
                 return Ok(Some(response));
             }

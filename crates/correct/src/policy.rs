@@ -65,12 +65,12 @@ pub type LastResort<Res, E> = Pin<Box<dyn Future<Output = Result<Res, E>> + Send
 pub enum Found<Res, W> {
     /// It is as it should be.
     Right(Res),
-    /// It was not, and could be repaired without asking anybody.
-    Repaired {
+    /// It is so now: it could be repaired without asking anybody, for example.
+    Noted {
         /// What it is now.
         response: Res,
-        /// What was done to it, in stable words that hold nothing of it.
-        repairs: Vec<&'static str>,
+        /// What was done to it, or has to be said of it, in stable words that hold nothing of it.
+        notes: Vec<&'static str>,
     },
     /// It is wrong, in this way.
     Wrong(W),

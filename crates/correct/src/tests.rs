@@ -77,9 +77,9 @@ impl Policy<Ask, u64, Error> for Even {
     async fn check(&self, _: &mut Ask, number: u64) -> Result<Found<u64, u64>, Error> {
         Ok(match number {
             even if even % 2 == 0 => Found::Right(even),
-            99 => Found::Repaired {
+            99 => Found::Noted {
                 response: 100,
-                repairs: vec!["rounded up"],
+                notes: vec!["rounded up"],
             },
             odd => Found::Wrong(odd),
         })

@@ -19,6 +19,7 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
+mod prefix;
 pub mod repair;
 mod schema;
 mod schemas;
@@ -26,6 +27,7 @@ mod violation;
 mod weight;
 
 pub use self::{
+    prefix::Prefix,
     schema::{InvalidSchema, Schema},
     schemas::Schemas,
     violation::Violation,

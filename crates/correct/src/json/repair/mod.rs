@@ -9,6 +9,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::scan::DEEPEST;
 use self::{mend::mend, scan::scan};
 use serde::de::IgnoredAny;
 

@@ -4,7 +4,7 @@ use super::mend::{Bracket, mend};
 use std::ops::Range;
 
 /// How deep it may be nested: as deep as `serde_json` reads.
-pub(super) const DEEPEST: usize = 127;
+pub(in crate::json) const DEEPEST: usize = 127;
 
 /// Where it stands.
 pub(super) struct Found {
