@@ -16,6 +16,7 @@
 
 use buttress_core::{
     AsFailure, Blame, Call, Carry, Class, Elapsed, Exhausted, Failure, Rejected, RetryAfter,
+    Uncorrected,
 };
 use std::{
     cell::Cell,
@@ -75,6 +76,7 @@ pub enum Error {
     Rejected(Rejected),
     Elapsed(Elapsed),
     Exhausted(Box<Exhausted<Error>>),
+    Uncorrected(Uncorrected<u64>),
 }
 
 impl AsFailure for Error {
@@ -84,6 +86,7 @@ impl AsFailure for Error {
             Self::Rejected(rejected) => rejected.as_failure(),
             Self::Elapsed(elapsed) => elapsed.as_failure(),
             Self::Exhausted(exhausted) => exhausted.as_failure(),
+            Self::Uncorrected(uncorrected) => uncorrected.as_failure(),
         }
     }
 }
@@ -111,6 +114,12 @@ impl From<Elapsed> for Error {
 impl From<Exhausted<Error>> for Error {
     fn from(exhausted: Exhausted<Error>) -> Self {
         Self::Exhausted(Box::new(exhausted))
+    }
+}
+
+impl From<Uncorrected<u64>> for Error {
+    fn from(uncorrected: Uncorrected<u64>) -> Self {
+        Self::Uncorrected(uncorrected)
     }
 }
 

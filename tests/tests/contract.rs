@@ -2,6 +2,7 @@
 
 use buttress_circuit_breaker::{CircuitBreakerLayer, Settings};
 use buttress_core::{AttemptLayer, ByError, Carried};
+use buttress_correct::{CorrectLayer, Found, Policy};
 use buttress_fallback::{ByVerdict, FallbackLayer};
 use buttress_retry::{RetryLayer, grpc::TrailersLayer};
 use buttress_retry_after::{GateLayer, RetryAfterLayer};
@@ -75,6 +76,44 @@ async fn deadline_layer() {
 #[tokio::test(start_paused = true)]
 async fn attempt_layer() {
     check(AttemptLayer::new()).await;
+}
+
+/// Finds the first answer to a request wrong, unless it is not to look.
+#[derive(Clone)]
+struct Strict(bool);
+
+impl Policy<Ask, Reply, Error> for Strict {
+    type Case = (Ask, u64);
+    type Wrong = u64;
+
+    fn open(&self, ask: &Ask) -> Result<Option<(Ask, u64)>, Error> {
+        Ok(self.0.then(|| (ask.clone(), 0)))
+    }
+
+    async fn check(
+        &self,
+        (_, looked): &mut (Ask, u64),
+        reply: Reply,
+    ) -> Result<Found<Reply, u64>, Error> {
+        *looked += 1;
+        // As one that has to be read.
+        tokio::task::yield_now().await;
+        Ok(match *looked {
+            1 => Found::Wrong(reply.0.get()),
+            _ => Found::Right(reply),
+        })
+    }
+
+    fn correction(&self, (ask, _): &(Ask, u64), _: &u64) -> Result<Ask, &'static str> {
+        Ok(ask.clone())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn correct_layer() {
+    check(CorrectLayer::new(Strict(false))).await;
+    check(CorrectLayer::new(Strict(true))).await;
+    check(CorrectLayer::new(Strict(true)).observe(Carried::new())).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -127,6 +127,7 @@ a.toml: no errors
 
 listens on 127.0.0.1:8080; no key is asked for
 a request may take 30m and 12 upstream calls
+answers that do not follow the schema asked for are corrected up to 2 times
 
 ROUTE            PROVIDER  MODEL         RETRIES  PATIENCE  ATTEMPT   GATE HOLDS       BREAKER OPENS AT
 ollama/llama3.3  ollama    llama3.3      3        2s        10m       1000 calls, 30s  8 in a row, 55% of 60 calls

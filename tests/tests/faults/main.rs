@@ -9,6 +9,7 @@ mod breaks;
 mod budget;
 mod circuits;
 mod continuations;
+mod corrections;
 mod http2;
 mod leaving;
 mod limits;

@@ -223,7 +223,7 @@ async fn a_wrong_answer_is_corrected_and_all_attempts_are_counted() {
             second.contains(problem) && second.contains("SECRET"),
             "{second}"
         );
-        assert!(second.contains("The schema: "), "{second}");
+        assert!(second.contains("JSON Schema:"), "{second}");
         assert!(!second.contains(r#""no""#), "only the last wrong answer");
         assert_eq!(notes(&request)[1], "asking for a correction of the answer");
     }
@@ -275,11 +275,7 @@ async fn one_that_was_cut_off_is_asked_for_more_briefly() {
         .await
         .unwrap();
     let asked = inner.asked();
-    assert!(
-        asked[1].contains("was cut off at its limit before"),
-        "{}",
-        asked[1]
-    );
+    assert!(asked[1].contains("Your answer was cut off"), "{}", asked[1]);
 
     // Where nothing of it is missing but its end, it is whole.
     let text = json!({"type": "object", "properties": {"s": {"type": "string"}}});
@@ -346,7 +342,7 @@ async fn calls_of_tools_are_checked_by_what_was_declared() {
         "{}",
         told(3)
     );
-    assert!(told(3).contains("The parameters: {"), "{}", told(3));
+    assert!(told(3).contains("JSON Schema:\n{"), "{}", told(3));
 }
 
 #[tokio::test]

@@ -3,8 +3,8 @@
 mod gates;
 
 use super::{
-    Chain, Config, Diagnostic, Options, Provider, Route, Severity, env, notes::Notes, path::named,
-    provider, settings, units, value::quoted,
+    Chain, Config, Diagnostic, Options, Provider, Route, Severity, correct, env, notes::Notes,
+    path::named, provider, settings, units, value::quoted,
 };
 use buttress_llm::Dialect;
 use http::Uri;
@@ -27,6 +27,7 @@ pub(super) fn run(config: &Config, options: &Options<'_>, notes: &mut Notes) {
     }
     room(config, notes);
     gates::alike(config, notes);
+    correct::stronger(config, notes);
     keys(config, options, notes);
     if !notes.has_errors() {
         doubts(config, notes);
@@ -46,6 +47,7 @@ fn doubts(config: &Config, notes: &mut Notes) {
     listen(config, notes);
     deadline(config, notes);
     continuations(config, notes);
+    correct::doubts(config, notes);
     for chain in &config.chains {
         calls(config, chain, notes);
         one_key(config, chain, notes);

@@ -2,6 +2,7 @@
 
 use super::{
     Chain, Config, Diagnostic, Limits, Mode, Options, Provider, Queue, Report, Route, Server,
+    Chain, Config, Correct, Diagnostic, Limits, Mode, Options, Provider, Report, Route, Server,
     checks,
     provider::{key, url},
     server::CLIENT_KEY,
@@ -62,6 +63,7 @@ impl Config {
             server,
             limits: Limits::default(),
             queue,
+            correct: Correct::default(),
             chains: chains(&providers),
             routes,
         }))
@@ -81,6 +83,7 @@ impl Config {
             server: server(options).map_err(|wrong| refuse(CLIENT_KEY, wrong))?,
             limits: Limits::default(),
             queue: queue.map_err(|(variable, wrong)| refuse(variable, wrong))?,
+            correct: Correct::default(),
             routes: Vec::new(),
             chains: Vec::new(),
         })

@@ -27,6 +27,7 @@
 mod breaker;
 mod chain;
 mod checks;
+mod correct;
 mod diagnostic;
 mod env;
 mod fields;
@@ -54,6 +55,7 @@ mod value;
 pub use self::{
     breaker::{Breaker, Forgives, Window},
     chain::Chain,
+    correct::{Calls, Checked, Correct},
     diagnostic::{Diagnostic, Report, Severity},
     gate::Gate,
     load::DEFAULT_FILE,
@@ -82,6 +84,8 @@ pub struct Config {
     pub limits: Limits,
     /// What becomes of requests that nobody could answer.
     pub queue: Queue,
+    /// What is done about answers that are not what was asked for.
+    pub correct: Correct,
     /// The routes that there are. Empty in the sandbox, which brings its own.
     pub routes: Vec<Route>,
     /// Which of them serve which model.

@@ -1,5 +1,6 @@
 use super::{
     Chain, Config, Limits, Mode, Options, Provider, Queue, Route, Server,
+    Chain, Config, Correct, Limits, Mode, Options, Provider, Route, Server,
     chain::indices,
     fields::Fields,
     path::named,
@@ -19,6 +20,8 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
 
     let mut limits = Limits::default();
     fields.section("limits", |fields| limits.read(fields));
+    let mut correct = Correct::default();
+    fields.section("correct", |fields| correct.read(fields));
 
     let mut queue = Queue::default();
     fields.section("queue", |fields| queue.read(fields, options.env));
@@ -46,6 +49,7 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
         server,
         limits,
         queue,
+        correct,
         routes,
     }
 }

@@ -1,4 +1,4 @@
-use super::{Breaker, Config, Gate, Mode, Route, Window, duration, rate};
+use super::{Breaker, Config, Correct, Gate, Mode, Route, Window, duration, rate};
 use std::fmt;
 
 /// What a configuration amounts to, for people.
@@ -16,6 +16,7 @@ impl fmt::Display for Config {
             f,
             "a request may take {deadline} and {calls} upstream calls"
         )?;
+        writeln!(f, "{}", correct(&self.correct))?;
         if self.mode == Mode::Sandbox {
             return writeln!(
                 f,
@@ -62,6 +63,18 @@ fn row(route: &Route) -> [String; 8] {
         gate(&route.gate),
         breaker(&route.breaker),
     ]
+}
+
+fn correct(correct: &Correct) -> String {
+    let times = match correct.max {
+        None => return "answers are not checked for what was asked for".to_owned(),
+        Some(0) => "not corrected".to_owned(),
+        Some(1) => "corrected once".to_owned(),
+        Some(max) => format!("corrected up to {max} times"),
+    };
+    let stronger = correct.stronger.as_ref();
+    let stronger = stronger.map_or_else(String::new, |model| format!(", then {model} is asked"));
+    format!("answers that do not follow the schema asked for are {times}{stronger}")
 }
 
 fn gate(gate: &Gate) -> String {

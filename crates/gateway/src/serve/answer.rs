@@ -4,7 +4,7 @@ use super::{app::App, frames::Frames, log::CallLog};
 use axum::{body::Body, response::Response};
 use buttress::{
     Call,
-    llm::{AnswerBody, Dialect, ErrorAnswer, LlmError, LlmResponse},
+    llm::{AnswerBody, AttemptUsage, Dialect, ErrorAnswer, LlmError, LlmResponse},
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
@@ -29,12 +29,16 @@ pub(super) fn success(app: &App, answer: LlmResponse, mut log: CallLog) -> Respo
         dialect,
         route,
         usage,
+        attempts,
         headers: mut head,
         body,
         ..
     } = answer;
     if let Some(sign) = route.as_ref().and_then(|route| app.upstreams.sign(route)) {
-        let cost = sign.prices.and_then(|prices| prices.cost(&usage));
+        let cost = match &attempts[..] {
+            [] => sign.prices.and_then(|prices| prices.cost(&usage)),
+            attempts => cost_of(app, attempts),
+        };
         if let Some(cost) = cost {
             put(&mut head, COST, format!("{cost:.6}"));
         }
@@ -59,6 +63,15 @@ pub(super) fn success(app: &App, answer: LlmResponse, mut log: CallLog) -> Respo
     let mut response = Response::new(body);
     *response.headers_mut() = head;
     response
+}
+
+/// What all attempts cost, each on its route; `None` where that is not known of one of them.
+fn cost_of(app: &App, attempts: &[AttemptUsage]) -> Option<f64> {
+    let cost = |attempt: &AttemptUsage| {
+        let sign = app.upstreams.sign(attempt.route.as_ref()?)?;
+        sign.prices?.cost(&attempt.usage)
+    };
+    attempts.iter().map(cost).sum()
 }
 
 /// The call was given up for good.

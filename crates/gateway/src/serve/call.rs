@@ -34,6 +34,9 @@ const FORWARDED: [HeaderName; 4] = [
     HeaderName::from_static("openai-beta"),
 ];
 
+/// How many corrections of its answer a caller wants.
+const CORRECTIONS: HeaderName = HeaderName::from_static("x-buttress-corrections");
+
 /// What the address of a request says, in a dialect whose bodies do not say it.
 #[derive(Clone, Copy)]
 pub(super) struct Address<'a> {
@@ -88,8 +91,18 @@ pub(super) async fn run(
         }
         None => LlmRequest::parse(dialect, body),
     };
+    let corrections = match corrections(&head.headers) {
+        Ok(corrections) => corrections,
+        Err(message) => {
+            return asked.refuse(StatusCode::BAD_REQUEST, Kind::InvalidRequest, message);
+        }
+    };
     let mut request = match parsed {
-        Ok(request) => request.headers(forwarded(&head.headers)),
+        Ok(request) => match corrections {
+            Some(corrections) => request.corrections(corrections),
+            None => request,
+        }
+        .headers(forwarded(&head.headers)),
         Err(error) => {
             let message = format!("invalid request: {error}");
             return asked.refuse(StatusCode::BAD_REQUEST, Kind::InvalidRequest, &message);
@@ -136,6 +149,22 @@ fn plain(headers: &HeaderMap) -> Result<(), Unread> {
         let known = known.into_iter().find(|name| packed == name);
         Err(Unread::Encoded(known))
     })
+}
+
+/// How many corrections of its answer a caller wants, if it says so.
+fn corrections(headers: &HeaderMap) -> Result<Option<u32>, &'static str> {
+    let mut values = headers.get_all(CORRECTIONS).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let number = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.trim().parse().ok());
+    match (number, values.next()) {
+        (Some(number), None) => Ok(Some(number)),
+        _ => Err("x-buttress-corrections: not a number of corrections: write 0, 1, 2, …"),
+    }
 }
 
 fn forwarded(headers: &HeaderMap) -> HeaderMap {

@@ -2,9 +2,11 @@
 
 use crate::config::{self, Config, Forgives, Window};
 use buttress::{
-    Declares, Prices, Route, Shapes, Stack, StackService,
+    Declares, LlmCorrect, Prices, Route, Shapes, Stack, StackService,
     circuit_breaker::{CircuitBreakerLayer, Settings},
     client::{Commit, LlmClient},
+    correct::{Streams, ToolCalls},
+    llm::LlmRequest,
     retry::{Backoff, Budget, BudgetBuilder, Jitter, RetryLayer},
     retry_after::{GateLayer, GateSettings, SharedKey},
     timeout::Limits,
@@ -15,6 +17,7 @@ use std::{
     error::Error,
     sync::Arc,
 };
+use tower::ServiceExt as _;
 
 type BoxError = Box<dyn Error>;
 
@@ -57,8 +60,24 @@ impl Upstreams {
         let stack = |chain: &config::Chain| {
             let chained = chain.routes.iter();
             let chained = chained.filter_map(|&at| routes.get(at).cloned());
-            let stack = stack(&config.limits, chained).ok_or("a chain without routes")?;
-            Ok(stack.service())
+            stack(&config.limits, chained).ok_or("a chain without routes")
+        };
+        let stronger = match &config.correct.stronger {
+            Some(model) => {
+                let chain = config
+                    .chain(model)
+                    .ok_or("no chain serves the stronger model")?;
+                Some((Arc::from(&**model), stack(chain)?.service()))
+            }
+            None => None,
+        };
+        let correct = correct(&config.correct, stronger);
+        let stack = |chain: &config::Chain| {
+            let stack = stack(chain)?;
+            Ok(match &correct {
+                Some(correct) => stack.correct(correct.clone()).service(),
+                None => stack.service(),
+            })
         };
         let stacks = config
             .chains
@@ -94,6 +113,32 @@ fn stack(limits: &config::Limits, mut routes: impl Iterator<Item = Route>) -> Op
     let stack = stack.deadline(limits.deadline);
     let stack = stack.continuations(limits.continuations);
     Some(stack.max_calls(limits.max_calls))
+}
+
+/// What corrects answers. The stacks share it, and with it the schemas that were compiled.
+fn correct(
+    settings: &config::Correct,
+    stronger: Option<(Arc<str>, StackService)>,
+) -> Option<LlmCorrect> {
+    let correct = LlmCorrect::new()
+        .max(settings.max?)
+        .repair(settings.repair)
+        .streams(match settings.stream {
+            config::Checked::Hold => Streams::Hold,
+            config::Checked::Pass => Streams::Pass,
+        })
+        .tools(match settings.tools {
+            config::Calls::Never => ToolCalls::Never,
+            config::Calls::Whole => ToolCalls::Whole,
+            config::Calls::Always => ToolCalls::Always,
+        });
+    Some(match stronger {
+        Some((model, stack)) => {
+            let of_model = move |request: LlmRequest| request.with_model(&model).unwrap_or(request);
+            correct.stronger(stack.map_request(of_model))
+        }
+        None => correct,
+    })
 }
 
 fn sign(route: &config::Route) -> (Arc<str>, Sign) {
@@ -389,6 +434,11 @@ mod tests {
             settings.join("\n")
         };
         assert_eq!(shown(&given), shown(&expected));
+
+        let given = correct(&config.correct, None).unwrap();
+        // Unasked no money is spent on calls of tools, which agents check by themselves.
+        let expected = LlmCorrect::new().tools(ToolCalls::Never);
+        assert_eq!(format!("{given:?}"), format!("{expected:?}"));
 
         // Of a budget that is made only the reserve is shown.
         let given = budget(&config.routes[0].retry).unwrap();

@@ -1,7 +1,7 @@
 use super::{
     super::{
-        Accepts, Breaker, Forgives, Gate, Limits, Options, Retry, Server, Timeout, fields::Fields,
-        notes::Notes, read,
+        Accepts, Breaker, Correct, Forgives, Gate, Limits, Options, Retry, Server, Timeout,
+        fields::Fields, notes::Notes, read,
     },
     fine, keys,
 };
@@ -35,6 +35,7 @@ fn it_shows_the_defaults() {
     assert_eq!(server.drain_delay, default.drain_delay);
     assert_eq!(server.shutdown_grace, default.shutdown_grace);
     assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.correct, Correct::default());
 
     let route = &config.routes[0];
     assert_eq!(route.accepts, Accepts::default());
