@@ -1,7 +1,7 @@
 //! What the layers are put around.
 
 use ::http::{Request, Response};
-use buttress_core::{AsFailure, Exhausted, Failure, Rejected};
+use buttress_core::{AsFailure, Exhausted, Failure, Rejected, Uncorrected};
 use bytes::Bytes;
 use http_body_util::Full;
 use std::{
@@ -63,6 +63,7 @@ impl<E> Service<Request<Full<Bytes>>> for Bare<E> {
 pub(crate) enum Error {
     Rejected(Rejected),
     Exhausted(Box<Exhausted<Self>>),
+    Uncorrected(Uncorrected<u64>),
 }
 
 impl AsFailure for Error {
@@ -70,6 +71,7 @@ impl AsFailure for Error {
         match self {
             Self::Rejected(rejected) => rejected.as_failure(),
             Self::Exhausted(exhausted) => exhausted.as_failure(),
+            Self::Uncorrected(uncorrected) => uncorrected.as_failure(),
         }
     }
 }
@@ -86,11 +88,18 @@ impl From<Exhausted<Self>> for Error {
     }
 }
 
+impl From<Uncorrected<u64>> for Error {
+    fn from(uncorrected: Uncorrected<u64>) -> Self {
+        Self::Uncorrected(uncorrected)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rejected(rejected) => rejected.fmt(f),
             Self::Exhausted(exhausted) => exhausted.fmt(f),
+            Self::Uncorrected(uncorrected) => uncorrected.fmt(f),
         }
     }
 }

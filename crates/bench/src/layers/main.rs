@@ -13,6 +13,7 @@
 )]
 
 mod bare;
+mod correct;
 mod http;
 mod ours;
 mod peers;
@@ -38,6 +39,7 @@ fn main() {
     subjects.extend(ours::subjects());
     subjects.extend(peers::subjects());
     compare("one call, u64", subjects);
+    compare("one JSON answer of 10 KB", correct::subjects());
     compare(
         "one healthy call, http::Request<Full<Bytes>> with 5 headers",
         http::subjects(),

@@ -8,6 +8,7 @@ use super::{
 use crate::table::Subject;
 use buttress_circuit_breaker::{CircuitBreakerLayer, Settings};
 use buttress_core::{AsFailure, ByError, Rejected};
+use buttress_correct::{CorrectLayer, Found, Policy};
 use buttress_fallback::{ByVerdict, Fallback, FallbackLayer, Route, Routes};
 use buttress_retry::RetryLayer;
 use buttress_retry_after::GateLayer;
@@ -29,6 +30,10 @@ pub(super) fn subjects() -> Vec<Subject> {
         healthy("breaker, closed, time window", timed.layer(bare)),
         rejecting("breaker, open", open.layer(bare)),
         healthy("gate, open", GateLayer::standard().layer(bare)),
+        healthy(
+            "correct, nothing to check",
+            CorrectLayer::new(Unchecked).layer(bare),
+        ),
         healthy("fallback", FallbackLayer::new(bare).layer(bare)),
         healthy(
             "fallback(retry(gate(breaker)))",
@@ -40,6 +45,27 @@ pub(super) fn subjects() -> Vec<Subject> {
         ),
         healthy("the same, two such routes", routes()),
     ]
+}
+
+/// Checks nothing.
+#[derive(Clone)]
+struct Unchecked;
+
+impl Policy<u64, u64, Error> for Unchecked {
+    type Case = ();
+    type Wrong = u64;
+
+    fn open(&self, _: &u64) -> Result<Option<()>, Error> {
+        Ok(None)
+    }
+
+    async fn check(&self, (): &mut (), answer: u64) -> Result<Found<u64, u64>, Error> {
+        Ok(Found::Right(answer))
+    }
+
+    fn correction(&self, (): &(), _: &u64) -> Result<u64, &'static str> {
+        Err("nothing is asked")
+    }
 }
 
 /// One route of its own, as it stands in a fallback.
