@@ -17,8 +17,10 @@ pub struct Schema(Arc<Compiled>);
 struct Compiled {
     text: Box<str>,
     validator: Validator,
-    /// Of a value that is nested deeper, only that it is wrong can be said in good time.
+    /// How deep a value may be nested to be checked at all.
     deepest: usize,
+    /// Of a value that is nested deeper, only that it is wrong can be said in good time.
+    deepest_listed: usize,
 }
 
 impl Schema {
@@ -54,7 +56,8 @@ impl Schema {
         Ok(Self(Arc::new(Compiled {
             text: text.into(),
             validator,
-            deepest: deepest(weight.recursive),
+            deepest: DEEPEST.checked_div(weight.in_place).unwrap_or(usize::MAX),
+            deepest_listed: deepest_listed(weight.recursive),
         })))
     }
 
@@ -68,16 +71,24 @@ impl Schema {
     /// most answers need.
     #[must_use]
     pub fn allows(&self, value: &Value) -> bool {
-        self.0.validator.is_valid(value)
+        !self.is_too_deep(value) && self.0.validator.is_valid(value)
+    }
+
+    /// Each of its levels may take as many steps down as schemas check it in one place.
+    fn is_too_deep(&self, value: &Value) -> bool {
+        self.0.deepest < usize::MAX && depth(value) > self.0.deepest
     }
 
     /// How this value does not follow it: at most [`Violation::MOST`] ways, and none if it does.
     #[must_use]
     pub fn violations(&self, value: &Value) -> Vec<Violation> {
-        if self.allows(value) {
+        if self.is_too_deep(value) {
+            return vec![Violation::new("", "value is nested too deep to be checked")];
+        }
+        if self.0.validator.is_valid(value) {
             return Vec::new();
         }
-        if depth(value) > self.0.deepest {
+        if self.0.deepest_listed < usize::MAX && depth(value) > self.0.deepest_listed {
             return vec![Violation::new("", "value does not follow the schema")];
         }
         let validator = &self.0.validator;
@@ -92,10 +103,14 @@ impl Schema {
     }
 }
 
+/// How many schemas may stand in each other while a value is checked by one that refers to itself.
+/// A thread of tokio's has a stack of 2 MiB.
+const DEEPEST: usize = 1000;
+
 /// How deep a value may be nested for its violations to be listed. What an `anyOf` says of a value
 /// that suits none of its schemas is made up of what each of them says, and so on down, each
 /// reference more often than the level above.
-fn deepest(references: usize) -> usize {
+fn deepest_listed(references: usize) -> usize {
     const MOST: usize = 100_000;
     match references {
         0 => usize::MAX,
@@ -269,6 +284,46 @@ mod tests {
         );
         let shallow = problems(&twice, &json!({"k": 1}));
         assert!(shallow[0].contains("anyOf"), "{shallow:?}");
+    }
+
+    /// As deep as is allowed, on the stack that a thread of tokio's has.
+    #[test]
+    fn nothing_goes_deeper_than_the_stack() {
+        let check = || {
+            let mut inner = json!({"properties": {"k": {"$ref": "#"}}, "type": "object"});
+            for _ in 0..60 {
+                inner = json!({"allOf": [inner]});
+            }
+            for schema in [
+                schema(&json!({"properties": {"k": {"$ref": "#"}}, "type": "object"})),
+                schema(&json!({"anyOf": [{"items": {"$ref": "#"}}, {"type": "string"}]})),
+                schema(&inner),
+            ] {
+                let mut value = json!(1);
+                for level in 0..120 {
+                    value = match level % 2 {
+                        0 => json!({"k": value}),
+                        _ => json!([value]),
+                    };
+                    let _ = schema.violations(&value);
+                }
+                let mut value = json!(1);
+                for _ in 0..120 {
+                    value = json!({"k": value});
+                    let _ = schema.violations(&value);
+                }
+            }
+            // A long chain of references that is still taken.
+            let mut defs = serde_json::Map::new();
+            for at in 0..60 {
+                let next = json!({"$ref": format!("#/$defs/d{}", at + 1)});
+                defs.insert(format!("d{at}"), json!({"items": next}));
+            }
+            defs.insert("d60".into(), json!(true));
+            schema(&json!({"$ref": "#/$defs/d0", "$defs": defs}));
+        };
+        let thread = std::thread::Builder::new().stack_size(2 << 20);
+        thread.spawn(check).unwrap().join().unwrap();
     }
 
     #[test]

@@ -1,35 +1,32 @@
-//! Whether a schema can be checked in a time that its size promises.
+//! Whether a schema can be checked in a time and a depth that its size promises.
 //!
 //! A few lines of `{"allOf": [{"$ref": "#/b"}, {"$ref": "#/b"}]}` that lead to each other ask for
-//! more steps than anybody has time for. So references are followed here first, and counted: those
-//! that a check follows each time. One that leads back to itself is answered from memory for an
-//! array or object, and counts once; for the other values it is followed within that value.
+//! more steps than anybody has time for, and a long chain of references for more stack than a
+//! thread has. So references are followed here first, and counted: those that a check follows each
+//! time. One that leads back to itself is answered from memory for an array or object, and counts
+//! once; for the other values it is followed within that value.
 
 use super::InvalidSchema;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
 /// The most parts that a schema may have with all of its references followed.
-const MOST: usize = 20_000;
+const MOST: usize = 100_000;
+/// How deep they may stand in each other then.
+const DEEPEST: usize = 200;
 /// The most places that are referred to.
 const MOST_TARGETS: usize = 500;
 /// Where one value is checked by several schemas.
-const IN_PLACE: [&str; 8] = [
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "not",
-    "if",
-    "then",
-    "else",
-    "dependentSchemas",
-];
+const IN_PLACE: [&str; 7] = ["allOf", "anyOf", "oneOf", "not", "if", "then", "else"];
 
 /// How a schema's references lead.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Weight {
     /// How many there are, where any of them leads back to itself.
     pub(super) recursive: usize,
+    /// How many schemas stand in each other, at most, that check one and the same value by such a
+    /// reference.
+    pub(super) in_place: usize,
 }
 
 /// Follows the references of this schema.
@@ -44,33 +41,26 @@ pub(super) fn weigh(root: &Value) -> Result<Weight, InvalidSchema> {
         let problem = format!("refers to more than {MOST_TARGETS} places");
         return Err(InvalidSchema::new(problem));
     }
-    let mut cyclic = HashSet::new();
-    for (pointer, target) in &targets {
-        let mut seen = HashSet::new();
-        if leads_to(target, pointer, &targets, &mut seen) {
-            cyclic.insert(*pointer);
-        }
-    }
+    let cyclic = cyclic(&targets);
     let unfold = Unfold {
         targets: &targets,
         cyclic: &cyclic,
     };
     let mut left = MOST;
-    unfold.all(root, &mut left)?;
+    unfold.all(root, 0, &mut left)?;
+    let mut weight = Weight::default();
     for pointer in &cyclic {
-        let Some(target) = targets.get(pointer) else {
-            continue;
-        };
-        unfold.all(target, &mut left)?;
-        unfold.in_place(target, &mut vec![pointer], &mut MOST.clone())?;
+        if let Some(target) = targets.get(pointer) {
+            unfold.all(target, 0, &mut left)?;
+            let depth = unfold.in_place(target, &mut vec![pointer], 0, &mut MOST.clone())?;
+            weight.in_place = weight.in_place.max(depth);
+            weight.recursive = references;
+        }
     }
-    let recursive = match cyclic.is_empty() {
-        true => 0,
-        false => references,
-    };
-    Ok(Weight { recursive })
+    Ok(weight)
 }
 
+/// By the pointer, what it leads to.
 type Targets<'s> = HashMap<&'s str, &'s Value>;
 
 /// All that this part of a schema refers to.
@@ -90,7 +80,7 @@ fn collect<'s>(
         if !is_root && fields.get("$id").is_some_and(Value::is_string) {
             return Err(InvalidSchema::new("only the whole schema may have an $id"));
         }
-        if let Some(pointer) = fields.get("$ref").and_then(Value::as_str) {
+        if let Some(pointer) = reference(part) {
             *references += 1;
             let within = pointer.strip_prefix('#');
             let found = within.and_then(|within| root.pointer(within));
@@ -108,26 +98,37 @@ fn collect<'s>(
     Ok(())
 }
 
-/// Whether following what this part refers to comes by that pointer.
-fn leads_to<'s>(
-    part: &'s Value,
-    pointer: &str,
-    targets: &Targets<'s>,
-    seen: &mut HashSet<&'s str>,
-) -> bool {
-    if let Some(reference) = reference(part) {
-        if reference == pointer {
-            return true;
-        }
-        if seen.insert(reference)
-            && let Some(target) = targets.get(reference)
-            && leads_to(target, pointer, targets, seen)
-        {
-            return true;
-        }
+/// The pointers that following what they lead to comes by again.
+fn cyclic<'s>(targets: &Targets<'s>) -> HashSet<&'s str> {
+    let mut leads = HashMap::new();
+    for (pointer, target) in targets {
+        let mut found = HashSet::new();
+        references_in(target, &mut found);
+        leads.insert(*pointer, found);
     }
-    let mut parts = parts(part);
-    parts.any(|part| leads_to(part, pointer, targets, seen))
+    let comes_back = |pointer: &&'s str| {
+        let mut seen: HashSet<&str> = HashSet::new();
+        let mut next = vec![*pointer];
+        while let Some(at) = next.pop() {
+            for lead in leads.get(at).into_iter().flatten() {
+                if lead == pointer {
+                    return true;
+                }
+                if seen.insert(lead) {
+                    next.push(lead);
+                }
+            }
+        }
+        false
+    };
+    targets.keys().copied().filter(comes_back).collect()
+}
+
+fn references_in<'s>(part: &'s Value, found: &mut HashSet<&'s str>) {
+    found.extend(reference(part));
+    for part in parts(part) {
+        references_in(part, found);
+    }
 }
 
 struct Unfold<'u, 's> {
@@ -137,51 +138,52 @@ struct Unfold<'u, 's> {
 
 impl<'s> Unfold<'_, 's> {
     /// Counts this part and all that it refers to, but for what leads back to itself.
-    fn all(&self, part: &'s Value, left: &mut usize) -> Result<(), InvalidSchema> {
-        spend(left)?;
+    fn all(&self, part: &'s Value, depth: usize, left: &mut usize) -> Result<(), InvalidSchema> {
+        spend(depth, left)?;
         if let Some(reference) = reference(part)
             && !self.cyclic.contains(reference)
             && let Some(target) = self.targets.get(reference)
         {
-            self.all(target, left)?;
+            self.all(target, depth + 1, left)?;
         }
         let mut parts = parts(part);
-        parts.try_for_each(|part| self.all(part, left))
+        parts.try_for_each(|part| self.all(part, depth + 1, left))
     }
 
-    /// Counts what checks one and the same value.
+    /// Counts what checks one and the same value, and gives how deep it goes.
     fn in_place(
         &self,
         part: &'s Value,
         path: &mut Vec<&'s str>,
+        depth: usize,
         left: &mut usize,
-    ) -> Result<(), InvalidSchema> {
-        spend(left)?;
+    ) -> Result<usize, InvalidSchema> {
+        spend(depth, left)?;
+        let mut deepest = depth + 1;
         if let Some(reference) = reference(part)
             && !path.contains(&reference)
             && let Some(target) = self.targets.get(reference)
         {
             path.push(reference);
-            self.in_place(target, path, left)?;
+            deepest = self.in_place(target, path, depth + 1, left)?.max(deepest);
             path.pop();
         }
-        let Value::Object(fields) = part else {
-            return Ok(());
-        };
         for name in IN_PLACE {
-            match fields.get(name) {
-                Some(schema @ Value::Object(_)) if name != "dependentSchemas" => {
-                    self.in_place(schema, path, left)?;
-                }
-                Some(several) => {
-                    for schema in parts(several) {
-                        self.in_place(schema, path, left)?;
-                    }
-                }
-                None => {}
+            let schemas = match part.get(name) {
+                Some(Value::Array(schemas)) => &schemas[..],
+                Some(schema) => std::slice::from_ref(schema),
+                None => continue,
+            };
+            for schema in schemas {
+                deepest = self.in_place(schema, path, depth + 1, left)?.max(deepest);
             }
         }
-        Ok(())
+        if let Some(Value::Object(schemas)) = part.get("dependentSchemas") {
+            for schema in schemas.values() {
+                deepest = self.in_place(schema, path, depth + 1, left)?.max(deepest);
+            }
+        }
+        Ok(deepest)
     }
 }
 
@@ -197,11 +199,12 @@ fn parts(part: &Value) -> Box<dyn Iterator<Item = &Value> + '_> {
     }
 }
 
-fn spend(left: &mut usize) -> Result<(), InvalidSchema> {
-    *left = left.checked_sub(1).ok_or_else(|| {
+fn spend(depth: usize, left: &mut usize) -> Result<(), InvalidSchema> {
+    if depth > DEEPEST || *left == 0 {
         let problem = "with its references followed it says too much to be checked";
-        InvalidSchema::new(problem)
-    })?;
+        return Err(InvalidSchema::new(problem));
+    }
+    *left -= 1;
     Ok(())
 }
 
@@ -228,9 +231,21 @@ mod tests {
     }
 
     #[test]
+    fn references_that_make_a_long_chain_are_refused() {
+        let mut defs = serde_json::Map::new();
+        for at in 0..300 {
+            let next = json!({"$ref": format!("#/$defs/d{}", at + 1)});
+            defs.insert(format!("d{at}"), json!({"items": next}));
+        }
+        defs.insert("d300".into(), json!(true));
+        assert!(weigh(&json!({"$ref": "#/$defs/d0", "$defs": defs})).is_err());
+    }
+
+    #[test]
     fn a_schema_may_refer_to_itself() {
         let tree = json!({"properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}}});
-        assert_eq!(weigh(&tree).unwrap().recursive, 2);
+        let weight = weigh(&tree).unwrap();
+        assert_eq!((weight.recursive, weight.in_place), (2, 1));
         // As that of a language: each of its forms may hold any other.
         let mut defs = serde_json::Map::new();
         let mut forms = Vec::new();
