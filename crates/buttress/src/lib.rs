@@ -42,9 +42,9 @@
 
 mod ahead;
 pub mod carry_on;
+pub mod correct;
 #[cfg(feature = "queue")]
 pub mod degrade;
-pub mod correct;
 mod pace;
 mod policy;
 #[cfg(feature = "queue")]

@@ -73,8 +73,8 @@ pub use self::{
         Target, ToolParameters,
     },
     response::{
-        AnswerBody, AtStreamEnd, AttemptUsage, Continuation, EventPipe, EventStream, LlmResponse, Said,
-        SaidReader, StreamEvent, Told, Usage,
+        AnswerBody, AtStreamEnd, AttemptUsage, Continuation, EventPipe, EventStream, LlmResponse,
+        Said, SaidReader, StreamEvent, Told, Usage,
     },
     stream::{
         Delta, End, Part, Start, StreamError, StreamItem, StreamReader, StreamTranslator, Summary,

@@ -1,9 +1,8 @@
 //! A configuration without a file: the providers whose keys are in the environment.
 
 use super::{
-    Chain, Config, Diagnostic, Limits, Mode, Options, Provider, Queue, Report, Route, Server,
-    Chain, Config, Correct, Diagnostic, Limits, Mode, Options, Provider, Report, Route, Server,
-    checks,
+    Chain, Config, Correct, Diagnostic, Limits, Mode, Options, Provider, Queue, Report, Route,
+    Server, checks,
     provider::{key, url},
     server::CLIENT_KEY,
     value::{Wrong, quoted},

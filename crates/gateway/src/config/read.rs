@@ -1,6 +1,5 @@
 use super::{
-    Chain, Config, Limits, Mode, Options, Provider, Queue, Route, Server,
-    Chain, Config, Correct, Limits, Mode, Options, Provider, Route, Server,
+    Chain, Config, Correct, Limits, Mode, Options, Provider, Queue, Route, Server,
     chain::indices,
     fields::Fields,
     path::named,

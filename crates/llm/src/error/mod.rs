@@ -9,7 +9,9 @@ mod wrong;
 #[cfg(test)]
 mod tests;
 
-pub use self::{provider::ProviderError, render::ErrorAnswer, truncated::Truncated, wrong::WrongAnswer};
+pub use self::{
+    provider::ProviderError, render::ErrorAnswer, truncated::Truncated, wrong::WrongAnswer,
+};
 
 use crate::{
     Answer, Dialect, Fallback, Feature, InvalidRequest, Kind, Provider, TransportError, Usage,

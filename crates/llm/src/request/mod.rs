@@ -1,7 +1,7 @@
 //! Requests as their callers wrote them, and how they are written for another place.
 
-mod asked;
 mod ask_for;
+mod asked;
 mod builder;
 mod carry_on;
 mod complaint;
