@@ -40,11 +40,13 @@ pub struct Server {
 
 impl Server {
     /// Connects to `redis://[[user]:password@]host[:port][/database]`, to `unix:///path`, or with
-    /// the feature `tls` to `rediss://…`.
+    /// the feature `redis-tls` to `rediss://…`, whose certificate the system has to trust.
     ///
     /// # Errors
     /// The URL says nothing that is understood, or the server can't be reached or lets nobody in.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        #[cfg(feature = "redis-tls")]
+        crypto();
         let info = url.into_connection_info()?;
         let client = Client::open(info.set_tcp_settings(tcp()))?;
         let config = ConnectionManagerConfig::new()
@@ -118,6 +120,16 @@ async fn in_time<T>(request: impl Future<Output = RedisResult<T>>) -> Result<T, 
     match timeout(REQUEST, request).await {
         Ok(answer) => Ok(answer?),
         Err(elapsed) => Err(StoreError::Unavailable(elapsed.into())),
+    }
+}
+
+/// The client of the server takes whatever the process uses for TLS, so there has to be something.
+#[cfg(feature = "redis-tls")]
+fn crypto() {
+    use rustls::crypto::{CryptoProvider, ring};
+    if CryptoProvider::get_default().is_none() {
+        // Somebody else may have been faster.
+        let _ = ring::default_provider().install_default();
     }
 }
 
