@@ -8,7 +8,6 @@ use bytes::Bytes;
 use redis_server::RedisServer;
 use std::{
     collections::HashSet,
-    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 use tokio::task::JoinSet;
@@ -136,7 +135,7 @@ async fn a_full_queue_leaves_the_rest_where_it_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_who_take_over_at_once_take_each_item_once() {
     let server = RedisServer::start(&[]);
-    let store = Arc::new(connect(&server, Settings::new()).await);
+    let store = connect(&server, Settings::new()).await;
     for at in 0..300 {
         // Of some there are two that are alike.
         push(
@@ -147,7 +146,7 @@ async fn many_who_take_over_at_once_take_each_item_once() {
     }
     let mut workers = JoinSet::new();
     for _ in 0..8 {
-        let store = Arc::clone(&store);
+        let store = connect(&server, Settings::new()).await;
         workers.spawn(async move {
             let mut taken = 0;
             while let Ok(some @ 1..) = store.take_over().await {

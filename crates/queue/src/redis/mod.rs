@@ -33,6 +33,7 @@ use bytes::Bytes;
 use reply::{Reply, done, held};
 use scripts::Scripts;
 use std::{fmt, sync::Arc, time::Duration};
+use tokio::sync::Mutex;
 
 /// The longest that a lease is held, or a task is put off, at a time: as in `lua/move.lua`.
 const LONGEST: Duration = Duration::from_hours(24);
@@ -41,6 +42,16 @@ const MOST: usize = 1000;
 const MOST_BYTES: usize = 32 << 20;
 
 /// A queue in a Redis server.
+///
+/// ```no_run
+/// use buttress_queue::{Queue, RedisStore, Settings};
+///
+/// # async fn example() -> Result<(), buttress_queue::StoreError> {
+/// let store = RedisStore::connect("redis://cache:6379/", Settings::new()).await?;
+/// let queue = Queue::new(store);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # What is kept
 /// A task that was acknowledged survives what the server's own log does. It needs the append-only
@@ -58,6 +69,8 @@ const MOST_BYTES: usize = 32 << 20;
 pub struct RedisStore {
     server: Server,
     queue: Arc<Queue>,
+    /// Held by the one that takes over what others pushed.
+    taking: Arc<Mutex<()>>,
 }
 
 #[derive(Clone)]
@@ -108,6 +121,7 @@ impl RedisStore {
         let store = Self {
             server,
             queue: Arc::new(queue),
+            taking: Arc::default(),
         };
         // Whether it lets this program do what a queue needs.
         store.counts().await?;
@@ -202,6 +216,9 @@ impl Store for RedisStore {
             if pushed == 0 {
                 return Ok(claimed);
             }
+            let Ok(_taking) = self.taking.try_lock() else {
+                return Ok(claimed);
+            };
             if let Err(error) = self.take_over().await {
                 tracing::warn!(
                     kind = error.as_str(),

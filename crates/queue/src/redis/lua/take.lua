@@ -6,7 +6,9 @@
 call('HINCRBY', p .. 'meta', 'last', 1)
 local id, key, payload, reason = ARGV[5], ARGV[8], ARGV[9], ARGV[10]
 local most_tasks, most_bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
-if call('LREM', KEYS[2], ARGV[3], ARGV[4]) == 0 then return 0 end
+-- It was near that end; a long list is not searched for what is gone.
+if not call('LPOS', KEYS[2], ARGV[4], 'RANK', ARGV[3], 'MAXLEN', 256) then return 0 end
+call('LREM', KEYS[2], ARGV[3], ARGV[4])
 local kept = put(id, ARGV[6], ARGV[7], key, payload, most_tasks, most_bytes)
 if kept[3] then
   -- Back to where it was.
