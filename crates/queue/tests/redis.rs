@@ -4,12 +4,18 @@
 mod contract;
 mod redis_server;
 
-use buttress_queue::{RedisStore, Settings, Store};
+use buttress_queue::{Entry, RedisStore, Settings, Store};
 use redis_server::RedisServer;
-use std::sync::{
-    Arc, Mutex, Weak,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
 };
+
+static QUEUES: AtomicU32 = AtomicU32::new(0);
 
 /// A queue of its own in a server that all tests share.
 struct Redis {
@@ -22,7 +28,6 @@ impl contract::Engine for Redis {
 
     async fn new() -> Self {
         static SERVER: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
-        static QUEUES: AtomicU32 = AtomicU32::new(0);
         let mut shared = SERVER.lock().unwrap();
         let server = shared.upgrade().unwrap_or_else(|| {
             let server = Arc::new(RedisServer::start(&[]));
@@ -44,3 +49,64 @@ impl contract::Engine for Redis {
 }
 
 contract!(Redis);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_holds_no_more_than_fits_into_memory() {
+    use contract::Engine;
+
+    let engine = Redis::new().await;
+    let store = engine.open(Settings::new()).await;
+    for _ in 0..6 {
+        let entry = Entry::new(vec![b'x'; 10 << 20]);
+        store.enqueue(entry).await.unwrap();
+    }
+    for given in [4, 2, 0] {
+        let claimed = store.claim("w", 100, contract::MINUTE).await.unwrap();
+        assert_eq!(claimed.len(), given);
+    }
+}
+
+/// One in a cluster of one, where a script may use the keys of one slot only.
+struct Cluster(Redis);
+
+impl contract::Engine for Cluster {
+    const SEQUENCES: u32 = 20;
+
+    async fn new() -> Self {
+        static SERVER: Mutex<Weak<RedisServer>> = Mutex::new(Weak::new());
+        let mut shared = SERVER.lock().unwrap();
+        let server = shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(RedisServer::start(&["--cluster-enabled", "yes"]));
+            let added = server.say(&[b"CLUSTER", b"ADDSLOTSRANGE", b"0", b"16383"]);
+            assert_eq!(added, "+OK");
+            while server.say(&[b"SET", b"a", b"b"]) != "+OK" {
+                thread::sleep(Duration::from_millis(20));
+            }
+            *shared = Arc::downgrade(&server);
+            server
+        });
+        let queue = format!("queue-{}", QUEUES.fetch_add(1, Ordering::Relaxed));
+        Self(Redis { server, queue })
+    }
+
+    async fn open(&self, settings: Settings) -> Arc<dyn Store> {
+        self.0.open(settings).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_keys_are_in_one_slot_of_a_cluster() {
+    use contract::Engine;
+
+    let cluster = Cluster::new().await;
+    contract::any_sequence_does_what_a_model_does(&cluster).await;
+    contract::what_was_kept_long_enough_is_gone(&Cluster::new().await).await;
+    let store = cluster.open(Settings::new()).await;
+    let list = cluster.0.queue.as_bytes();
+    let server = &cluster.0.server;
+    assert_eq!(server.say(&[b"RPUSH", list, b"{\"messages\": []}"]), ":1");
+    assert_eq!(
+        store.claim("w", 1, contract::MINUTE).await.unwrap().len(),
+        1
+    );
+}

@@ -272,6 +272,35 @@ async fn a_server_that_has_forgotten_its_scripts_is_told_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_back_keeps_nothing_for_ever() {
+    let server = RedisServer::start(&[]);
+    let store = connect(&server).await;
+    let leased = store.enqueue(Entry::new("x")).await.unwrap().id;
+    store.claim("w", 1, MINUTE).await.unwrap();
+    store.enqueue(Entry::new("y")).await.unwrap();
+    let postponed = store.claim("w", 1, MINUTE).await.unwrap().remove(0).lease;
+    store.postpone(&postponed, MINUTE, true, "").await.unwrap();
+    assert!(store.claim("w", 9, MINUTE).await.unwrap().is_empty());
+    // As they stand after the clock was set back by a year.
+    let year = SystemTime::UNIX_EPOCH.elapsed().unwrap() + Duration::from_secs(365 * 86_400);
+    let year = year.as_millis().to_string();
+    for (name, id) in [("leases", leased), ("later", postponed.id)] {
+        let key = format!("{{agent_retry_queue}}:{name}");
+        let id = id.to_string();
+        let set = [
+            b"ZADD",
+            key.as_bytes(),
+            b"XX",
+            b"CH",
+            year.as_bytes(),
+            id.as_bytes(),
+        ];
+        assert_eq!(server.say(&set), ":1");
+    }
+    assert_eq!(store.claim("w", 9, MINUTE).await.unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_has_lost_everything_is_a_queue_that_is_empty() {
     let server = RedisServer::start(&[]);
     let store = connect(&server).await;
