@@ -16,11 +16,12 @@ pub(super) fn claim(
     most: usize,
     lease: Duration,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let now = queue.now();
     let mut claimed = Vec::new();
     // What was begun already is finished first.
     for which in [&queue.sql.ran_out, &queue.sql.due] {
         while claimed.len() < most {
+            // A task that moves up as one is buried is due then, and not before.
+            let now = queue.now();
             let found = due(connection, which, now, most - claimed.len())?;
             if found.is_empty() {
                 break;
