@@ -37,21 +37,24 @@ pub async fn a_lease_that_ran_out_is_still_held_if_nobody_took_over(engine: &imp
 pub async fn a_lease_is_renewed_from_wherever_and_to_whatever(engine: &impl Engine) {
     let store = &*engine.open(Settings::new()).await;
     let other = &*engine.open(Settings::new()).await;
-    let (a, b) = (
-        put(store, Entry::new("a")).await,
-        put(store, Entry::new("b")).await,
-    );
-    let short = store.claim("w", 1, SHORT).await.unwrap().remove(0);
-    let long = one(store).await;
-    assert_eq!((short.entry.id, long.entry.id), (a, b));
-    other.renew(&short.lease, MINUTE).await.unwrap();
-    other.renew(&long.lease, SHORT).await.unwrap();
+    let a = put(store, Entry::new("a")).await;
+    let b = put(store, Entry::new("b")).await;
+    let claimed = store.claim("w", 2, SHORT).await.unwrap();
+    let [longer, shorter] = &claimed[..] else {
+        panic!("{claimed:?}");
+    };
+    assert_eq!((longer.entry.id, shorter.entry.id), (a, b));
+    other.renew(&longer.lease, MINUTE).await.unwrap();
+    other.renew(&shorter.lease, MINUTE).await.unwrap();
+    ran_out().await;
+    none(store).await;
+    other.renew(&shorter.lease, SHORT).await.unwrap();
     ran_out().await;
     let taken = other.claim("v", 9, MINUTE).await.unwrap();
     assert_eq!(taken.len(), 1);
     assert_eq!(taken[0].entry.id, b);
-    store.finish(&short.lease, Bytes::new()).await.unwrap();
-    lost(store.finish(&long.lease, Bytes::new())).await;
+    store.finish(&longer.lease, Bytes::new()).await.unwrap();
+    lost(store.finish(&shorter.lease, Bytes::new())).await;
 }
 
 pub async fn an_ended_lease_is_lost(engine: &impl Engine) {
