@@ -35,6 +35,8 @@ pub enum Cause {
     DeadlinePast,
     /// The request has used up its upstream calls.
     CallsSpent,
+    /// At this step of its session another request was made before.
+    RequestChanged,
 }
 
 impl Rejected {
@@ -80,6 +82,7 @@ impl Cause {
             Self::QueueFull => Name::new(&"queue_full"),
             Self::DeadlinePast => Name::new(&"deadline_past"),
             Self::CallsSpent => Name::new(&"calls_spent"),
+            Self::RequestChanged => Name::new(&"request_changed"),
         }
     }
 }
@@ -90,7 +93,12 @@ impl AsFailure for Rejected {
             Some(wait) => RetryAfter::After(wait),
             None => RetryAfter::Unspecified,
         };
-        Failure::new(Class::Rejected, Blame::Local)
+        let (class, blame) = match self.cause {
+            // It will be the same at any other time and place.
+            Cause::RequestChanged => (Class::BadInput, Blame::Request),
+            _ => (Class::Rejected, Blame::Local),
+        };
+        Failure::new(class, blame)
             .retry_after(retry_after)
             .kind(self.cause.name())
     }
@@ -107,6 +115,7 @@ impl fmt::Display for Rejected {
             Cause::QueueFull => "rate limited, and too many calls are waiting already",
             Cause::DeadlinePast => "no time left before the deadline",
             Cause::CallsSpent => "no upstream calls left in the request's budget",
+            Cause::RequestChanged => "at this step of its session another request was made before",
         })?;
         if let Some(origin) = self.origin {
             write!(f, " ({origin})")?;

@@ -11,6 +11,7 @@
 //! - [`Observe`] and [`Context`]: how a layer looks into a request, and where it reports.
 //! - [`Call`]: what travels with a request: deadline, upstream calls, and its [`Journey`].
 //!   [`AttemptLayer`] puts down in it that a call went out.
+//! - [`Session`]: what one agent does for one purpose, of which a request may be a step.
 //!
 //! With the feature `http` (on by default) there are also classifiers for plain HTTP
 //! ([`http`]) and gRPC ([`grpc`]) answers, and bodies whose end is watched.
@@ -30,6 +31,7 @@ mod judge;
 mod observe;
 pub mod recycle;
 mod uncorrected;
+mod session;
 
 pub use self::{
     attempt::{Attempt, AttemptLayer},
@@ -41,4 +43,5 @@ pub use self::{
     judge::{AtOnce, Judge, Witness},
     observe::{Context, Event, GiveUp, Observe},
     uncorrected::Uncorrected,
+    session::{InvalidSession, Session},
 };

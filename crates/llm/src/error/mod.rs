@@ -229,6 +229,10 @@ fn of_rejected(rejected: &Rejected) -> Verdict {
         Cause::QueueFull => ("too many calls wait for the key", Fallback::Yes),
         Cause::DeadlinePast => ("no time is left before the deadline", Fallback::No),
         Cause::CallsSpent => ("the call has spent its upstream calls", Fallback::No),
+        Cause::RequestChanged => {
+            let why = "at this step of its session another request was made before";
+            return Verdict::new(Kind::InvalidRequest, why).fallback(Fallback::No);
+        }
         _ => ("the call was refused", Fallback::Yes),
     };
     let kind = rejected

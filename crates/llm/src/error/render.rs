@@ -102,6 +102,7 @@ impl LlmError {
     /// | connection broken, stream cut off, malformed answer, redirect | 502 |
     /// | the answer not what was asked for, nor its corrections | 502 |
     /// | request not valid, too long, refused; no route takes such a request | 400 |
+    /// | another request than before at its step of a session | 409 |
     ///
     /// A call that was not made because of a failure before it is told of as that failure: while
     /// a key is left alone that was refused, everybody hears 401.
@@ -116,6 +117,7 @@ impl LlmError {
             Self::Rejected(rejected) => match (self.kind(), rejected.cause) {
                 (Kind::Rejected, Cause::GateClosed | Cause::QueueFull) => 429,
                 (Kind::Rejected, Cause::DeadlinePast) => 504,
+                (_, Cause::RequestChanged) => 409,
                 _ => status(dialect, None, &self.verdict()),
             },
             Self::Transport { .. } if self.kind() != Kind::Timeout => match self.kind() {

@@ -558,3 +558,17 @@ fn a_redirect_is_a_wrong_address_of_ours_and_no_missing_model() {
     }
     assert!(redirect(307, "/login", "").to_string().contains("/login"));
 }
+
+#[test]
+fn a_request_that_changed_is_a_conflict_of_its_own_making() {
+    let error = LlmError::from(Rejected::new(Cause::RequestChanged));
+    assert_eq!(error.kind(), Kind::InvalidRequest);
+    assert_eq!(error.as_failure().blame, Blame::Request);
+    assert_eq!(error.verdict().failure().class, error.as_failure().class);
+    assert_eq!(error.verdict().fallback, Fallback::No);
+    for dialect in Dialect::ALL {
+        assert_eq!(error.render(dialect).status, 409);
+    }
+    let body = error.render(Dialect::AnthropicMessages).body;
+    assert!(str::from_utf8(&body).unwrap().contains("conflict_error"));
+}

@@ -34,7 +34,7 @@ pub(crate) use self::{
     index::{Address, Field, not_json, typed},
 };
 use crate::Dialect;
-use buttress_core::{Call, Carry};
+use buttress_core::{Call, Carry, Session};
 use bytes::Bytes;
 use http::HeaderMap;
 use std::{fmt, str, sync::Arc};
@@ -66,6 +66,7 @@ pub struct LlmRequest {
     body: Bytes,
     index: Arc<Index>,
     call: Option<Call>,
+    session: Option<Session>,
     headers: HeaderMap,
     /// The model to ask for, whatever the place is set to ask for.
     insisted: Option<Arc<str>>,
@@ -133,6 +134,7 @@ impl LlmRequest {
             body,
             index,
             call: None,
+            session: None,
             headers: HeaderMap::new(),
             insisted: None,
             said: None,
@@ -153,6 +155,19 @@ impl LlmRequest {
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.headers = headers;
         self
+    }
+
+    /// Says which session the request belongs to \[none\].
+    #[must_use]
+    pub fn session(mut self, session: Session) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// The session that the request belongs to, if to one.
+    #[must_use]
+    pub const fn own_session(&self) -> Option<&Session> {
+        self.session.as_ref()
     }
 
     /// The headers that go along where its own dialect is spoken.

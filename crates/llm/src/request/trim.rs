@@ -105,6 +105,7 @@ impl LlmRequest {
     pub(super) fn keeping(&self, read: Self) -> Self {
         Self {
             call: self.call.clone(),
+            session: self.session.clone(),
             headers: self.headers.clone(),
             insisted: self.insisted.clone(),
             said: self.said.clone(),

@@ -1,0 +1,29 @@
+//! Sessions that resume.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod canonical;
+mod cipher;
+mod digest;
+mod layer;
+mod memory;
+mod record;
+mod records;
+mod runs;
+mod sessions;
+mod settings;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteRecords;
+pub use self::{
+    cipher::{CannotOpen, CannotSeal, Cipher},
+    digest::Digest,
+    layer::{Asked, Journal, JournalLayer, JournalPolicy, OnChange, Pen, ResponseFuture, Unreadable},
+    memory::Memory,
+    record::{About, Answer, Entry, Key, Page, Record, SessionInfo, Step},
+    records::{BoxFuture, Found, Records},
+    sessions::Sessions,
+    settings::Settings,
+};
+pub use buttress_store::StoreError;
