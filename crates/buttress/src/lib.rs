@@ -11,6 +11,7 @@
 //! | [`fallback`] | [`FallbackLayer`](fallback::FallbackLayer), [`Fallback`](fallback::Fallback) | ordered routes |
 //! | [`correct`] | [`CorrectLayer`](correct::CorrectLayer), [`LlmCorrect`] | a wrong answer is asked for again |
 //! | [`carry_on`] | [`CarryOnLayer`] | a stream that breaks is carried on |
+//! | `journal`, a feature | `JournalLayer` | a session that runs again pays for no step twice |
 //! | [`timeout`] | [`DeadlineLayer`](timeout::DeadlineLayer), [`TimeoutLayer`](timeout::TimeoutLayer) | the whole call, and each phase of an attempt |
 //!
 //! With the feature `queue`, what can't be answered now is kept and answered later: modules
@@ -45,6 +46,8 @@ pub mod carry_on;
 pub mod correct;
 #[cfg(feature = "queue")]
 pub mod degrade;
+#[cfg(feature = "journal")]
+pub mod journal;
 mod pace;
 mod policy;
 #[cfg(feature = "queue")]
@@ -70,7 +73,7 @@ pub use self::{
 pub use buttress_core::{
     AsFailure, AttemptLayer, Blame, Call, Carried, Carry, Cause, Class, Classify, Context, Elapsed,
     Event, Exhausted, Failure, GiveUp, Journey, Judge, Observe, Phase, Rejected, RetryAfter,
-    Witness,
+    Session, Witness,
 };
 pub use {
     buttress_circuit_breaker as circuit_breaker, buttress_client as client, buttress_core as core,

@@ -100,7 +100,8 @@ impl<'de> Visitor<'de> for Writer<'_> {
         // Two of one name stay in the order in which they came.
         if !places.is_sorted_by(|(a, _), (b, _)| out[a.clone()] <= out[b.clone()]) {
             let unsorted = out.split_off(begin);
-            let part = |range: &std::ops::Range<usize>| &unsorted[range.start - begin..range.end - begin];
+            let part =
+                |range: &std::ops::Range<usize>| &unsorted[range.start - begin..range.end - begin];
             places.sort_by(|(a, _), (b, _)| part(a).cmp(part(b)));
             for (_, field) in &places {
                 out.extend_from_slice(part(field));
@@ -129,8 +130,14 @@ mod tests {
         for (json, form) in [
             (r#" { } "#, "{}"),
             ("[ ]", "[]"),
-            (r#"[1, -2, 0.5, null, true, "a\/b\u0041"]"#, r#"[1,-2,0.5,null,true,"a/bA"]"#),
-            (r#"{"b": {"d": [], "c": 1}, "a": "x"}"#, r#"{"a":"x","b":{"c":1,"d":[]}}"#),
+            (
+                r#"[1, -2, 0.5, null, true, "a\/b\u0041"]"#,
+                r#"[1,-2,0.5,null,true,"a/bA"]"#,
+            ),
+            (
+                r#"{"b": {"d": [], "c": 1}, "a": "x"}"#,
+                r#"{"a":"x","b":{"c":1,"d":[]}}"#,
+            ),
             (r#"{"a": 2, "b": 0, "a": 1}"#, r#"{"a":2,"a":1,"b":0}"#),
         ] {
             assert_eq!(of(json), form, "{json}");
@@ -139,7 +146,15 @@ mod tests {
 
     #[test]
     fn what_is_no_json_has_none() {
-        for json in ["", "{", "[1,]", "{} {}", "nul", "\"\u{1}\"", &"[".repeat(100_000)] {
+        for json in [
+            "",
+            "{",
+            "[1,]",
+            "{} {}",
+            "nul",
+            "\"\u{1}\"",
+            &"[".repeat(100_000),
+        ] {
             assert_eq!(canonical(json.as_bytes()), None);
         }
     }

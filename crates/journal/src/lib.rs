@@ -19,7 +19,9 @@ pub use self::sqlite::SqliteRecords;
 pub use self::{
     cipher::{CannotOpen, CannotSeal, Cipher},
     digest::Digest,
-    layer::{Asked, Journal, JournalLayer, JournalPolicy, OnChange, Pen, ResponseFuture, Unreadable},
+    layer::{
+        Asked, Journal, JournalLayer, JournalPolicy, OnChange, Pen, ResponseFuture, Unreadable,
+    },
     memory::Memory,
     record::{About, Answer, Entry, Key, Page, Record, SessionInfo, Step},
     records::{BoxFuture, Found, Records},

@@ -49,7 +49,10 @@ impl Session {
     fn is_changed(&self, key: &Key) -> bool {
         let before = key.step.number() < self.info.since;
         let is_current = |record: &Record| before || record.branch == self.info.branch;
-        let mut at_step = self.records.iter().filter(|record| record.key.step == key.step);
+        let mut at_step = self
+            .records
+            .iter()
+            .filter(|record| record.key.step == key.step);
         key.step.is_given()
             && at_step.clone().any(is_current)
             && !at_step.any(|record| is_same(record, key))
@@ -104,14 +107,17 @@ impl Session {
 impl Records for Memory {
     fn find<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Found, StoreError>> {
         let kept = self.kept();
-        let found = kept.sessions.get(&key.session).map_or(Found::Nothing, |session| {
-            let record = session.records.iter().find(|record| record.key == *key);
-            match record {
-                Some(record) => Found::Record(Box::new(record.clone())),
-                None if session.is_changed(key) => Found::Changed,
-                None => Found::Nothing,
-            }
-        });
+        let found = kept
+            .sessions
+            .get(&key.session)
+            .map_or(Found::Nothing, |session| {
+                let record = session.records.iter().find(|record| record.key == *key);
+                match record {
+                    Some(record) => Found::Record(Box::new(record.clone())),
+                    None if session.is_changed(key) => Found::Changed,
+                    None => Found::Nothing,
+                }
+            });
         Box::pin(ready(Ok(found)))
     }
 
@@ -140,7 +146,10 @@ impl Records for Memory {
         let kept = self.kept();
         let behind = after.map_or(Bound::Unbounded, Bound::Excluded);
         let sessions = kept.sessions.range::<str, _>((behind, Bound::Unbounded));
-        let items: Vec<_> = sessions.take(most).map(|(_, session)| session.info.clone()).collect();
+        let items: Vec<_> = sessions
+            .take(most)
+            .map(|(_, session)| session.info.clone())
+            .collect();
         let page = Page::full(items, most, |info| Arc::clone(&info.id));
         Box::pin(ready(Ok(page)))
     }
@@ -150,7 +159,10 @@ impl Records for Memory {
         session: &'a str,
     ) -> BoxFuture<'a, Result<Option<SessionInfo>, StoreError>> {
         let kept = self.kept();
-        let info = kept.sessions.get(session).map(|session| session.info.clone());
+        let info = kept
+            .sessions
+            .get(session)
+            .map(|session| session.info.clone());
         Box::pin(ready(Ok(info)))
     }
 
@@ -162,8 +174,13 @@ impl Records for Memory {
         whole: bool,
     ) -> BoxFuture<'a, Result<Page<Record, u64>, StoreError>> {
         let kept = self.kept();
-        let records = kept.sessions.get(session).map_or(&[][..], |session| &session.records);
-        let behind = records.iter().filter(|record| after.is_none_or(|after| record.number > after));
+        let records = kept
+            .sessions
+            .get(session)
+            .map_or(&[][..], |session| &session.records);
+        let behind = records
+            .iter()
+            .filter(|record| after.is_none_or(|after| record.number > after));
         let mut items: Vec<_> = behind.take(most).cloned().collect();
         if !whole {
             for record in &mut items {

@@ -67,7 +67,12 @@ impl Uses {
 
 impl Runs {
     /// Takes the first record that this run has not been given. Nothing when it was not named.
-    pub(crate) fn take(self: &Arc<Self>, session: &Session, step: Step, digest: Digest) -> Option<Use> {
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        session: &Session,
+        step: Step,
+        digest: Digest,
+    ) -> Option<Use> {
         let name = (Arc::clone(session.id()), session.given_run()?.clone());
         let request = (step, digest);
         let nth = {

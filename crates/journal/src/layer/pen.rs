@@ -1,12 +1,7 @@
 use crate::{Answer, Key, Sessions, StoreError, records::BoxFuture, runs::Use, sessions::New};
 use buttress_core::{Context, Event};
 use bytes::Bytes;
-use std::{
-    fmt,
-    future::ready,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, future::ready, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// Writes down one answer. To drop it is to record nothing.

@@ -113,7 +113,10 @@ where
     match shared.find(&key).await {
         Ok(Found::Record(record)) => {
             let given = record.key.nth;
-            match record.into_answer().map(|answer| policy.replay(&request, answer)) {
+            match record
+                .into_answer()
+                .map(|answer| policy.replay(&request, answer))
+            {
                 Some(Ok(response)) => {
                     context.record(Event::Note("given from the journal"));
                     if let Some(used) = used {

@@ -42,7 +42,8 @@ pub(super) fn add(
     });
     match there.optional()? {
         Some((there, bytes)) if entry.replaces => {
-            let mut delete = connection.prepare_cached("DELETE FROM agent_journal WHERE number = ?1")?;
+            let mut delete =
+                connection.prepare_cached("DELETE FROM agent_journal WHERE number = ?1")?;
             delete.execute([there])?;
             session.records = session.records.saturating_sub(1);
             session.bytes = session.bytes.saturating_sub(bytes);

@@ -40,7 +40,10 @@ pub(super) fn is_changed(connection: &Connection, key: &Key) -> Result<bool, Sto
     let digest = &key.digest.as_bytes()[..];
     let row = (&*key.session, number(key.step.number()), digest);
     let found = changed.query_row(row, |row| {
-        Ok((row.get::<_, Option<bool>>(0)?, row.get::<_, Option<bool>>(1)?))
+        Ok((
+            row.get::<_, Option<bool>>(0)?,
+            row.get::<_, Option<bool>>(1)?,
+        ))
     })?;
     Ok(found == (Some(false), Some(true)))
 }
@@ -56,7 +59,9 @@ pub(super) fn sessions(
     let mut sessions = connection.prepare_cached(&sql)?;
     let sessions = sessions.query_map((after, Most(most)), rows::session)?;
     let items: Vec<_> = sessions.collect::<Result<_, _>>()?;
-    Ok(Page::full(items, most, |info: &SessionInfo| Arc::clone(&info.id)))
+    Ok(Page::full(items, most, |info: &SessionInfo| {
+        Arc::clone(&info.id)
+    }))
 }
 
 pub(super) fn session(
@@ -75,7 +80,11 @@ pub(super) fn records(
     most: usize,
     whole: bool,
 ) -> Result<Page<Record, u64>, StoreError> {
-    let bodies = if whole { "request, answer" } else { "NULL, NULL" };
+    let bodies = if whole {
+        "request, answer"
+    } else {
+        "NULL, NULL"
+    };
     let sql = format!(
         "SELECT {RECORD}, {bodies} FROM agent_journal
         WHERE session = (SELECT id FROM agent_journal_sessions WHERE name = ?1) AND number > ?2

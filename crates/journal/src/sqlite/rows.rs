@@ -35,8 +35,14 @@ pub(super) fn record(row: &Row<'_>, session: &Arc<str>) -> rusqlite::Result<Reco
         let count = row.get::<_, Option<i64>>(column);
         count.map(|count| count.map(i64::cast_unsigned))
     };
-    let text = |column| row.get::<_, Option<String>>(column).map(|text| text.map(Arc::from));
-    let bytes = |column| row.get::<_, Option<Vec<u8>>>(column).map(|bytes| bytes.map(Bytes::from));
+    let text = |column| {
+        row.get::<_, Option<String>>(column)
+            .map(|text| text.map(Arc::from))
+    };
+    let bytes = |column| {
+        row.get::<_, Option<Vec<u8>>>(column)
+            .map(|bytes| bytes.map(Bytes::from))
+    };
     let step = match row.get(1)? {
         true => Step::Given(count(2)?),
         false => Step::Derived(count(2)?),
