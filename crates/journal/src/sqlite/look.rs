@@ -33,7 +33,7 @@ pub(super) fn is_changed(connection: &Connection, key: &Key) -> Result<bool, Sto
         return Ok(false);
     }
     let mut changed = connection.prepare_cached(
-        "SELECT MAX(digest = ?3), MAX(branch = s.branch OR step < s.since)
+        "SELECT MAX(r.digest = ?3), MAX(r.branch = s.branch OR r.step < s.since)
         FROM agent_journal_sessions s JOIN agent_journal r ON r.session = s.id
         WHERE s.name = ?1 AND r.given AND r.step = ?2",
     )?;
