@@ -24,9 +24,9 @@ pub(super) fn replayed(dialect: Dialect, mut recorded: Bytes) -> Option<EventStr
             None => pipe.push(recorded.split_to(PIECE.min(recorded.len()))),
         }
     }
-    if events.is_empty() {
-        return None;
-    }
+    // Some dialects end without saying so; here it is known.
+    let last = events.pop()?.last();
+    events.push(last);
     Some(EventStream::new(Events(events.into_iter())))
 }
 
