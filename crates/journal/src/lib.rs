@@ -8,12 +8,16 @@ mod layer;
 mod memory;
 mod record;
 mod records;
+#[cfg(feature = "redis")]
+mod redis;
 mod runs;
 mod sessions;
 mod settings;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+#[cfg(feature = "redis")]
+pub use self::redis::RedisRecords;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteRecords;
 pub use self::{

@@ -296,6 +296,19 @@ async fn sqlite() -> Option<(buttress_journal::SqliteRecords, tempfile::TempDir)
 #[cfg(feature = "sqlite")]
 contract!(sqlite);
 
+#[cfg(feature = "redis")]
+mod redis_server;
+
+#[cfg(feature = "redis")]
+async fn redis() -> Option<(buttress_journal::RedisRecords, redis_server::RedisServer)> {
+    let server = redis_server::RedisServer::start(&["--appendonly", "yes"]);
+    let records = buttress_journal::RedisRecords::connect(&server.url()).await;
+    Some((records.unwrap(), server))
+}
+
+#[cfg(feature = "redis")]
+contract!(redis);
+
 #[cfg(feature = "sqlite")]
 mod file {
     use super::*;
@@ -339,5 +352,70 @@ mod file {
             "{refused:?}"
         );
         assert_eq!(answer(records.find(&key).await.unwrap()).unwrap(), "a");
+    }
+}
+
+#[cfg(feature = "redis")]
+mod server {
+    use super::{redis_server::RedisServer, *};
+    use buttress_journal::RedisRecords;
+
+    #[tokio::test]
+    async fn what_was_recorded_is_there_when_the_server_was_killed() {
+        let settings = ["--appendonly", "yes", "--appendfsync", "always"];
+        let mut server = RedisServer::start(&settings);
+        let records = RedisRecords::connect(&server.url()).await.unwrap();
+        for step in 0..50 {
+            add(&records, entry(key("s", Step::Given(step), "a"), "a")).await;
+        }
+        server.kill_and_restart();
+        for step in 0..50 {
+            let found = records
+                .find(&key("s", Step::Given(step), "a"))
+                .await
+                .unwrap();
+            assert_eq!(answer(found).unwrap(), "a", "{step}");
+        }
+        server.kill();
+        let gone = records.find(&key("s", Step::Given(0), "a")).await;
+        assert!(matches!(gone, Err(StoreError::Unavailable(_))), "{gone:?}");
+    }
+
+    #[tokio::test]
+    async fn a_session_expires_by_itself_and_leaves_the_lists() {
+        let server = RedisServer::start(&[]);
+        let records = RedisRecords::connect(&server.url()).await.unwrap();
+        let mut settings = Settings::new();
+        settings.max_age = Duration::from_millis(1);
+        for session in 0..100 {
+            let entry = entry(key(&format!("s{session}"), Step::Given(0), "a"), "a");
+            records.add(entry, &settings).await.unwrap();
+        }
+        add(&records, entry(key("t", Step::Given(0), "a"), "a")).await;
+        let found = loop {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            let page = records.sessions(None, 1000).await.unwrap();
+            if page.items.len() == 1 {
+                break page;
+            }
+        };
+        assert_eq!(&*found.items[0].id, "t");
+        assert_eq!(records.sweep(at(1000)).await.unwrap(), 1);
+        assert!(records.sessions(None, 1000).await.unwrap().items.is_empty());
+        assert_eq!(records.sweep(at(1000)).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_server_without_memory_refuses_and_gives_what_it_has() {
+        let server = RedisServer::start(&["--maxmemory", "8mb"]);
+        let records = RedisRecords::connect(&server.url()).await.unwrap();
+        let kept = key("s", Step::Given(0), "a");
+        add(&records, entry(kept.clone(), "a")).await;
+        let large = entry(key("s", Step::Given(1), "a"), &"x".repeat(7 << 20));
+        let _ = records.add(large, &Settings::new()).await;
+        let more = entry(key("s", Step::Given(2), "a"), &"x".repeat(7 << 20));
+        let refused = records.add(more, &Settings::new()).await;
+        assert!(matches!(refused, Err(StoreError::Full(_))), "{refused:?}");
+        assert_eq!(answer(records.find(&kept).await.unwrap()).unwrap(), "a");
     }
 }

@@ -14,10 +14,15 @@ use tower::{Layer, ServiceExt};
 struct Got {
     body: Vec<u8>,
     text: String,
-    usage: Option<Usage>,
+    tokens: Option<(Option<u64>, Option<u64>)>,
     model: String,
     contents: usize,
     ended: bool,
+}
+
+/// Of the others one that is zero may be said in one dialect, and not in another.
+const fn tokens(usage: Usage) -> (Option<u64>, Option<u64>) {
+    (usage.input, usage.output)
 }
 
 async fn got(response: LlmResponse) -> Result<Got, LlmError> {
@@ -27,7 +32,7 @@ async fn got(response: LlmResponse) -> Result<Got, LlmError> {
         AnswerBody::Json(json) => Got {
             body: json.to_vec(),
             text: String::new(),
-            usage: Some(response.usage),
+            tokens: Some(tokens(response.usage)),
             model,
             contents: 1,
             ended: true,
@@ -44,7 +49,11 @@ async fn got(response: LlmResponse) -> Result<Got, LlmError> {
                     .iter()
                     .filter_map(|event| event.text.as_deref())
                     .collect(),
-                usage: all.iter().filter_map(|event| event.usage).next_back(),
+                tokens: all
+                    .iter()
+                    .filter_map(|event| event.usage)
+                    .next_back()
+                    .map(tokens),
                 model,
                 contents: all.iter().filter(|event| event.content).count(),
                 ended: all.last().is_some_and(StreamEvent::is_last),
