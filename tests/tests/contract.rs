@@ -1,9 +1,12 @@
 //! Every layer keeps the promises that services make to each other, alone and stacked.
 
 use buttress_circuit_breaker::{CircuitBreakerLayer, Settings};
-use buttress_core::{AttemptLayer, ByError, Carried};
+use buttress_core::{AsFailure, AttemptLayer, ByError, Carried, Failure};
 use buttress_correct::{CorrectLayer, Found, Policy};
 use buttress_fallback::{ByVerdict, FallbackLayer};
+use buttress_queue::{
+    Degradable, DegradeLayer, DegradePolicy, Memory, Queue, Task, is_worth_queueing,
+};
 use buttress_retry::{RetryLayer, grpc::TrailersLayer};
 use buttress_retry_after::{GateLayer, RetryAfterLayer};
 use buttress_tests::contract::{Ask, Error, Probe, Reply, check};
@@ -12,7 +15,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use std::{cell::Cell, convert::Infallible, sync::atomic::Ordering::SeqCst, time::Duration};
-use tower::{ServiceBuilder, layer::layer_fn};
+use tower::{Layer, ServiceBuilder, ServiceExt, layer::layer_fn};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -71,6 +74,38 @@ async fn timeout_layer() {
 async fn deadline_layer() {
     check(DeadlineLayer::new(MINUTE)).await;
     check(DeadlineLayer::new(MINUTE).set_by(())).await;
+}
+
+/// Queues what may be.
+#[derive(Debug)]
+struct Queueing;
+
+impl DegradePolicy<Ask, Error> for Queueing {
+    type Kept = ();
+
+    fn keep(&self, _: &Ask) -> Option<()> {
+        Some(())
+    }
+
+    fn degrades(&self, error: &Error) -> Option<Failure> {
+        Some(error.as_failure()).filter(is_worth_queueing)
+    }
+
+    fn task(&self, (): (), _: &Error) -> Option<Task> {
+        Task::parse(br#"{"messages": []}"#).ok()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn degrade_layer() {
+    let queue = Queue::new(Memory::new(buttress_queue::Settings::new()));
+    let layer = DegradeLayer::new(queue.clone(), Queueing);
+    check(layer_fn(move |probe: Probe| {
+        let degrade = layer.layer(probe);
+        degrade.map_result(|result: Result<Degradable<Reply, Error>, Error>| result?.into_result())
+    }))
+    .await;
+    assert!(queue.counts().await.unwrap().waiting > 8);
 }
 
 #[tokio::test(start_paused = true)]

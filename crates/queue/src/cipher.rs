@@ -4,7 +4,7 @@ use std::{error, fmt};
 
 /// Seals what is kept in a store, and opens it again.
 ///
-/// [`Seal`](crate::Seal) is one, of the feature `seal`.
+/// The feature `seal` has one: `Seal`.
 pub trait Cipher: fmt::Debug + Send + Sync + 'static {
     /// Seals this part of this task, so that it can be opened only as the same part of the same
     /// task, and appends it.
