@@ -37,7 +37,10 @@ use crate::Dialect;
 use buttress_core::{Call, Carry, Session};
 use bytes::Bytes;
 use http::HeaderMap;
-use std::{fmt, str, sync::Arc};
+use std::{
+    fmt, str,
+    sync::{Arc, LazyLock},
+};
 
 /// A request to a language model: its caller's JSON, in its caller's dialect, and a shallow index
 /// of what routing needs to know.
@@ -68,6 +71,8 @@ pub struct LlmRequest {
     call: Option<Call>,
     session: Option<Session>,
     headers: HeaderMap,
+    /// Shared, since a map of headers costs two allocations to clone.
+    headers: Option<Arc<HeaderMap>>,
     /// The model to ask for, whatever the place is set to ask for.
     insisted: Option<Arc<str>>,
     /// What was said in answer to it, to be carried on.
@@ -136,6 +141,7 @@ impl LlmRequest {
             call: None,
             session: None,
             headers: HeaderMap::new(),
+            headers: None,
             insisted: None,
             said: None,
             ahead: None,
@@ -153,7 +159,7 @@ impl LlmRequest {
     /// `anthropic-beta`. Elsewhere they mean nothing and are left out.
     #[must_use]
     pub fn headers(mut self, headers: HeaderMap) -> Self {
-        self.headers = headers;
+        self.headers = (!headers.is_empty()).then(|| Arc::new(headers));
         self
     }
 
@@ -172,8 +178,9 @@ impl LlmRequest {
 
     /// The headers that go along where its own dialect is spoken.
     #[must_use]
-    pub const fn own_headers(&self) -> &HeaderMap {
-        &self.headers
+    pub fn own_headers(&self) -> &HeaderMap {
+        static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+        self.headers.as_deref().unwrap_or(&NONE)
     }
 
     /// The dialect in which it is written.
