@@ -1,5 +1,16 @@
 //! Graceful degradation: what can't be answered now is kept in a durable queue, and answered
 //! later.
+//!
+//! - A [`Store`] keeps bytes, and gives them out under leases. There are several engines; which of
+//!   them loses nothing when what fails is said where it is opened. [`Memory`] keeps nothing beyond
+//!   the process.
+//! - A [`Queue`] is the handle to one: it puts [`Task`]s in and takes them out, and seals and opens
+//!   them, if it is given a [`Cipher`].
+//! - A [`DegradeLayer`] puts in what its service could not answer, and gives a degraded answer.
+//! - A [`Worker`] takes tasks out and gives them to a service, until they are done or dead.
+//!
+//! None of them knows what is asked. What a request is, and what an answer, is for the
+//! [`DegradePolicy`] and the worker's service to say.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod cipher;

@@ -5,7 +5,7 @@ use super::{
     meter::{Count, Meter},
     outage::Outage,
 };
-use crate::{Claimed, Lease, Queue, StoreError};
+use crate::{Claimed, Lease, Queue, StoreError, TaskId, Unopened};
 use bytes::Bytes;
 use std::{
     any::Any,
@@ -13,7 +13,10 @@ use std::{
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::Poll,
     time::Duration,
 };
@@ -31,6 +34,8 @@ pub(super) struct Desk {
     pub(super) outage: Outage,
     pub(super) progress: watch::Sender<Progress>,
     pub(super) meter: Mutex<Meter>,
+    /// Whether there was a task that there is no key for.
+    pub(super) locked: AtomicBool,
     /// Whether what is still under way has to be put down.
     pub(super) stop: watch::Receiver<bool>,
 }
@@ -106,22 +111,28 @@ where
                 None => (Settlement::PutBack, Ended::Aside),
             }
         }
-        Err(unopened) => {
-            tracing::error!(task = %lease.id, error = %unopened, "a task can't be read");
-            let reason = unopened.to_string();
-            let settlement = match unopened.wants_key() {
-                true => Settlement::Postpone {
-                    wait: UNTIL_A_KEY,
-                    counts: false,
-                    reason,
-                },
-                false => Settlement::Bury(reason),
-            };
-            (settlement, Ended::Aside)
-        }
+        Err(unopened) => (unread(desk, lease.id, unopened), Ended::Aside),
     };
     settle(desk, &lease, settlement).await;
     ended
+}
+
+/// What is damaged stays so. What wants a key waits until there is one: there may be as many of
+/// these as there are tasks, and it is said once.
+fn unread(desk: &Desk, id: TaskId, why: Unopened) -> Settlement {
+    let reason = why.to_string();
+    if !why.wants_key() {
+        tracing::error!(task = %id, error = %why, "a task can't be read, and is given up");
+        return Settlement::Bury(reason);
+    }
+    if !desk.locked.swap(true, Relaxed) {
+        tracing::error!(task = %id, error = %why, "tasks wait until there is a key to read them");
+    }
+    Settlement::Postpone {
+        wait: UNTIL_A_KEY,
+        counts: false,
+        reason,
+    }
 }
 
 /// Puts a task back as if it had never been given out.

@@ -11,7 +11,7 @@ use std::{
     fmt::Display,
     ops::ControlFlow,
     pin::{Pin, pin},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::{Duration, SystemTime},
 };
 use tokio::{
@@ -189,6 +189,7 @@ impl<S> Worker<S> {
             outage: Outage::default(),
             progress: self.progress,
             meter: Mutex::new(Meter::new(now)),
+            locked: AtomicBool::new(false),
             stop: stopped,
         });
         let pauses = Backoff {
