@@ -508,6 +508,8 @@ impl tracing::Subscriber for Errors {
 #[tokio::test(start_paused = true)]
 async fn it_waits_for_a_store_that_is_gone_and_says_so_once() {
     let errors = Errors::default();
+    // While there is only one, what another thread logs first is taken to interest nobody.
+    let _second = tracing::Dispatch::new(Errors::default());
     let _guard = tracing::subscriber::set_default(errors.clone());
     let store = store();
     store.set(Mode::Gone);
