@@ -210,6 +210,8 @@ mod tests {
     fn what_is_written_is_read_again() {
         let messages = RawValue::from_string(r#"{"model": "m", "messages": [1.0]}"#.to_owned());
         let mut task = Task::new(messages.unwrap());
+        // A fraction may be read a little off in its last place.
+        task.queued_at = UNIX_EPOCH + Duration::from_secs(1_764_150_000);
         task.session_id = Some("s".to_owned());
         task.task_context.insert("a".to_owned(), Value::from(1));
         task.attempts = 3;
