@@ -30,8 +30,8 @@ mod journey;
 mod judge;
 mod observe;
 pub mod recycle;
-mod uncorrected;
 mod session;
+mod uncorrected;
 
 pub use self::{
     attempt::{Attempt, AttemptLayer},
@@ -42,6 +42,6 @@ pub use self::{
     journey::{Journey, Step},
     judge::{AtOnce, Judge, Witness},
     observe::{Context, Event, GiveUp, Observe},
-    uncorrected::Uncorrected,
     session::{InvalidSession, Session},
+    uncorrected::Uncorrected,
 };

@@ -1,74 +1,5 @@
-use crate::{Digest, Key};
+use crate::{CannotOpen, CannotSeal, Cipher, Digest, Key};
 use bytes::Bytes;
-use std::{error, fmt};
-
-/// Seals what is kept in a store, and opens it again.
-pub trait Cipher: fmt::Debug + Send + Sync + 'static {
-    /// Seals this, so that it can be opened only under the same name, and appends it.
-    ///
-    /// # Errors
-    /// It can't be sealed, for want of randomness perhaps.
-    fn seal(&self, name: &[u8], plain: &[u8], sealed: &mut Vec<u8>) -> Result<(), CannotSeal>;
-
-    /// Opens what was sealed under this name.
-    ///
-    /// # Errors
-    /// It can't be opened.
-    fn open(&self, name: &[u8], sealed: &[u8]) -> Result<Bytes, CannotOpen>;
-}
-
-/// It could not be sealed, so it was not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CannotSeal;
-
-/// It is sealed with a key that is not there, or is not what was sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CannotOpen;
-
-impl CannotSeal {
-    /// Says so.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
-}
-
-impl Default for CannotSeal {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl CannotOpen {
-    /// Says so.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self
-    }
-}
-
-impl Default for CannotOpen {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Display for CannotSeal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it can't be sealed")
-    }
-}
-
-impl fmt::Display for CannotOpen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it is sealed with a key that is not there, or damaged")
-    }
-}
-
-impl error::Error for CannotSeal {}
-impl error::Error for CannotOpen {}
 
 /// What of a record is sealed.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +43,8 @@ pub(crate) fn open(
     match (stored.first(), cipher) {
         (Some(&PLAIN), _) => Ok(stored.slice(1..)),
         (Some(&SEALED), Some(cipher)) => cipher.open(name(key, part).as_bytes(), &stored[1..]),
-        _ => Err(CannotOpen),
+        (Some(&SEALED), None) => Err(CannotOpen::NoKey),
+        _ => Err(CannotOpen::Damaged),
     }
 }
 

@@ -21,7 +21,6 @@ pub use self::redis::RedisRecords;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteRecords;
 pub use self::{
-    cipher::{CannotOpen, CannotSeal, Cipher},
     digest::Digest,
     layer::{
         Asked, Journal, JournalLayer, JournalPolicy, OnChange, Pen, ResponseFuture, Unreadable,
@@ -32,4 +31,4 @@ pub use self::{
     sessions::Sessions,
     settings::Settings,
 };
-pub use buttress_store::StoreError;
+pub use buttress_store::{CannotOpen, CannotSeal, Cipher, StoreError};

@@ -23,8 +23,6 @@ mod memory;
 mod queue;
 #[cfg(feature = "redis")]
 mod redis;
-#[cfg(feature = "seal")]
-mod seal;
 mod settings;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -34,12 +32,10 @@ mod worker;
 
 #[cfg(feature = "redis")]
 pub use self::redis::{Intake, RedisStore};
-#[cfg(feature = "seal")]
-pub use self::seal::{InvalidKey, Seal};
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 pub use self::{
-    cipher::{CannotSeal, Cipher, Part, Unopened},
+    cipher::Unopened,
     degrade::{
         Degradable, Degrade, DegradeLayer, DegradePolicy, Degraded, NotQueued, ResponseFuture,
         is_worth_queueing,
@@ -53,4 +49,6 @@ pub use self::{
     task::{InvalidTask, Task},
     worker::{Delivery, Progress, Verdict, Worker},
 };
-pub use buttress_store::StoreError;
+pub use buttress_store::{CannotOpen, CannotSeal, Cipher, StoreError};
+#[cfg(feature = "seal")]
+pub use buttress_store::{InvalidKey, Seal};

@@ -1,7 +1,7 @@
 use crate::{
-    Cipher, Claimed, Counts, Enqueued, Entry, Lease, Page, Record, State, Store, StoreError, Swept,
-    Task, TaskId,
-    cipher::{Part, Unopened},
+    CannotOpen, Cipher, Claimed, Counts, Enqueued, Entry, Lease, Page, Record, State, Store,
+    StoreError, Swept, Task, TaskId,
+    cipher::{Part, Unopened, name},
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
@@ -186,7 +186,7 @@ impl Queue {
             return Ok(plain);
         };
         let mut sealed = MARK.to_vec();
-        match cipher.seal(id, part, &plain, &mut sealed) {
+        match cipher.seal(&name(id, part), &plain, &mut sealed) {
             Ok(()) => Ok(sealed.into()),
             Err(error) => Err(StoreError::Engine(error.into())),
         }
@@ -195,8 +195,8 @@ impl Queue {
     fn opened(&self, id: TaskId, part: Part, kept: &Bytes) -> Result<Bytes, Unopened> {
         match (kept.strip_prefix(&MARK), &self.cipher) {
             (None, _) => Ok(kept.clone()),
-            (Some(sealed), Some(cipher)) => cipher.open(id, part, sealed),
-            (Some(_), None) => Err(Unopened::NoKey),
+            (Some(sealed), Some(cipher)) => Ok(cipher.open(&name(id, part), sealed)?),
+            (Some(_), None) => Err(CannotOpen::NoKey.into()),
         }
     }
 

@@ -6,10 +6,18 @@
 //! to say.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod cipher;
 mod error;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "seal")]
+mod seal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use self::error::StoreError;
+#[cfg(feature = "seal")]
+pub use self::seal::{InvalidKey, Seal};
+pub use self::{
+    cipher::{CannotOpen, CannotSeal, Cipher},
+    error::StoreError,
+};

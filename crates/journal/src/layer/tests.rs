@@ -541,7 +541,7 @@ impl Cipher for Xor {
         let body = sealed
             .strip_prefix(&[self.0])
             .and_then(|rest| rest.strip_prefix(name));
-        let body = body.ok_or(CannotOpen::new())?;
+        let body = body.ok_or(CannotOpen::Damaged)?;
         Ok(body.iter().map(|byte| byte ^ self.0).collect())
     }
 }

@@ -8,31 +8,22 @@ const LEASE: Duration = Duration::from_secs(60);
 struct Turned(u8);
 
 impl Cipher for Turned {
-    fn seal(
-        &self,
-        id: TaskId,
-        part: Part,
-        plain: &[u8],
-        sealed: &mut Vec<u8>,
-    ) -> Result<(), CannotSeal> {
+    fn seal(&self, name: &[u8], plain: &[u8], sealed: &mut Vec<u8>) -> Result<(), CannotSeal> {
         if self.0 == 0 {
             return Err(CannotSeal);
         }
         sealed.push(self.0);
-        sealed.extend(part.as_str().bytes().take(1));
-        sealed.extend(id.to_bytes());
+        sealed.extend(name);
         sealed.extend(plain.iter().map(|byte| !byte));
         Ok(())
     }
 
-    fn open(&self, id: TaskId, part: Part, sealed: &[u8]) -> Result<Bytes, Unopened> {
-        if sealed[0] != self.0 {
-            return Err(Unopened::UnknownKey);
-        }
-        if sealed[1] != part.as_str().as_bytes()[0] || sealed[2..18] != id.to_bytes() {
-            return Err(Unopened::Damaged);
-        }
-        Ok(sealed[18..].iter().map(|byte| !byte).collect())
+    fn open(&self, name: &[u8], sealed: &[u8]) -> Result<Bytes, CannotOpen> {
+        let rest = sealed
+            .strip_prefix(&[self.0])
+            .ok_or(CannotOpen::UnknownKey)?;
+        let body = rest.strip_prefix(name).ok_or(CannotOpen::Damaged)?;
+        Ok(body.iter().map(|byte| !byte).collect())
     }
 }
 
@@ -113,15 +104,21 @@ async fn what_cannot_be_opened_is_told_and_kept() {
     let id = sealed.enqueue(task()).await.unwrap().id;
     let plain = Queue::from(Arc::clone(sealed.store()));
     let other = plain.clone().cipher(Turned(2));
-    for (queue, why) in [(&plain, Unopened::NoKey), (&other, Unopened::UnknownKey)] {
+    for (queue, why) in [
+        (&plain, Unopened::Sealed(CannotOpen::NoKey)),
+        (&other, Unopened::Sealed(CannotOpen::UnknownKey)),
+    ] {
         let kept = queue.inspect(id).await.unwrap().unwrap();
         assert_eq!(kept.task.unwrap().unwrap_err(), why);
         assert!(kept.record.payload.is_some(), "it is still there");
         assert!(why.wants_key());
     }
     let claimed = claim(&other).await;
-    assert_eq!(other.open(&claimed).unwrap_err(), Unopened::UnknownKey);
-    let error = StoreError::from(Unopened::UnknownKey);
+    assert_eq!(
+        other.open(&claimed).unwrap_err(),
+        Unopened::Sealed(CannotOpen::UnknownKey)
+    );
+    let error = StoreError::from(Unopened::Sealed(CannotOpen::UnknownKey));
     assert_eq!(error.as_str(), "corrupt");
     // Whoever has the key reads it still.
     assert!(sealed.open(&claimed).is_ok());

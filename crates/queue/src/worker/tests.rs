@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    Cipher, Claimed, Entry, Kept, Part, Queue, Record, Settings, State, Store, Task, TaskId,
+    CannotOpen, Cipher, Claimed, Entry, Kept, Queue, Record, Settings, State, Store, Task, TaskId,
     Unopened,
     flaky::{Flaky, Mode},
 };
@@ -637,19 +637,13 @@ async fn the_next_of_a_session_is_not_waited_for() {
 struct Locked;
 
 impl Cipher for Locked {
-    fn seal(
-        &self,
-        _: TaskId,
-        _: Part,
-        plain: &[u8],
-        sealed: &mut Vec<u8>,
-    ) -> Result<(), crate::CannotSeal> {
+    fn seal(&self, _: &[u8], plain: &[u8], sealed: &mut Vec<u8>) -> Result<(), crate::CannotSeal> {
         sealed.extend(plain);
         Ok(())
     }
 
-    fn open(&self, _: TaskId, _: Part, _: &[u8]) -> Result<Bytes, Unopened> {
-        Err(Unopened::UnknownKey)
+    fn open(&self, _: &[u8], _: &[u8]) -> Result<Bytes, CannotOpen> {
+        Err(CannotOpen::UnknownKey)
     }
 }
 
@@ -669,7 +663,10 @@ async fn what_cannot_be_read_is_not_lost() {
     let Kept { record, task, .. } = queue.inspect(sealed).await.unwrap().unwrap();
     assert_eq!(record.state, State::Waiting, "a key may be found");
     assert!(record.deliveries > 10 && record.payload.is_some());
-    assert_eq!(task.unwrap().unwrap_err(), Unopened::UnknownKey);
+    assert_eq!(
+        task.unwrap().unwrap_err(),
+        Unopened::Sealed(CannotOpen::UnknownKey)
+    );
 }
 
 #[tokio::test(start_paused = true)]

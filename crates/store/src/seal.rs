@@ -1,7 +1,4 @@
-use crate::{
-    Cipher, TaskId,
-    cipher::{CannotSeal, Part, Unopened},
-};
+use crate::{CannotOpen, CannotSeal, Cipher};
 use base64::{Engine as _, alphabet, engine};
 use bytes::Bytes;
 use ring::{
@@ -11,24 +8,25 @@ use ring::{
 };
 use std::{error, fmt};
 
-/// Keeps tasks and results so that only those can read them who have the key.
+/// Keeps things so that only those can read them who have the key.
 ///
 /// Each is sealed with AES-256-GCM under a key of its own, which is drawn from the given one and
-/// the name of the task with HKDF-SHA256, so that no number of tasks wears a key out; the name is
-/// its associated data besides. An envelope says which key it needs, so keys can be exchanged
-/// while tasks wait: the first seals, all of them open.
-///
-/// What is not sealed can still be read: tasks that were queued before there was a key, and those
-/// that other programs push. The name of a session, the idempotency key and the reason why a task
-/// waits or is dead are never sealed.
+/// the name of the thing with HKDF-SHA256, so that no number of things wears a key out; the name is
+/// its associated data besides. An envelope says which key it needs, so keys can be exchanged while
+/// things are kept: the first seals, all of them open.
 ///
 /// ```
-/// use buttress_queue::Seal;
+/// use buttress_store::{Cipher, Seal};
 ///
 /// // What `openssl rand -base64 32` prints, and the key that was used before.
 /// let seal = Seal::parse("CTTHpqrmbXdAz3EGXALN6chb5S1LJ3vc3xbNQMu6L60=,\
 ///     9c0b5b0d8e5b4e9bafa67a1fd0e1dbd8b9d3a5a1c1c24f6fb6c4b8d2ab30b1c7")?;
-/// # Ok::<(), buttress_queue::InvalidKey>(())
+///
+/// let mut sealed = Vec::new();
+/// seal.seal(b"task 1", b"a secret", &mut sealed)?;
+/// assert_eq!(seal.open(b"task 1", &sealed)?, "a secret");
+/// assert!(seal.open(b"task 2", &sealed).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Seal {
     /// The first one seals.
@@ -123,7 +121,7 @@ impl KeyType for Bytes4 {
 
 impl Key {
     fn new(secret: &[u8; SECRET]) -> Self {
-        let secret = Salt::new(HKDF_SHA256, b"buttress-queue").extract(secret);
+        let secret = Salt::new(HKDF_SHA256, b"buttress").extract(secret);
         let mut id = [0; ID];
         secret
             .expand(&[b"id"], Bytes4)
@@ -132,9 +130,9 @@ impl Key {
         Self { id, secret }
     }
 
-    /// The key of this part of this task.
-    fn of(&self, id: TaskId, part: Part) -> LessSafeKey {
-        let info = [part.as_str().as_bytes(), &id.to_bytes()];
+    /// The key of what has this name.
+    fn of(&self, name: &[u8]) -> LessSafeKey {
+        let info = [b"of", name];
         let key = self.secret.expand(&info, &AES_256_GCM);
         LessSafeKey::new(UnboundKey::from(
             key.expect("a key is shorter than what may be drawn"),
@@ -143,13 +141,7 @@ impl Key {
 }
 
 impl Cipher for Seal {
-    fn seal(
-        &self,
-        id: TaskId,
-        part: Part,
-        plain: &[u8],
-        sealed: &mut Vec<u8>,
-    ) -> Result<(), CannotSeal> {
+    fn seal(&self, name: &[u8], plain: &[u8], sealed: &mut Vec<u8>) -> Result<(), CannotSeal> {
         let key = &self.keys[0];
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).map_err(|_| CannotSeal)?;
@@ -159,28 +151,29 @@ impl Cipher for Seal {
         let body = sealed.len();
         sealed.extend_from_slice(plain);
         let nonce = Nonce::assume_unique_for_key(nonce);
-        let aad = Aad::from(id.to_bytes());
         let tag = key
-            .of(id, part)
-            .seal_in_place_separate_tag(nonce, aad, &mut sealed[body..])
+            .of(name)
+            .seal_in_place_separate_tag(nonce, Aad::from(name), &mut sealed[body..])
             .map_err(|_| CannotSeal)?;
         sealed.extend_from_slice(tag.as_ref());
         Ok(())
     }
 
-    fn open(&self, id: TaskId, part: Part, sealed: &[u8]) -> Result<Bytes, Unopened> {
+    fn open(&self, name: &[u8], sealed: &[u8]) -> Result<Bytes, CannotOpen> {
         let parts = sealed
             .split_first_chunk::<ID>()
             .and_then(|(key, rest)| Some((key, rest.split_first_chunk::<NONCE_LEN>()?)));
-        let (key_id, (nonce, body)) = parts.ok_or(Unopened::Damaged)?;
-        let mut cause = Unopened::UnknownKey;
+        let (key_id, (nonce, body)) = parts.ok_or(CannotOpen::Damaged)?;
+        let mut cause = CannotOpen::UnknownKey;
         // Two keys may have the same name.
         for key in self.keys.iter().filter(|key| key.id == *key_id) {
-            cause = Unopened::Damaged;
+            cause = CannotOpen::Damaged;
             let mut body = body.to_vec();
             let nonce = Nonce::assume_unique_for_key(*nonce);
-            let aad = Aad::from(id.to_bytes());
-            if let Ok(plain) = key.of(id, part).open_in_place(nonce, aad, &mut body) {
+            if let Ok(plain) = key
+                .of(name)
+                .open_in_place(nonce, Aad::from(name), &mut body)
+            {
                 let length = plain.len();
                 body.truncate(length);
                 return Ok(body.into());
@@ -202,68 +195,56 @@ impl fmt::Debug for Seal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
+    const NAME: &[u8] = b"one";
 
-    fn sealed(seal: &Seal, id: TaskId, plain: &[u8]) -> Vec<u8> {
+    fn sealed(seal: &Seal, plain: &[u8]) -> Vec<u8> {
         let mut sealed = Vec::new();
-        seal.seal(id, Part::Task, plain, &mut sealed).unwrap();
+        seal.seal(NAME, plain, &mut sealed).unwrap();
         sealed
     }
 
-    fn id() -> TaskId {
-        TaskId::new(SystemTime::now())
-    }
-
     #[test]
-    fn what_is_sealed_is_opened_by_the_same_name_and_part_alone() {
+    fn what_is_sealed_is_opened_by_the_same_name_alone() {
         let seal = Seal::new(&[7; 32]);
-        let id = id();
         for plain in [&b""[..], b"{}", &[0x5a; 100_000]] {
-            let sealed = self::sealed(&seal, id, plain);
-            assert_eq!(seal.open(id, Part::Task, &sealed).unwrap(), plain);
-            assert_eq!(seal.open(id, Part::Result, &sealed), Err(Unopened::Damaged));
+            let sealed = self::sealed(&seal, plain);
+            assert_eq!(seal.open(NAME, &sealed).unwrap(), plain);
+            assert_eq!(seal.open(b"other", &sealed), Err(CannotOpen::Damaged));
             assert_eq!(
-                seal.open(self::id(), Part::Task, &sealed),
-                Err(Unopened::Damaged)
+                Seal::new(&[8; 32]).open(NAME, &sealed),
+                Err(CannotOpen::UnknownKey)
             );
-            assert_eq!(
-                Seal::new(&[8; 32]).open(id, Part::Task, &sealed),
-                Err(Unopened::UnknownKey)
-            );
-            assert_ne!(sealed, self::sealed(&seal, id, plain));
+            assert_ne!(sealed, self::sealed(&seal, plain));
         }
     }
 
     #[test]
     fn nothing_of_it_is_there_to_see_and_any_change_is_noticed() {
         let seal = Seal::new(&[7; 32]);
-        let id = id();
-        let sealed = self::sealed(&seal, id, b"a secret");
+        let sealed = self::sealed(&seal, b"a secret");
         assert!(!sealed.windows(6).any(|part| part == b"secret"));
         for at in 0..sealed.len() {
             let mut changed = sealed.to_vec();
             changed[at] ^= 1;
-            assert!(seal.open(id, Part::Task, &changed).is_err(), "{at}");
-            assert!(seal.open(id, Part::Task, &sealed[..at]).is_err(), "{at}");
+            assert!(seal.open(NAME, &changed).is_err(), "{at}");
+            assert!(seal.open(NAME, &sealed[..at]).is_err(), "{at}");
         }
     }
 
     #[test]
     fn keys_are_exchanged_while_tasks_wait() {
         let (old, new) = (Seal::new(&[1; 32]), Seal::new(&[2; 32]).older(&[1; 32]));
-        let id = id();
-        let before = sealed(&old, id, b"before");
-        let after = sealed(&new, id, b"after");
-        assert_eq!(new.open(id, Part::Task, &before).unwrap(), "before");
-        assert_eq!(new.open(id, Part::Task, &after).unwrap(), "after");
-        assert_eq!(old.open(id, Part::Task, &after), Err(Unopened::UnknownKey));
+        let before = sealed(&old, b"before");
+        let after = sealed(&new, b"after");
+        assert_eq!(new.open(NAME, &before).unwrap(), "before");
+        assert_eq!(new.open(NAME, &after).unwrap(), "after");
+        assert_eq!(old.open(NAME, &after), Err(CannotOpen::UnknownKey));
     }
 
     #[test]
     fn keys_are_read_in_each_of_their_forms() {
         let raw = [0xfb; 32];
-        let id = id();
-        let sealed = self::sealed(&Seal::new(&raw), id, b"it");
+        let sealed = self::sealed(&Seal::new(&raw), b"it");
         let base64 = "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=";
         let safe = base64.replace('+', "-").replace('/', "_");
         let other = "00".repeat(32);
@@ -276,7 +257,7 @@ mod tests {
             &format!(" {other}, {base64}\n"),
         ] {
             let seal = Seal::parse(text).unwrap();
-            assert_eq!(seal.open(id, Part::Task, &sealed).unwrap(), "it", "{text}");
+            assert_eq!(seal.open(NAME, &sealed).unwrap(), "it", "{text}");
             assert!(!format!("{seal:?}").contains("fb"));
         }
         for no in [
