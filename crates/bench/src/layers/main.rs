@@ -19,7 +19,7 @@ mod ours;
 mod peers;
 mod table;
 
-use crate::table::{Answer, Subject, compare};
+use crate::table::{Answer, Pace, Subject, compare};
 use std::{
     hint::black_box,
     pin::pin,
@@ -34,14 +34,15 @@ use tower::Service;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn main() {
+    compare("one JSON answer of 10 KB", Pace::SLOW, correct::subjects());
     let mut subjects = vec![healthy("bare service", bare::Bare::<bare::Error>::new())];
     subjects.extend(yardsticks());
     subjects.extend(ours::subjects());
     subjects.extend(peers::subjects());
-    compare("one call, u64", subjects);
-    compare("one JSON answer of 10 KB", correct::subjects());
+    compare("one call, u64", Pace::QUICK, subjects);
     compare(
         "one healthy call, http::Request<Full<Bytes>> with 5 headers",
+        Pace::QUICK,
         http::subjects(),
     );
 }

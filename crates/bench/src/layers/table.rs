@@ -7,11 +7,30 @@ use std::{
 };
 use tower::Service;
 
-/// Calls in one round: few enough that most rounds end before something else gets the core.
-const CALLS: u32 = 5_000;
-const ROUNDS: usize = 401;
-/// Calls before the first round, which bring a subject into the state in which it is measured.
-const WARM_UP: u32 = 50_000;
+/// How much is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    /// Calls in one round: few enough that most rounds end before something else gets the core.
+    calls: u32,
+    rounds: usize,
+    /// Calls before the first round, which bring a subject into the state in which it is measured.
+    warm_up: u32,
+}
+
+impl Pace {
+    /// For what takes nanoseconds.
+    pub(crate) const QUICK: Self = Self {
+        calls: 5_000,
+        rounds: 401,
+        warm_up: 50_000,
+    };
+    /// For what takes microseconds.
+    pub(crate) const SLOW: Self = Self {
+        calls: 20,
+        rounds: 201,
+        warm_up: 200,
+    };
+}
 
 /// One thing to measure.
 pub(crate) struct Subject {
@@ -74,14 +93,14 @@ impl Subject {
 
 /// Measures the subjects beside each other and prints a table. The first one is what the others
 /// are compared with.
-pub(crate) fn compare(title: &str, mut subjects: Vec<Subject>) {
-    let mut times = vec![Vec::with_capacity(ROUNDS); subjects.len()];
+pub(crate) fn compare(title: &str, pace: Pace, mut subjects: Vec<Subject>) {
+    let mut times = vec![Vec::with_capacity(pace.rounds); subjects.len()];
     for subject in &mut subjects {
-        (subject.run)(WARM_UP);
+        (subject.run)(pace.warm_up);
     }
-    for _ in 0..ROUNDS {
+    for _ in 0..pace.rounds {
         for (subject, times) in subjects.iter_mut().zip(&mut times) {
-            times.push(nanos(|| (subject.run)(CALLS)) / f64::from(CALLS));
+            times.push(nanos(|| (subject.run)(pace.calls)) / f64::from(pace.calls));
         }
     }
     let medians: Vec<f64> = times.into_iter().map(median).collect();
