@@ -75,11 +75,26 @@ impl Prefix {
 
     /// Hears the next piece, and says whether it can still become JSON.
     pub fn push(&mut self, piece: &str) -> bool {
-        for byte in piece.bytes() {
+        let mut rest = piece.as_bytes();
+        while let [byte, behind @ ..] = rest {
             let Some(state) = self.state else {
                 return false;
             };
-            self.state = self.step(state, byte);
+            rest = behind;
+            if let State::Text {
+                escape: Escape::None,
+                ..
+            } = state
+            {
+                // Most of an answer is in texts, in which nearly nothing matters.
+                let plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | ..0x20);
+                if plain(byte) {
+                    let run = behind.iter().take_while(|byte| plain(byte)).count();
+                    rest = behind.get(run..).unwrap_or_default();
+                    continue;
+                }
+            }
+            self.state = self.step(state, *byte);
         }
         self.state.is_some()
     }
