@@ -120,7 +120,7 @@ impl Setup {
     }
 
     pub async fn start(self) -> Gateway {
-        let is_key = |name: &str| !name.starts_with("BUTTRESS_QUEUE_");
+        let is_key = |name: &str| !name.ends_with("_URL") && name != "BUTTRESS_SEAL_KEYS";
         let keys = |name: &str| is_key(name).then(|| "the-callers-key".to_owned());
         let parsed = Config::parse("test.toml", &self.file(), &Options::new(&keys));
         let (mut config, _) = parsed.unwrap_or_else(|report| panic!("{report}"));

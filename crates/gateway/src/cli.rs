@@ -87,6 +87,12 @@ error        {"status": 429, "body": …}
 
 Each document of the input is a line of the output. One that can't be translated is {"error": …}."#;
 
+const SESSION_EXAMPLES: &str = r#"Examples:
+  buttress session list
+  buttress session show order-1729              Which steps were paid for, and when
+  buttress session export order-1729 > steps.jsonl
+  buttress session drop order-1729              Forget it: its steps will be paid for again"#;
+
 const QUEUE_EXAMPLES: &str = r#"Examples:
   buttress queue list                  What is still to be done
   buttress queue dead --json | jq -r .reason | sort | uniq -c
@@ -146,6 +152,12 @@ pub enum Command {
     /// command line is wrong.
     #[command(after_help = QUEUE_EXAMPLES)]
     Queue(QueueArgs),
+    /// Look into the journal: the sessions whose answers are recorded.
+    ///
+    /// Ends with 0 when what was asked for was done, with 1 when it was not, with 2 when the
+    /// command line is wrong.
+    #[command(after_help = SESSION_EXAMPLES)]
+    Session(SessionArgs),
 }
 
 /// How to serve.
@@ -391,6 +403,74 @@ pub enum TaskState {
     Done,
     /// It was given up
     Dead,
+}
+
+/// Which journal, and what to do.
+#[derive(Args, Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionArgs {
+    /// The configuration [default: what `serve` would read]
+    #[arg(
+        id = "session_config",
+        short = 'c',
+        long = "config",
+        global = true,
+        value_name = "FILE"
+    )]
+    pub config: Option<PathBuf>,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: SessionCommand,
+}
+
+/// What to do with sessions.
+#[derive(Debug, Clone, Subcommand)]
+#[non_exhaustive]
+pub enum SessionCommand {
+    /// List the sessions
+    List(SessionListArgs),
+    /// Show the steps of one, without what was asked and answered
+    Show(SessionShowArgs),
+    /// Write the steps of one as JSON lines, with what was answered, and what was asked if that is kept
+    Export(SessionNameArgs),
+    /// Remove one
+    Drop(SessionNameArgs),
+}
+
+/// Which sessions to list.
+#[derive(Args, Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionListArgs {
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub limit: usize,
+
+    /// Print one JSON object per session
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which session to show.
+#[derive(Args, Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionShowArgs {
+    /// Its name
+    #[arg(value_name = "SESSION")]
+    pub name: String,
+
+    /// Print one JSON object per step
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which session.
+#[derive(Args, Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionNameArgs {
+    /// Its name
+    #[arg(value_name = "SESSION")]
+    pub name: String,
 }
 
 /// What to tell about oneself, on the standard error.

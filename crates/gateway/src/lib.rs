@@ -5,11 +5,13 @@
 
 pub mod check;
 pub mod cli;
+mod command;
 pub mod config;
 pub mod explain;
 mod logging;
 pub mod queue;
 pub mod serve;
+pub mod session;
 pub mod translate;
 
 pub use self::logging::log;

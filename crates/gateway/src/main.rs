@@ -3,7 +3,7 @@
 use buttress_gateway::{
     check,
     cli::{self, Command},
-    explain, queue, serve, translate,
+    explain, queue, serve, session, translate,
 };
 use std::{env, io::ErrorKind, process::ExitCode};
 
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Translate(args) => {
             translate::run(&args, &mut anstream::stdout(), &mut anstream::stderr())
         }
+        Command::Session(args) => session::run(&args, &variable, &mut anstream::stdout()),
         Command::Queue(args) => queue::run(&args, &variable, &mut anstream::stdout()),
         _ => {
             anstream::eprintln!("buttress: this command is not there yet");

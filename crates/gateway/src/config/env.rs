@@ -1,8 +1,8 @@
 //! A configuration without a file: the providers whose keys are in the environment.
 
 use super::{
-    Chain, Config, Correct, Diagnostic, Limits, Mode, Options, Provider, Queue, Report, Route,
-    Server, checks,
+    Chain, Config, Correct, Diagnostic, Journal, Limits, Mode, Options, Provider, Queue, Report,
+    Route, Server, checks,
     provider::{key, url},
     server::CLIENT_KEY,
     value::{Wrong, quoted},
@@ -51,6 +51,10 @@ impl Config {
             found.push(unusable(variable, wrong));
             Queue::default()
         });
+        let journal = Journal::from_env(options.env).unwrap_or_else(|(variable, wrong)| {
+            found.push(unusable(variable, wrong));
+            Journal::default()
+        });
         if !found.is_empty() {
             return Err(Report::new("environment", "", found));
         }
@@ -62,6 +66,7 @@ impl Config {
             server,
             limits: Limits::default(),
             queue,
+            journal,
             correct: Correct::default(),
             chains: chains(&providers),
             routes,
@@ -82,6 +87,8 @@ impl Config {
             server: server(options).map_err(|wrong| refuse(CLIENT_KEY, wrong))?,
             limits: Limits::default(),
             queue: queue.map_err(|(variable, wrong)| refuse(variable, wrong))?,
+            journal: Journal::from_env(options.env)
+                .map_err(|(variable, wrong)| refuse(variable, wrong))?,
             correct: Correct::default(),
             routes: Vec::new(),
             chains: Vec::new(),

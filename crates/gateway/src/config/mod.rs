@@ -32,6 +32,7 @@ mod diagnostic;
 mod env;
 mod fields;
 mod gate;
+mod journal;
 mod load;
 mod mask;
 mod notes;
@@ -44,6 +45,7 @@ mod route;
 mod server;
 mod settings;
 mod shape;
+mod store;
 mod stream;
 mod summary;
 #[cfg(test)]
@@ -58,13 +60,15 @@ pub use self::{
     correct::{Calls, Checked, Correct},
     diagnostic::{Diagnostic, Report, Severity},
     gate::Gate,
+    journal::{Journal, OnChange},
     load::DEFAULT_FILE,
     provider::{Api, HttpVersion, Provider},
-    queue::{Accept, Degraded, Queue, StoreUrl, Webhook},
+    queue::{Accept, Degraded, Queue, Webhook},
     retry::{Jitter, Retry},
     route::{Accepts, Route},
     server::{Limits, Server},
     shape::Shape,
+    store::StoreUrl,
     stream::{Commit, Stream},
     timeout::Timeout,
     units::{duration, rate, size},
@@ -86,6 +90,8 @@ pub struct Config {
     pub queue: Queue,
     /// What is done about answers that are not what was asked for.
     pub correct: Correct,
+    /// What is recorded of sessions.
+    pub journal: Journal,
     /// The routes that there are. Empty in the sandbox, which brings its own.
     pub routes: Vec<Route>,
     /// Which of them serve which model.

@@ -2,11 +2,11 @@ use super::{
     Lookup,
     fields::Fields,
     provider::{self, variable},
+    store::{self, StoreUrl},
     value::{Wrong, duration, flag, integer, one_of, or_off, quoted, size, text},
 };
 use buttress_client::Secret;
-use buttress_queue::Seal;
-use std::{fmt, path::PathBuf, time::Duration};
+use std::time::Duration;
 use toml::de::DeValue;
 
 /// `[queue]`: what becomes of requests that nobody could answer.
@@ -52,16 +52,6 @@ pub struct Queue {
     pub webhook: Webhook,
 }
 
-/// Where tasks are kept.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StoreUrl {
-    /// In a file on this machine.
-    Sqlite(PathBuf),
-    /// In a Redis server, at this address.
-    Redis(String),
-}
-
 /// Which requests are queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -96,8 +86,6 @@ pub struct Webhook {
 
 /// The variable with the address of the store, unless another one is named.
 const URL: &str = "BUTTRESS_QUEUE_URL";
-/// The variable with the keys that seal, unless another one is named.
-const SEAL_KEYS: &str = "BUTTRESS_QUEUE_KEYS";
 /// The variable with the webhook's secret, unless another one is named.
 const WEBHOOK_SECRET: &str = "BUTTRESS_WEBHOOK_SECRET";
 
@@ -112,7 +100,7 @@ impl Default for Queue {
             store: None,
             url_env: URL.to_owned(),
             name: "agent_retry_queue".to_owned(),
-            seal_keys_env: SEAL_KEYS.to_owned(),
+            seal_keys_env: store::SEAL_KEYS.to_owned(),
             seal_keys: None,
             accept: Accept::All,
             degraded: Degraded::default(),
@@ -155,25 +143,9 @@ impl Default for Webhook {
 impl Queue {
     pub(super) fn read(&mut self, fields: &mut Fields<'_>, env: Lookup<'_>) {
         let days = || duration(Duration::from_secs(1)..=Duration::from_secs(365 * DAY));
-        self.store = fields.get("url", or_off(url)).flatten();
-        fields.set("url_env", &mut self.url_env, variable);
-        if let Some(told) = env(&self.url_env) {
-            match parse(&told) {
-                Ok(store) => self.store = Some(store),
-                Err(wrong) => {
-                    let message = format!("{} {}", self.url_env, wrong.message);
-                    fields.wrong("url_env", Wrong { message, ..wrong });
-                }
-            }
-        }
+        self.store = StoreUrl::read(fields, &mut self.url_env, env);
         fields.set("name", &mut self.name, name);
-        fields.set("seal_keys_env", &mut self.seal_keys_env, variable);
-        if env(&self.seal_keys_env).is_some() {
-            match seal_keys(env, &self.seal_keys_env) {
-                Ok(keys) => self.seal_keys = Some(keys),
-                Err(wrong) => fields.wrong("seal_keys_env", wrong),
-            }
-        }
+        self.seal_keys = store::seal_keys(fields, &mut self.seal_keys_env, env);
         fields.set("accept", &mut self.accept, one_of(&ACCEPTS));
         fields.section("degraded", |fields| self.degraded.read(fields));
         fields.set("work", &mut self.work, flag);
@@ -205,11 +177,9 @@ impl Queue {
     /// Without a file: there is one where the variable says where it is. What is wrong is told with
     /// the name of its variable.
     pub(super) fn from_env(env: Lookup<'_>) -> Result<Self, (&'static str, Wrong)> {
-        let store = env(URL).map(|url| parse(&url).map_err(|wrong| (URL, wrong)));
-        let keys = env(SEAL_KEYS).map(|_| seal_keys(env, SEAL_KEYS));
         Ok(Self {
-            store: store.transpose()?,
-            seal_keys: keys.transpose().map_err(|wrong| (SEAL_KEYS, wrong))?,
+            store: StoreUrl::from_env(env, URL)?,
+            seal_keys: store::keys_from_env(env)?,
             ..Self::default()
         })
     }
@@ -241,18 +211,6 @@ impl Webhook {
     }
 }
 
-/// Checked here, so that nobody hears of a wrong key when it is needed.
-fn seal_keys(env: Lookup<'_>, variable: &str) -> Result<Secret, Wrong> {
-    let keys = provider::key(env, variable)?;
-    match Seal::parse(keys.expose()) {
-        Ok(_) => Ok(keys),
-        Err(error) => Err(Wrong::new(
-            format!("{variable}: {error}"),
-            "make one with `openssl rand -base64 32`; older ones follow behind a comma",
-        )),
-    }
-}
-
 fn status(value: &DeValue<'_>) -> Result<u16, Wrong> {
     let written = value.as_integer().map(ToString::to_string);
     let known = STATUSES
@@ -276,45 +234,6 @@ fn name(value: &DeValue<'_>) -> Result<String, Wrong> {
     }
 }
 
-fn url(value: &DeValue<'_>) -> Result<StoreUrl, Wrong> {
-    let url = text(value)?;
-    let store = parse(&url)?;
-    let has_user = url.split_once("://").is_some_and(|(_, rest)| {
-        rest.split(['/', '?'])
-            .next()
-            .unwrap_or_default()
-            .contains('@')
-    });
-    match (&store, has_user) {
-        (StoreUrl::Redis(_), true) => Err(Wrong::new(
-            "a password does not belong in a file",
-            "put the whole address into an environment variable, and write the variable's name: \
-             url_env = \"BUTTRESS_QUEUE_URL\"",
-        )),
-        _ => Ok(store),
-    }
-}
-
-/// The store of this address. A message about it shows nothing of it, since it may have a password.
-fn parse(url: &str) -> Result<StoreUrl, Wrong> {
-    let help = "write a file, as \"sqlite:buttress.db\", or a server, as \
-                \"redis://localhost:6379\" or \"rediss://…\"";
-    if let Some(path) = url.strip_prefix("sqlite:") {
-        let path = path.strip_prefix("//").unwrap_or(path);
-        return match path.is_empty() {
-            true => Err(Wrong::new("names no file", help)),
-            false => Ok(StoreUrl::Sqlite(path.into())),
-        };
-    }
-    let is_redis = ["redis://", "rediss://"]
-        .iter()
-        .any(|scheme| url.starts_with(scheme));
-    match is_redis {
-        true => Ok(StoreUrl::Redis(url.to_owned())),
-        false => Err(Wrong::new("is no address of a store", help)),
-    }
-}
-
 /// Where a webhook is called.
 fn web(value: &DeValue<'_>) -> Result<String, Wrong> {
     let url = text(value)?;
@@ -328,29 +247,5 @@ fn web(value: &DeValue<'_>) -> Result<String, Wrong> {
             format!("{} is no address to send to", quoted(&url)),
             "write it like \"https://example.com/hooks/buttress\"",
         )),
-    }
-}
-
-/// Without what may be a password.
-impl fmt::Display for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Redis(url) => {
-                let (scheme, rest) = url.split_once("://").unwrap_or(("redis", ""));
-                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-                write!(
-                    f,
-                    "{scheme}://{}",
-                    host.split('?').next().unwrap_or_default()
-                )
-            }
-        }
-    }
-}
-
-impl fmt::Debug for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }

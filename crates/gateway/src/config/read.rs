@@ -1,5 +1,5 @@
 use super::{
-    Chain, Config, Correct, Limits, Mode, Options, Provider, Queue, Route, Server,
+    Chain, Config, Correct, Journal, Limits, Mode, Options, Provider, Queue, Route, Server,
     chain::indices,
     fields::Fields,
     path::named,
@@ -25,6 +25,9 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
     let mut queue = Queue::default();
     fields.section("queue", |fields| queue.read(fields, options.env));
 
+    let mut journal = Journal::default();
+    fields.section("journal", |fields| journal.read(fields, options.env));
+
     let mut providers = fields.section("providers", |fields| providers(fields, options));
     let defaults = fields.section("defaults", Defaults::read);
     let routes = fields.list("routes", |fields| {
@@ -48,6 +51,7 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
         server,
         limits,
         queue,
+        journal,
         correct,
         routes,
     }

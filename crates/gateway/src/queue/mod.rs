@@ -6,32 +6,19 @@ mod list;
 mod open;
 mod show;
 
-pub(crate) use self::{
-    list::as_json,
-    open::{in_full, open},
-};
+pub(crate) use self::{list::as_json, open::open};
 
 use crate::{
     cli::{QueueArgs, QueueCommand},
-    config::{Config, Lookup, Options},
+    command::{self, BoxError, FAILED, FINE},
+    config::{Config, Lookup},
 };
 use buttress_queue::Queue;
-use std::{
-    error::Error,
-    io::{self, Write},
-};
-
-type BoxError = Box<dyn Error + Send + Sync>;
+use std::io::{self, Write};
 
 /// What to do where there is no queue.
 pub(crate) const NOT_CONFIGURED: &str = "no queue is configured: write [queue] with \
     url = \"sqlite:buttress.db\" into the configuration, or set BUTTRESS_QUEUE_URL";
-
-/// All that was asked for was done.
-pub const FINE: u8 = 0;
-
-/// It was not.
-pub const FAILED: u8 = 1;
 
 /// Does what is asked for. The number is what the program is to end with.
 ///
@@ -39,26 +26,8 @@ pub const FAILED: u8 = 1;
 ///
 /// When `out` can't be written to.
 pub fn run(args: &QueueArgs, env: Lookup<'_>, out: &mut dyn Write) -> io::Result<u8> {
-    let options = Options::new(env).keys_may_be_missing();
-    let config = match Config::load(args.config.as_deref(), &options) {
-        Ok((config, _)) => config,
-        Err(report) => {
-            anstream::eprintln!("{}", report.styled());
-            return Ok(FAILED);
-        }
-    };
-    let done = tokio::runtime::Runtime::new()
-        .map_err(BoxError::from)
-        .and_then(|runtime| runtime.block_on(act(args, &config, out)));
-    done.or_else(|error| {
-        // Who reads no more is not told any more.
-        if let Some(error) = error.downcast_ref::<io::Error>()
-            && error.kind() == io::ErrorKind::BrokenPipe
-        {
-            return Ok(FINE);
-        }
-        anstream::eprintln!("buttress: {}", in_full(&*error));
-        Ok(FAILED)
+    command::run(args.config.as_deref(), env, async |config| {
+        act(args, &config, out).await
     })
 }
 

@@ -1,10 +1,11 @@
 //! From the configuration to a queue.
 
-use crate::config::{self, StoreUrl};
+use crate::{
+    command::{BoxError, in_full},
+    config::{self, StoreUrl},
+};
 use buttress_queue::{Queue, RedisStore, Seal, Settings, SqliteStore, Store};
-use std::{error::Error, sync::Arc};
-
-type BoxError = Box<dyn Error + Send + Sync>;
+use std::sync::Arc;
 
 /// Opens the queue that is configured. `None` when none is.
 pub(crate) async fn open(config: &config::Queue) -> Result<Option<Queue>, BoxError> {
@@ -40,15 +41,4 @@ fn settings(config: &config::Queue) -> Settings {
     settings.keep_results = config.keep_results;
     settings.keep_dead = config.keep_dead;
     settings
-}
-
-/// An error with what caused it.
-pub(crate) fn in_full(error: &(dyn Error + 'static)) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }

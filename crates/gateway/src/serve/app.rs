@@ -2,7 +2,10 @@
 
 use super::{room::Room, upstreams::Upstreams};
 use crate::config::Config;
-use buttress::StackService;
+use buttress::{
+    StackService,
+    journal::{JournalLayer, LlmJournal},
+};
 use buttress_queue::Queue;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -12,18 +15,26 @@ pub(super) struct App {
     pub(super) upstreams: Upstreams,
     /// Where requests go that nobody could answer.
     pub(super) queue: Option<Queue>,
+    /// What records sessions.
+    pub(super) journal: Option<JournalLayer<LlmJournal>>,
     /// For the requests that are read and kept.
     pub(super) room: Room,
     draining: AtomicBool,
 }
 
 impl App {
-    pub(super) const fn new(config: Config, upstreams: Upstreams, queue: Option<Queue>) -> Self {
+    pub(super) const fn new(
+        config: Config,
+        upstreams: Upstreams,
+        queue: Option<Queue>,
+        journal: Option<JournalLayer<LlmJournal>>,
+    ) -> Self {
         Self {
             room: Room::new(config.server.max_in_flight_bytes),
             config,
             upstreams,
             queue,
+            journal,
             draining: AtomicBool::new(false),
         }
     }

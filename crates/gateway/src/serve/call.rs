@@ -1,6 +1,8 @@
 //! One call: read, sent through the stack of its model, answered.
 
-use super::{answer, app::App, log::CallLog, page::is_json, queue, refusal::Asked, room::Taken};
+use super::{
+    answer, app::App, log::CallLog, page::is_json, queue, refusal::Asked, room::Taken, session,
+};
 use crate::config;
 use axum::{
     body::{Body, HttpBody},
@@ -9,7 +11,7 @@ use axum::{
 };
 use buttress::{
     Call, Carry,
-    llm::{Dialect, Kind, LlmRequest},
+    llm::{Dialect, Kind, LlmError, LlmRequest, LlmResponse},
     queue::{Degradable, DegradeLayer},
 };
 use bytes::{Bytes, BytesMut};
@@ -20,7 +22,7 @@ use http::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
-use tower::{Layer, ServiceExt};
+use tower::{Layer, Service, ServiceExt};
 
 /// How long a caller may send nothing more of a request's body.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -108,6 +110,13 @@ pub(super) async fn run(
             return asked.refuse(StatusCode::BAD_REQUEST, Kind::InvalidRequest, &message);
         }
     };
+    match session::of(&head.headers) {
+        Ok(Some(session)) => request = request.session(session),
+        Ok(None) => {}
+        Err(message) => {
+            return asked.refuse(StatusCode::BAD_REQUEST, Kind::InvalidRequest, message);
+        }
+    }
     let Some(stack) = app.stack(request.model()) else {
         let message = format!("no route serves the model {:?}", request.model());
         let asked = asked.for_model(request.model());
@@ -120,15 +129,34 @@ pub(super) async fn run(
     }
     request.set_call(call.clone());
     let log = CallLog::new(asked.id().clone(), began, request.model(), call);
-    let Some(queue) = queue::wanted(app, &head.headers) else {
-        return match stack.oneshot(request).await {
+    match &app.journal {
+        Some(journal) => ask(app, journal.layer(stack), request, &head.headers, log).await,
+        None => ask(app, stack, request, &head.headers, log).await,
+    }
+}
+
+/// Asks this service; what it can't answer is queued, if it is to be.
+async fn ask<S>(
+    app: &App,
+    service: S,
+    request: LlmRequest,
+    headers: &HeaderMap,
+    log: CallLog,
+) -> Response
+where
+    S: Service<LlmRequest, Response = LlmResponse, Error = LlmError>,
+{
+    let dialect = request.dialect();
+    let Some(queue) = queue::wanted(app, headers) else {
+        return match service.oneshot(request).await {
             Ok(response) => answer::success(app, response, log),
             Err(error) => answer::error(dialect, &error, log),
         };
     };
     let form = queue::Form::of(&request);
-    let degrade = DegradeLayer::new(queue.clone(), queue::policy(&head.headers, asked.id()));
-    match degrade.layer(stack).oneshot(request).await {
+    let policy = queue::policy(request.own_session(), log.id());
+    let degrade = DegradeLayer::new(queue.clone(), policy);
+    match degrade.layer(service).oneshot(request).await {
         Ok(Degradable::Answered(response)) => answer::success(app, response, log),
         Ok(Degradable::Degraded(degraded)) => {
             queue::answer(&app.config.queue.degraded, &form, &degraded, log)

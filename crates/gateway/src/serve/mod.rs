@@ -18,6 +18,7 @@ mod room;
 mod router;
 mod running;
 mod sandbox;
+mod session;
 mod signal;
 mod upstreams;
 

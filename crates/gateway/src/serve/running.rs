@@ -11,6 +11,7 @@ use super::{
 use crate::{
     config::{Config, Mode},
     queue,
+    session::{self, OpenJournal},
 };
 use buttress::Route;
 use std::{error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};
@@ -74,12 +75,21 @@ pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
     })
 }
 
+/// How often what was recorded long ago is removed.
+const SWEEP: Duration = Duration::from_secs(600);
+
 /// What all requests share, those of callers and those of the queue.
 pub(super) async fn app(config: Config) -> Result<Arc<App>, Box<dyn Error>> {
     let upstreams = Upstreams::new(&config)?;
     let queue = queue::open(&config.queue).await;
     let queue = queue.map_err(|error| -> Box<dyn Error> { error })?;
-    Ok(Arc::new(App::new(config, upstreams, queue)))
+    let journal = session::open(&config.journal).await;
+    let journal = journal.map_err(|error| -> Box<dyn Error> { error })?;
+    let layer = journal.map(|OpenJournal { sessions, layer }| {
+        tokio::spawn(async move { sessions.keep_swept(SWEEP).await });
+        layer
+    });
+    Ok(Arc::new(App::new(config, upstreams, queue, layer)))
 }
 
 impl Running {

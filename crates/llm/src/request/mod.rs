@@ -70,7 +70,6 @@ pub struct LlmRequest {
     index: Arc<Index>,
     call: Option<Call>,
     session: Option<Session>,
-    headers: HeaderMap,
     /// Shared, since a map of headers costs two allocations to clone.
     headers: Option<Arc<HeaderMap>>,
     /// The model to ask for, whatever the place is set to ask for.
@@ -140,7 +139,6 @@ impl LlmRequest {
             index,
             call: None,
             session: None,
-            headers: HeaderMap::new(),
             headers: None,
             insisted: None,
             said: None,

@@ -9,7 +9,7 @@ use super::{Config, Options, Report};
 /// Every variable is set.
 /// Of providers, callers and the webhook.
 fn keys(name: &str) -> Option<String> {
-    let is_key = !name.starts_with("BUTTRESS_QUEUE_");
+    let is_key = !name.ends_with("_URL") && name != "BUTTRESS_SEAL_KEYS";
     is_key.then(|| "a-key".to_owned())
 }
 

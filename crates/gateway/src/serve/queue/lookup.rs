@@ -4,7 +4,7 @@ use super::{
     super::{app::App, page::NoPage, refusal::Asked},
     wait,
 };
-use crate::queue::{as_json, in_full};
+use crate::{command::in_full, queue::as_json};
 use axum::{
     Json,
     extract::{Path, Request, State as Shared},

@@ -2,13 +2,11 @@
 
 use super::super::{app::App, request_id::RequestId};
 use crate::config::Accept;
-use buttress::{degrade::LlmDegrade, queue::Queue};
+use buttress::{Session, degrade::LlmDegrade, queue::Queue};
 use http::{HeaderMap, HeaderName};
 
 /// Whether a caller wants it: `true` or `false`.
 const WANTED: HeaderName = HeaderName::from_static("x-buttress-queue");
-/// The conversation that a request belongs to.
-const SESSION: HeaderName = HeaderName::from_static("x-buttress-session");
 
 /// The queue, if a request with these headers goes there.
 pub(in crate::serve) fn wanted<'a>(app: &'a App, headers: &HeaderMap) -> Option<&'a Queue> {
@@ -21,17 +19,10 @@ pub(in crate::serve) fn wanted<'a>(app: &'a App, headers: &HeaderMap) -> Option<
 }
 
 /// What is written down of it besides.
-pub(in crate::serve) fn policy(headers: &HeaderMap, id: &RequestId) -> LlmDegrade {
+pub(in crate::serve) fn policy(session: Option<&Session>, id: &RequestId) -> LlmDegrade {
     let policy = LlmDegrade::new().request_id(id.as_str());
-    match session(headers) {
-        Some(session) => policy.session_id(session),
+    match session {
+        Some(session) => policy.session_id(&**session.id()),
         None => policy,
     }
-}
-
-/// A name that is not too long for one.
-pub(in crate::serve) fn session(headers: &HeaderMap) -> Option<&str> {
-    const MOST: usize = 256;
-    let session = headers.get(&SESSION)?.to_str().ok()?.trim();
-    (1..=MOST).contains(&session.len()).then_some(session)
 }

@@ -1,0 +1,149 @@
+//! Where things are kept, and what seals them.
+
+use super::{
+    Lookup,
+    fields::Fields,
+    provider::{self, variable},
+    value::{Wrong, or_off, text},
+};
+use buttress_client::Secret;
+use buttress_queue::Seal;
+use std::{fmt, path::PathBuf};
+use toml::de::DeValue;
+
+/// Where things are kept.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreUrl {
+    /// In a file on this machine.
+    Sqlite(PathBuf),
+    /// In a Redis server, at this address.
+    Redis(String),
+}
+
+/// The variable with the keys that seal, unless another one is named.
+pub(super) const SEAL_KEYS: &str = "BUTTRESS_SEAL_KEYS";
+
+impl StoreUrl {
+    /// What `url` says, and the variable that `url_env` names, which goes before it.
+    pub(super) fn read(
+        fields: &mut Fields<'_>,
+        url_env: &mut String,
+        env: Lookup<'_>,
+    ) -> Option<Self> {
+        let written = fields.get("url", or_off(url)).flatten();
+        fields.set("url_env", url_env, variable);
+        let Some(told) = env(url_env) else {
+            return written;
+        };
+        parse(&told)
+            .map_err(|wrong| {
+                let message = format!("{url_env} {}", wrong.message);
+                fields.wrong("url_env", Wrong { message, ..wrong });
+            })
+            .ok()
+    }
+
+    /// What this variable says, where there is no file.
+    pub(super) fn from_env(
+        env: Lookup<'_>,
+        variable: &'static str,
+    ) -> Result<Option<Self>, (&'static str, Wrong)> {
+        let told = env(variable).map(|url| parse(&url));
+        told.transpose().map_err(|wrong| (variable, wrong))
+    }
+}
+
+/// The keys in the variable that `seal_keys_env` names.
+pub(super) fn seal_keys(
+    fields: &mut Fields<'_>,
+    seal_keys_env: &mut String,
+    env: Lookup<'_>,
+) -> Option<Secret> {
+    fields.set("seal_keys_env", seal_keys_env, variable);
+    env(seal_keys_env)?;
+    keys(env, seal_keys_env)
+        .map_err(|wrong| fields.wrong("seal_keys_env", wrong))
+        .ok()
+}
+
+/// The keys, where there is no file.
+pub(super) fn keys_from_env(env: Lookup<'_>) -> Result<Option<Secret>, (&'static str, Wrong)> {
+    let told = env(SEAL_KEYS).map(|_| keys(env, SEAL_KEYS));
+    told.transpose().map_err(|wrong| (SEAL_KEYS, wrong))
+}
+
+/// Checked here, so that nobody hears of a wrong key when it is needed.
+fn keys(env: Lookup<'_>, variable: &str) -> Result<Secret, Wrong> {
+    let keys = provider::key(env, variable)?;
+    match Seal::parse(keys.expose()) {
+        Ok(_) => Ok(keys),
+        Err(error) => Err(Wrong::new(
+            format!("{variable}: {error}"),
+            "make one with `openssl rand -base64 32`; older ones follow behind a comma",
+        )),
+    }
+}
+
+fn url(value: &DeValue<'_>) -> Result<StoreUrl, Wrong> {
+    let url = text(value)?;
+    let store = parse(&url)?;
+    let has_user = url.split_once("://").is_some_and(|(_, rest)| {
+        rest.split(['/', '?'])
+            .next()
+            .unwrap_or_default()
+            .contains('@')
+    });
+    match (&store, has_user) {
+        (StoreUrl::Redis(_), true) => Err(Wrong::new(
+            "a password does not belong in a file",
+            "put the whole address into an environment variable, and write the variable's name: \
+             url_env = \"NAME\"",
+        )),
+        _ => Ok(store),
+    }
+}
+
+/// The store of this address. A message about it shows nothing of it, since it may have a password.
+fn parse(url: &str) -> Result<StoreUrl, Wrong> {
+    let help = "write a file, as \"sqlite:buttress.db\", or a server, as \
+                \"redis://localhost:6379\" or \"rediss://…\"";
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        let path = path.strip_prefix("//").unwrap_or(path);
+        return match path.is_empty() {
+            true => Err(Wrong::new("names no file", help)),
+            false => Ok(StoreUrl::Sqlite(path.into())),
+        };
+    }
+    let is_redis = ["redis://", "rediss://"]
+        .iter()
+        .any(|scheme| url.starts_with(scheme));
+    match is_redis {
+        true => Ok(StoreUrl::Redis(url.to_owned())),
+        false => Err(Wrong::new("is no address of a store", help)),
+    }
+}
+
+/// Without what may be a password.
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Redis(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("redis", ""));
+                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+                write!(
+                    f,
+                    "{scheme}://{}",
+                    host.split('?').next().unwrap_or_default()
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
