@@ -2,6 +2,7 @@
 
 mod asking;
 mod gemini;
+mod journal;
 mod limits;
 mod models;
 mod passing;
