@@ -8,7 +8,7 @@ pub struct Settings {
     ///
     /// A session goes as a whole: one that has lost its beginning would be paid for again.
     pub max_age: Duration,
-    /// How many records a session may have [10,000]. What comes then is answered and not recorded.
+    /// How many records a session may have \[10,000\]. What comes then is answered and not recorded.
     pub max_records: u64,
     /// How large the records of a session may be together, in bytes [256 MiB].
     pub max_bytes: u64,

@@ -1,4 +1,5 @@
 //! What every engine has to do.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use buttress_journal::{
     About, Digest, Entry, Found, Key, Memory, Record, Records, Settings, Step, StoreError,

@@ -1,5 +1,6 @@
 //! The agent is killed at random points, some dozens of times: in the middle of a call, of a
 //! stream, of writing its answer down, and before it had done anything.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 #[path = "../src/provider.rs"]
 mod provider;

@@ -63,7 +63,9 @@ impl JournalPolicy<LlmRequest, LlmResponse> for LlmJournal {
         let model = answer.about.model.unwrap_or_else(|| request.model().into());
         let (body, usage) = match answer.streamed {
             true => {
-                let events = replayed(dialect, answer.body).ok_or(Unreadable::new())?;
+                let mut usage = Usage::default();
+                (usage.input, usage.output) = (answer.about.input, answer.about.output);
+                let events = replayed(dialect, answer.body, usage).ok_or(Unreadable::new())?;
                 (AnswerBody::Stream(events), Usage::default())
             }
             false => {

@@ -1,4 +1,4 @@
-use buttress_llm::{Dialect, EventPipe, EventStream, LlmError, StreamEvent};
+use buttress_llm::{Dialect, EventPipe, EventStream, LlmError, StreamEvent, Usage};
 use bytes::Bytes;
 use futures_core::Stream;
 use std::{
@@ -12,7 +12,7 @@ const PIECE: usize = 64 << 10;
 
 /// The events of a stream of this dialect that was recorded. Nothing when it is not whole: then
 /// none of it is given.
-pub(super) fn replayed(dialect: Dialect, mut recorded: Bytes) -> Option<EventStream> {
+pub(super) fn replayed(dialect: Dialect, mut recorded: Bytes, usage: Usage) -> Option<EventStream> {
     let mut pipe = EventPipe::new(dialect, dialect).max_event(recorded.len().max(1));
     let mut events = Vec::new();
     loop {
@@ -25,7 +25,12 @@ pub(super) fn replayed(dialect: Dialect, mut recorded: Bytes) -> Option<EventStr
         }
     }
     // Some dialects end without saying so; here it is known.
-    let last = events.pop()?.last();
+    let mut last = events.pop()?.last();
+    // Its caller may not have asked to see what it was counted as.
+    if last.usage.is_none() && !usage.is_empty() && events.iter().all(|event| event.usage.is_none())
+    {
+        last.usage = Some(usage);
+    }
     events.push(last);
     Some(EventStream::new(Events(events.into_iter())))
 }

@@ -73,8 +73,10 @@ impl JournalPolicy<Question, String> for Questions {
 
     async fn record(&self, answer: String, pen: Pen) -> String {
         if answer != "unfit" {
-            let mut about = About::default();
-            about.output = Some(answer.len() as u64);
+            let about = About {
+                output: Some(answer.len() as u64),
+                ..About::default()
+            };
             pen.write(Answer::whole(answer.clone().into()).about(about))
                 .await;
         }

@@ -1,4 +1,5 @@
 //! A real server, of its own.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::{
     io::{Read, Write},
