@@ -17,6 +17,20 @@ impl fmt::Display for Config {
             "a request may take {deadline} and {calls} upstream calls"
         )?;
         writeln!(f, "{}", correct(&self.correct))?;
+        if self.limits.continuations > 0 {
+            let times = self.limits.continuations;
+            writeln!(f, "a stream that breaks is carried on up to {times} times")?;
+        }
+        if let Some(store) = &self.queue.store {
+            let work = match self.queue.work {
+                true => "answered later by this process, too",
+                false => "answered later by `buttress worker`",
+            };
+            writeln!(f, "what nobody can answer is kept in {store}, and {work}")?;
+        }
+        if let Some(store) = &self.journal.store {
+            writeln!(f, "sessions are recorded in {store}")?;
+        }
         if self.mode == Mode::Sandbox {
             return writeln!(
                 f,
