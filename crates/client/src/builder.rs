@@ -1,6 +1,6 @@
 use crate::{
     HttpVersion, InvalidBaseUrl, LlmClient, Secret, base_url, carries_key,
-    connect::{self, Connector},
+    connect::Connector,
     is_reserved,
     secret::Secrets,
     shared::{Endpoint, Shared},
@@ -175,7 +175,7 @@ impl ClientBuilder {
         let endpoint = endpoint(dialect)?;
         let secrets = Secrets::new(self.key.as_ref(), &self.headers);
         let headers = headers(self.headers, dialect, self.key.as_ref())?;
-        let connector = connect::connector(self.connect_timeout, self.version, self.roots)?;
+        let connector = Connector::new(self.connect_timeout, self.version, self.roots)?;
         let http: Client<Connector, _> = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

@@ -7,6 +7,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use std::{
     error::Error,
+    fmt,
     future::Future,
     io,
     pin::Pin,
@@ -23,10 +24,57 @@ type Https = HttpsConnector<HttpConnector>;
 ///
 /// The limit of the connector for TCP is not enough: a host that accepts and then says nothing
 /// would hold the attempt for as long as an answer may take.
+///
+/// It speaks TLS where the address says `https`, and trusts the roots that it is given, or else
+/// those that the operating system trusts.
 #[derive(Clone)]
-pub(crate) struct Connector {
+pub struct Connector {
     https: Https,
     limit: Duration,
+}
+
+impl Connector {
+    /// Makes connections for these versions of HTTP. The roots are read from the operating system
+    /// once for all connectors.
+    ///
+    /// # Errors
+    /// TLS can't be set up.
+    pub fn new(
+        limit: Duration,
+        version: HttpVersion,
+        roots: Option<RootCertStore>,
+    ) -> Result<Self, InvalidClient> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        // Shared out among the addresses of a name, so that one that is dead leaves time for the
+        // next.
+        tcp.set_connect_timeout(Some(limit));
+        tcp.set_keepalive(Some(Duration::from_secs(60)));
+
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(InvalidClient::tls)?
+            .with_root_certificates(roots.map_or_else(trusted_roots, Arc::new))
+            .with_no_client_auth();
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http();
+        let https = match version {
+            HttpVersion::Negotiated => https.enable_all_versions().wrap_connector(tcp),
+            HttpVersion::Http1 => https.enable_http1().wrap_connector(tcp),
+            HttpVersion::Http2 => https.enable_http2().wrap_connector(tcp),
+        };
+        Ok(Self { https, limit })
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Service<Uri> for Connector {
@@ -58,34 +106,6 @@ pub enum HttpVersion {
     Http1,
     /// HTTP/2 only, without TLS as well ("prior knowledge").
     Http2,
-}
-
-pub(crate) fn connector(
-    limit: Duration,
-    version: HttpVersion,
-    roots: Option<RootCertStore>,
-) -> Result<Connector, InvalidClient> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    // Shared out among the addresses of a name, so that one that is dead leaves time for the next.
-    tcp.set_connect_timeout(Some(limit));
-    tcp.set_keepalive(Some(Duration::from_secs(60)));
-
-    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(InvalidClient::tls)?
-        .with_root_certificates(roots.map_or_else(trusted_roots, Arc::new))
-        .with_no_client_auth();
-    let https = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http();
-    let https = match version {
-        HttpVersion::Negotiated => https.enable_all_versions().wrap_connector(tcp),
-        HttpVersion::Http1 => https.enable_http1().wrap_connector(tcp),
-        HttpVersion::Http2 => https.enable_http2().wrap_connector(tcp),
-    };
-    Ok(Connector { https, limit })
 }
 
 /// The roots that the operating system trusts, so that a company's own proxy works, or Mozilla's

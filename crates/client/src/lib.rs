@@ -46,7 +46,7 @@ pub use self::{
     builder::{ClientBuilder, InvalidClient},
     client::{LlmClient, ResponseFuture},
     commit::Commit,
-    connect::HttpVersion,
+    connect::{Connector, HttpVersion},
     reserved::{carries_key, is_reserved},
     secret::Secret,
 };
