@@ -12,6 +12,7 @@ mod logging;
 pub mod queue;
 pub mod serve;
 pub mod session;
+mod signature;
 pub mod translate;
 
 pub use self::logging::log;

@@ -199,6 +199,14 @@ fn keys(config: &Config, options: &Options<'_>, notes: &mut Notes) {
         }
         note(notes, found, &[]);
     }
+    if let Err(wrong) = config.queue.webhook.signing_secret(options.env) {
+        let mut found = Diagnostic::error("queue.webhook.secret_env", wrong.message);
+        found.help = wrong.help;
+        if !options.need_keys {
+            found.severity = Severity::Warning;
+        }
+        note(notes, found, &["queue.webhook.url"]);
+    }
 }
 
 /// Whoever reaches the port may spend the keys' money.

@@ -5,6 +5,7 @@ use super::{
     store::{self, StoreUrl},
     value::{Wrong, duration, flag, integer, one_of, or_off, quoted, size, text},
 };
+use crate::signature::Signer;
 use buttress_client::Secret;
 use std::time::Duration;
 use toml::de::DeValue;
@@ -91,6 +92,9 @@ const WEBHOOK_SECRET: &str = "BUTTRESS_WEBHOOK_SECRET";
 
 const STATUSES: [(&str, u16); 2] = [("200", 200), ("503", 503)];
 const ACCEPTS: [(&str, Accept); 2] = [("all", Accept::All), ("asked", Accept::Asked)];
+
+/// The longest name: a store takes 64 letters, and the webhook has a queue with a longer name.
+const NAME: usize = 48;
 
 const DAY: u64 = 86_400;
 
@@ -202,11 +206,25 @@ impl Webhook {
              secret_env = \"BUTTRESS_WEBHOOK_SECRET\"",
         );
         fields.set("secret_env", &mut self.secret_env, variable);
-        if self.url.is_some() {
-            match provider::key(env, &self.secret_env) {
-                Ok(secret) => self.secret = Some(secret),
-                Err(wrong) => fields.wrong("secret_env", wrong),
-            }
+        // That there is none is told with the keys that are missing.
+        self.secret = self.signing_secret(env).ok().flatten();
+    }
+
+    /// The secret, where one is needed. Checked here, so that nobody hears of a wrong one when it
+    /// is needed.
+    pub(super) fn signing_secret(&self, env: Lookup<'_>) -> Result<Option<Secret>, Wrong> {
+        if self.url.is_none() {
+            return Ok(None);
+        }
+        let variable = &self.secret_env;
+        let secret = provider::key(env, variable)?;
+        match Signer::new(secret.expose()) {
+            Ok(_) => Ok(Some(secret)),
+            Err(error) => Err(Wrong::new(
+                format!("{variable} {error}"),
+                "make one with `echo whsec_$(openssl rand -base64 32)`; what does not begin with \
+                 whsec_ is taken as it is",
+            )),
         }
     }
 }
@@ -225,11 +243,11 @@ fn status(value: &DeValue<'_>) -> Result<u16, Wrong> {
 fn name(value: &DeValue<'_>) -> Result<String, Wrong> {
     let name = text(value)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
-    match name.len() <= 64 && name.chars().all(plain) {
+    match name.len() <= NAME && name.chars().all(plain) {
         true => Ok(name),
         false => Err(Wrong::new(
             format!("{} is no name for a queue", quoted(&name)),
-            "write up to 64 letters, digits, `_`, `-`, `.` and `:`",
+            "write up to 48 letters, digits, `_`, `-`, `.` and `:`",
         )),
     }
 }
@@ -238,12 +256,17 @@ fn name(value: &DeValue<'_>) -> Result<String, Wrong> {
 fn web(value: &DeValue<'_>) -> Result<String, Wrong> {
     let url = text(value)?;
     let parsed: Option<http::Uri> = url.parse().ok();
-    let usable = parsed.is_some_and(|url| {
-        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
+    let usable = parsed.as_ref().filter(|url| {
+        let has_host = url.host().is_some_and(|host| !host.is_empty());
+        matches!(url.scheme_str(), Some("http" | "https")) && has_host
     });
-    match usable {
-        true => Ok(url),
-        false => Err(Wrong::new(
+    match usable.and_then(http::Uri::authority) {
+        Some(authority) if authority.as_str().contains('@') => Err(Wrong::new(
+            "holds a user name or a password, which would not be sent",
+            "leave it out: the receiver knows by the signature whom a request is from",
+        )),
+        Some(_) => Ok(url),
+        None => Err(Wrong::new(
             format!("{} is no address to send to", quoted(&url)),
             "write it like \"https://example.com/hooks/buttress\"",
         )),

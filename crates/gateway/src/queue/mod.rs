@@ -7,6 +7,10 @@ mod open;
 mod show;
 
 pub(crate) use self::{list::as_json, open::open};
+pub(crate) use self::{
+    list::as_json,
+    open::{in_full, open, open_announcements},
+};
 
 use crate::{
     cli::{QueueArgs, QueueCommand},

@@ -6,6 +6,9 @@ use crate::{
 };
 use buttress_queue::{Queue, RedisStore, Seal, Settings, SqliteStore, Store};
 use std::sync::Arc;
+use std::{error::Error, sync::Arc, time::Duration};
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Opens the queue that is configured. `None` when none is.
 pub(crate) async fn open(config: &config::Queue) -> Result<Option<Queue>, BoxError> {
@@ -19,6 +22,26 @@ pub(crate) async fn open(config: &config::Queue) -> Result<Option<Queue>, BoxErr
         Some(keys) => queue.cipher(Seal::parse(keys.expose())?),
         None => queue,
     }))
+}
+
+/// Opens the queue of what the webhook has to be told yet, in the same store. `None` when no queue
+/// is configured.
+pub(crate) async fn open_announcements(config: &config::Queue) -> Result<Option<Queue>, BoxError> {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let Some(store) = &config.store else {
+        return Ok(None);
+    };
+    // They are small, and go away by themselves: there is room for as many as there are tasks.
+    let mut settings = Settings::new().name(format!("{}:webhooks", config.name));
+    settings.max_tasks = 1_000_000_000_000;
+    settings.max_bytes = 1 << 50;
+    settings.max_deliveries = 1000;
+    settings.max_age = 3 * DAY;
+    settings.keep_results = DAY;
+    settings.keep_dead = DAY;
+    let opened = open_store(store, settings).await;
+    let opened = opened.map_err(|error| format!("queue {store}: {}", in_full(&*error)))?;
+    Ok(Some(Queue::from(opened)))
 }
 
 async fn open_store(store: &StoreUrl, settings: Settings) -> Result<Arc<dyn Store>, BoxError> {

@@ -1,6 +1,6 @@
 //! What all requests share.
 
-use super::{room::Room, upstreams::Upstreams};
+use super::{queue::Webhook, room::Room, upstreams::Upstreams};
 use crate::config::Config;
 use buttress::{
     StackService,
@@ -17,6 +17,8 @@ pub(super) struct App {
     pub(super) queue: Option<Queue>,
     /// What records sessions.
     pub(super) journal: Option<JournalLayer<LlmJournal>>,
+    /// Who is told of the end of those.
+    pub(super) webhook: Option<Webhook>,
     /// For the requests that are read and kept.
     pub(super) room: Room,
     draining: AtomicBool,
@@ -28,6 +30,7 @@ impl App {
         upstreams: Upstreams,
         queue: Option<Queue>,
         journal: Option<JournalLayer<LlmJournal>>,
+        webhook: Option<Webhook>,
     ) -> Self {
         Self {
             room: Room::new(config.server.max_in_flight_bytes),
@@ -35,6 +38,7 @@ impl App {
             upstreams,
             queue,
             journal,
+            webhook,
             draining: AtomicBool::new(false),
         }
     }

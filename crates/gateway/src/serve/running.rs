@@ -3,7 +3,7 @@
 use super::{
     app::App,
     listener,
-    queue::Working,
+    queue::{Webhook, Working},
     router,
     sandbox::{self, Sandbox},
     upstreams::Upstreams,
@@ -90,6 +90,11 @@ pub(super) async fn app(config: Config) -> Result<Arc<App>, Box<dyn Error>> {
         layer
     });
     Ok(Arc::new(App::new(config, upstreams, queue, layer)))
+    let webhook = match &queue {
+        Some(queue) => Webhook::open(&config.queue, queue).await?,
+        None => None,
+    };
+    Ok(Arc::new(App::new(config, upstreams, queue, webhook)))
 }
 
 impl Running {

@@ -55,6 +55,42 @@ fn a_key_is_needed_to_serve_and_not_to_check() {
 }
 
 #[test]
+fn a_webhook_needs_a_secret_to_be_called_and_not_to_be_checked() {
+    let source = "[[routes]]\nprovider = \"ollama\"\n\
+                  [queue.webhook]\nurl = \"https://example.com/hook\"";
+    let secret = |secret: &'static str| {
+        move |name: &str| (name == "BUTTRESS_WEBHOOK_SECRET").then(|| secret.to_owned())
+    };
+    let parse = |env: &dyn Fn(&str) -> Option<String>, needed| {
+        let options = Options::new(env);
+        let options = match needed {
+            true => options,
+            false => options.keys_may_be_missing(),
+        };
+        match Config::parse("buttress.toml", source, &options) {
+            Ok((config, report)) => (config.queue.webhook.secret.is_some(), said(&report)),
+            Err(report) => (false, said(&report)),
+        }
+    };
+    let unset = "4:7 queue.webhook.secret_env: BUTTRESS_WEBHOOK_SECRET is not set\n\
+                 >   set it where buttress is started: export BUTTRESS_WEBHOOK_SECRET=…";
+    assert_eq!(parse(&nothing, true), (false, format!("> error {unset}")));
+    assert_eq!(
+        parse(&nothing, false),
+        (false, format!("> warning {unset}"))
+    );
+    let (_, wrong) = parse(&secret("whsec_no-base64"), true);
+    assert!(
+        wrong.contains("BUTTRESS_WEBHOOK_SECRET is not whsec_"),
+        "{wrong}"
+    );
+    assert!(!wrong.contains("no-base64"), "{wrong}");
+    for fine in ["whsec_c2VjcmV0", "anything"] {
+        assert_eq!(parse(&secret(fine), true), (true, String::new()));
+    }
+}
+
+#[test]
 fn a_port_that_others_can_reach_needs_a_key() {
     let source = "[server]\nlisten = \"[::]:80\"\n[[routes]]\nprovider = \"ollama\"";
     let (_, open) = Config::parse("buttress.toml", source, &Options::new(&nothing)).unwrap();

@@ -5,11 +5,13 @@ mod degraded;
 mod lookup;
 mod wait;
 mod wanted;
+mod webhook;
 mod work;
 
 pub(super) use self::{
     degraded::{Form, answer},
     lookup::{forget, show},
     wanted::{policy, wanted},
+    webhook::Webhook,
     work::Working,
 };

@@ -1,13 +1,15 @@
 //! Answering what was queued, with the stacks that serve callers.
 
-use super::super::app::App;
+use super::{super::app::App, webhook::Announce};
 use buttress::{
     llm::{InvalidRequest, LlmError, LlmRequest, LlmResponse},
-    queue::{Progress, Queue, Worker},
+    queue::{Delivery, Progress, Queue, Verdict, Worker},
     replay::Replay,
 };
 use futures_util::future::BoxFuture;
 use std::{
+    fmt::Display,
+    future::pending,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -16,37 +18,96 @@ use tokio::{
     sync::{oneshot, watch},
     task::{JoinError, JoinHandle},
 };
-use tower::{Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt, layer::layer_fn, util::option_layer};
 
-/// A worker that is at work, until it is told to stop or dropped.
+/// What works at a queue, until it is told to stop or dropped.
 pub(in crate::serve) struct Working {
+    tasks: Shift,
+    webhook: Option<Shift>,
+}
+
+/// A worker that is at work.
+struct Shift {
     stop: oneshot::Sender<()>,
     done: JoinHandle<Progress>,
 }
 
 impl Working {
     pub(in crate::serve) fn start(app: &Arc<App>, queue: &Queue) -> Self {
-        let worker = worker(app, queue);
+        let settings = &app.config.queue;
+        let grace = app.config.server.shutdown_grace;
+        let announce = app.webhook.as_ref().map(|webhook| {
+            let announcements = webhook.announcements.clone();
+            layer_fn(move |replay| {
+                Announce::new(replay, announcements.clone(), settings.max_deliveries)
+            })
+        });
+        let service = option_layer(announce).layer(replay(app));
+        let worker = Worker::new(queue.clone(), service)
+            .at_once(settings.max_in_flight)
+            .lease(settings.lease)
+            .grace(grace);
         tokio::spawn(log(worker.progress()));
-        let (stop, stopped) = oneshot::channel();
-        let stopped = async {
-            // Who dropped it wants it to stop, too.
-            let _ = stopped.await;
-        };
+        let webhook = app.webhook.clone().map(|webhook| {
+            let worker = webhook.worker(grace);
+            Shift::start(worker, webhook.overlooked(queue.clone()))
+        });
         Self {
-            stop,
-            done: tokio::spawn(worker.run(stopped)),
+            tasks: Shift::start(worker, pending()),
+            webhook,
         }
     }
 
     /// Lets it finish what is under way, within its grace.
     pub(in crate::serve) async fn stop(self) -> Result<Progress, JoinError> {
+        let webhook = async {
+            match self.webhook {
+                Some(webhook) => webhook.stop().await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let (progress, told) = tokio::join!(self.tasks.stop(), webhook);
+        told?;
+        progress
+    }
+}
+
+impl Shift {
+    /// Has this done besides, as long as the worker works.
+    fn start<S>(worker: Worker<S>, besides: impl Future<Output = ()> + Send + 'static) -> Self
+    where
+        S: Service<Delivery, Response = Verdict> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Display + Send,
+    {
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async {
+            // Who dropped it wants it to stop, too.
+            let _ = stopped.await;
+        };
+        let besides = async {
+            besides.await;
+            pending().await
+        };
+        let done = async {
+            tokio::select! {
+                progress = worker.run(stopped) => progress,
+                progress = besides => progress,
+            }
+        };
+        Self {
+            stop,
+            done: tokio::spawn(done),
+        }
+    }
+
+    async fn stop(self) -> Result<Progress, JoinError> {
         let _ = self.stop.send(());
         self.done.await
     }
 }
 
-fn worker(app: &Arc<App>, queue: &Queue) -> Worker<Replay<Dispatch>> {
+fn replay(app: &Arc<App>) -> Replay<Dispatch> {
     let settings = &app.config.queue;
     let limits = &app.config.limits;
     let mut replay = Replay::new(Dispatch(Arc::clone(app)))
@@ -55,10 +116,7 @@ fn worker(app: &Arc<App>, queue: &Queue) -> Worker<Replay<Dispatch>> {
     if let Some(model) = &settings.default_model {
         replay = replay.model(model.as_str());
     }
-    Worker::new(queue.clone(), replay)
-        .at_once(settings.max_in_flight)
-        .lease(settings.lease)
-        .grace(app.config.server.shutdown_grace)
+    replay
 }
 
 /// Gives each request to the stack of its model.
