@@ -9,6 +9,7 @@ mod passing;
 mod preflight;
 mod queue;
 mod stopping;
+mod webhook;
 
 use buttress_testkit::{Dialect, Provider, Reply};
 use buttress_tests::{Answer, Gateway, Mode, Setup, wire::Open};
