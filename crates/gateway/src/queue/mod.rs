@@ -6,10 +6,9 @@ mod list;
 mod open;
 mod show;
 
-pub(crate) use self::{list::as_json, open::open};
 pub(crate) use self::{
     list::as_json,
-    open::{in_full, open, open_announcements},
+    open::{open, open_announcements},
 };
 
 use crate::{

@@ -5,10 +5,7 @@ use crate::{
     config::{self, StoreUrl},
 };
 use buttress_queue::{Queue, RedisStore, Seal, Settings, SqliteStore, Store};
-use std::sync::Arc;
-use std::{error::Error, sync::Arc, time::Duration};
-
-type BoxError = Box<dyn Error + Send + Sync>;
+use std::{sync::Arc, time::Duration};
 
 /// Opens the queue that is configured. `None` when none is.
 pub(crate) async fn open(config: &config::Queue) -> Result<Option<Queue>, BoxError> {

@@ -89,12 +89,11 @@ pub(super) async fn app(config: Config) -> Result<Arc<App>, Box<dyn Error>> {
         tokio::spawn(async move { sessions.keep_swept(SWEEP).await });
         layer
     });
-    Ok(Arc::new(App::new(config, upstreams, queue, layer)))
     let webhook = match &queue {
         Some(queue) => Webhook::open(&config.queue, queue).await?,
         None => None,
     };
-    Ok(Arc::new(App::new(config, upstreams, queue, webhook)))
+    Ok(Arc::new(App::new(config, upstreams, queue, layer, webhook)))
 }
 
 impl Running {

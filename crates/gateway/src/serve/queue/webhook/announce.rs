@@ -1,4 +1,4 @@
-use crate::queue::in_full;
+use crate::command::in_full;
 use buttress_queue::{Delivery, Queue, State, StoreError, Task, TaskId, Verdict};
 use futures_util::future::BoxFuture;
 use serde_json::value::to_raw_value;

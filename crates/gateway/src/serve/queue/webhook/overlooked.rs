@@ -1,5 +1,5 @@
 use super::announce::announcement;
-use crate::queue::in_full;
+use crate::command::in_full;
 use buttress_queue::{Queue, State, StoreError};
 use std::time::{Duration, SystemTime};
 use tokio::time::sleep;

@@ -1,5 +1,5 @@
 use super::{announce::announced, message::message};
-use crate::{queue::in_full, signature::Signer};
+use crate::{command::in_full, signature::Signer};
 use buttress::core::http::retry_after;
 use buttress_client::{Connector, HttpVersion, InvalidClient};
 use buttress_queue::{Delivery, Queue, StoreError, TaskId, Verdict};
