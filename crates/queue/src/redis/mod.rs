@@ -56,11 +56,15 @@ const MOST_BYTES: usize = 32 << 20;
 /// # What is kept
 /// A task that was acknowledged survives what the server's own log does. It needs the append-only
 /// file, `appendonly yes`. With `appendfsync always` everything that was acknowledged is there after
-/// the machine lost its power; with `everysec`, Redis's default, after the server was killed, and
-/// after a loss of power all but about the last second. Without that file what came after the last
-/// snapshot is lost with the server. Replication is not waited for: when a replica takes over, what
-/// it had not received yet is lost. A server that may evict keys (`maxmemory-policy allkeys-…`)
-/// loses tasks; [`connect`](Self::connect) warns of both.
+/// the server was killed, and after its machine lost its power.
+///
+/// With `everysec`, Redis's default, a loss of power costs about the last second. So does a server
+/// that is killed, if its disk was slow just then: while a flush takes its time the server answers
+/// without having written, for up to two seconds. Whoever can't lose these needs `always`.
+///
+/// Without that file what came after the last snapshot is lost with the server. Replication is not
+/// waited for: when a replica takes over, what it had not received yet is lost. A server that may
+/// evict keys (`maxmemory-policy allkeys-…`) loses tasks; [`connect`](Self::connect) warns of both.
 ///
 /// # Other programs
 /// Tasks that other programs push to a plain list of the queue's name are taken over: see
