@@ -125,7 +125,7 @@ impl Meter {
         let seconds = (now - self.began).as_secs_f64().clamp(1.0, MINUTE as f64);
         let ended: u64 = self.seconds.iter().sum();
         self.progress.rate = ended as f64 / seconds;
-        self.progress.left = self.left();
+        self.progress.left = self.left(now);
         self.progress
     }
 
@@ -139,7 +139,7 @@ impl Meter {
         self.second = second.max(self.second);
     }
 
-    fn left(&self) -> Option<Duration> {
+    fn left(&self, now: Instant) -> Option<Duration> {
         let (&(first, before), &(last, open)) = (self.samples.front()?, self.samples.back()?);
         if open == 0 {
             return Some(Duration::ZERO);
@@ -149,7 +149,13 @@ impl Meter {
         if span < SHORTEST {
             return None;
         }
-        Duration::try_from_secs_f64(open as f64 * span.as_secs_f64() / fewer as f64).ok()
+        let left = open as f64 * span.as_secs_f64() / fewer as f64;
+        // That was then, and some of it has passed.
+        Some(
+            Duration::try_from_secs_f64(left)
+                .ok()?
+                .saturating_sub(now - last),
+        )
     }
 }
 
@@ -210,6 +216,18 @@ mod tests {
         assert_eq!(left(100, None), None);
         assert_eq!(left(105, Some(900)), None, "the store was gone");
         assert_eq!(left(110, Some(0)), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn an_estimate_shrinks_with_the_time_that_passes() {
+        let began = Instant::now();
+        let mut meter = Meter::new(began);
+        meter.open(began, Some(400));
+        meter.open(began + seconds(30), Some(100));
+        let mut left = |at| meter.progress(began + seconds(at)).left;
+        assert_eq!(left(30), Some(seconds(10)));
+        assert_eq!(left(34), Some(seconds(6)));
+        assert_eq!(left(50), Some(Duration::ZERO));
     }
 
     #[test]
