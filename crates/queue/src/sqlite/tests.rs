@@ -1,9 +1,16 @@
 use super::*;
+use crate::{Delivery, Task, Verdict, Worker};
 use std::{
+    convert::Infallible,
     sync::atomic::{AtomicI64, Ordering::Relaxed},
     time::UNIX_EPOCH,
 };
 use tempfile::TempDir;
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+use tower::service_fn;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -202,6 +209,35 @@ async fn a_file_that_can_only_be_read_says_so_and_is_read() {
         "{refused:?}"
     );
     assert_eq!(state(&store, id).await, Some(State::Waiting));
+}
+
+#[tokio::test]
+async fn a_worker_whose_file_can_only_be_read_takes_nothing_and_waits() {
+    let folder = TempDir::new().unwrap();
+    let (store, _) = open(&folder);
+    let read_only = |only: bool| {
+        store.write(move |connection, _| Ok(connection.pragma_update(None, "query_only", only)?))
+    };
+    let queue = crate::Queue::new(store.clone());
+    let task = Task::parse(br#"{"messages": ["Hi"]}"#).unwrap();
+    let id = queue.enqueue(task).await.unwrap().id;
+    read_only(true).await.unwrap();
+    let service = service_fn(async |_: Delivery| Ok::<_, Infallible>(Verdict::Done("Ho".into())));
+    let worker = Worker::new(queue, service).idle(Duration::from_millis(10));
+    let progress = worker.progress();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let worker = tokio::spawn(worker.run(async { drop(stopped.await) }));
+    // It asks once a second.
+    sleep(Duration::from_millis(1500)).await;
+    assert_eq!(state(&store, id).await, Some(State::Waiting));
+    assert_eq!(progress.borrow().done, 0);
+    assert!(!worker.is_finished());
+    drop(stop);
+    timeout(MINUTE, worker).await.unwrap().unwrap();
+    // As if it had been mounted anew.
+    let (store, _) = open(&folder);
+    let claimed = one(&store).await.unwrap();
+    assert_eq!((claimed.entry.id, claimed.deliveries), (id, 1));
 }
 
 #[tokio::test]
