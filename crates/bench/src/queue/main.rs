@@ -1,13 +1,16 @@
 //! The queue's engines: how many tasks a second they take, and give out.
 //!
 //! `queue sqlite [FOLDER]` writes to a new file in this folder, `queue redis URL` to a server that
-//! has nothing else to do. With `backlog N` behind it, so many tasks are there before.
+//! has nothing else to do. With `backlog N` behind it, so many tasks are there before. With
+//! `drain N` a worker is given so many, and it is told how it gets on with them.
 #![allow(
     clippy::print_stdout,
     reason = "the table it prints is what this program is for"
 )]
 
-use buttress_queue::{Entry, RedisStore, Settings, SqliteStore, Store};
+mod backlog;
+
+use buttress_queue::{RedisStore, Settings, SqliteStore, Store};
 use std::{
     env,
     error::Error,
@@ -28,8 +31,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let mut arguments = arguments.iter().map(String::as_str);
     let (engine, place) = (arguments.next(), arguments.next());
-    let backlog = match arguments.next() {
-        Some("backlog") => arguments.next().unwrap_or("1000000").parse()?,
+    let mode = arguments.next();
+    let backlog = match mode {
+        Some("backlog" | "drain") => arguments.next().unwrap_or("1000000").parse()?,
         _ => 0,
     };
     let settings = Settings::new();
@@ -43,11 +47,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
             };
             Arc::new(SqliteStore::open(folder.path().join("queue.db"), settings)?)
         }
-        _ => return Err("queue [sqlite [FOLDER] | redis URL] [backlog N]".into()),
+        _ => return Err("queue [sqlite [FOLDER] | redis URL] [backlog N | drain N]".into()),
     };
     if backlog > 0 {
         let rate = enqueue(&store, 512, backlog).await?;
         println!("a backlog of {backlog} tasks: {rate:.0} tasks/s");
+    }
+    if mode == Some("drain") {
+        return backlog::drain(&store).await;
     }
     println!("tasks of {PAYLOAD} bytes per second");
     for (callers, tasks) in [(1, 500), (8, 4_000), (64, 30_000), (512, 60_000)] {
@@ -69,7 +76,7 @@ async fn enqueue(store: &Arc<dyn Store>, callers: u64, tasks: u64) -> Result<f64
         let store = Arc::clone(store);
         running.push(tokio::spawn(async move {
             for _ in 0..tasks / callers {
-                store.enqueue(Entry::new(vec![b'x'; PAYLOAD])).await?;
+                store.enqueue(backlog::entry(PAYLOAD)).await?;
             }
             Ok::<_, buttress_queue::StoreError>(())
         }));
