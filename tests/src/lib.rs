@@ -5,6 +5,7 @@ pub mod contract;
 pub mod fuzz;
 pub mod gateway;
 pub mod mode;
+pub mod queue;
 pub mod receiver;
 pub mod upstream;
 pub mod wire;

@@ -56,6 +56,10 @@ impl RedisServer {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// As if its machine had lost it: nothing is written that was not.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
