@@ -1,5 +1,6 @@
 //! What the gateway does beside recovering: who may ask it, for what, and how it ends.
 
+mod accounted;
 mod asking;
 mod gemini;
 mod journal;

@@ -34,7 +34,11 @@ pub(super) fn success(app: &App, answer: LlmResponse, mut log: CallLog) -> Respo
         body,
         ..
     } = answer;
-    if let Some(sign) = route.as_ref().and_then(|route| app.upstreams.sign(route)) {
+    let sign = route.as_ref().and_then(|route| app.upstreams.sign(route));
+    if sign.is_none() && route.as_deref() == Some(buttress::journal::ROUTE) {
+        head.insert(ROUTE, HeaderValue::from_static(buttress::journal::ROUTE));
+    }
+    if let Some(sign) = sign {
         let cost = match &attempts[..] {
             [] => sign.prices.and_then(|prices| prices.cost(&usage)),
             attempts => cost_of(app, attempts),
