@@ -1,7 +1,7 @@
 //! `buttress queue list` and `dead`.
 
 use super::{BoxError, FINE, each};
-use crate::cli::{DeadArgs, ListArgs, TaskState};
+use crate::cli::{ListArgs, Listing, TaskState};
 use buttress_queue::{Queue, Record, State};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -23,24 +23,24 @@ pub(super) async fn run(
         Some(TaskState::Done) => &[State::Done],
         Some(TaskState::Dead) => &[State::Dead],
     };
-    list(queue, states, args.limit, args.json, out).await
+    list(queue, states, &args.listing, out).await
 }
 
 pub(super) async fn dead(
-    args: &DeadArgs,
+    listing: &Listing,
     queue: &Queue,
     out: &mut dyn Write,
 ) -> Result<u8, BoxError> {
-    list(queue, &[State::Dead], args.limit, args.json, out).await
+    list(queue, &[State::Dead], listing, out).await
 }
 
 async fn list(
     queue: &Queue,
     states: &[State],
-    limit: usize,
-    json: bool,
+    listing: &Listing,
     out: &mut dyn Write,
 ) -> Result<u8, BoxError> {
+    let &Listing { limit, json } = listing;
     let counts = queue.counts().await?;
     if !json {
         writeln!(out, "{}", summary(&counts))?;

@@ -5,13 +5,13 @@ mod open;
 pub(crate) use self::open::{OpenJournal, open};
 
 use crate::{
-    cli::{SessionArgs, SessionCommand},
+    cli::{Listing, SessionArgs, SessionCommand},
     command::{self, BoxError, FAILED, FINE},
     config::{Config, Lookup},
 };
 use buttress::journal::{SessionInfo, Sessions, Step};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::io::{self, Write};
 
 /// What to do where nothing is recorded.
@@ -38,7 +38,7 @@ async fn act(args: &SessionArgs, config: &Config, out: &mut dyn Write) -> Result
         return Err(NOT_CONFIGURED.into());
     };
     match &args.command {
-        SessionCommand::List(args) => list(args.limit, args.json, &sessions, out).await,
+        SessionCommand::List(listing) => list(listing, &sessions, out).await,
         SessionCommand::Show(args) => show(&args.name, args.json, &sessions, out).await,
         SessionCommand::Export(args) => export(&args.name, &sessions, out).await,
         SessionCommand::Drop(args) => match sessions.remove(&args.name).await? {
@@ -56,13 +56,12 @@ async fn act(args: &SessionArgs, config: &Config, out: &mut dyn Write) -> Result
 }
 
 async fn list(
-    limit: usize,
-    as_lines: bool,
+    &Listing { limit, json }: &Listing,
     sessions: &Sessions,
     out: &mut dyn Write,
 ) -> Result<u8, BoxError> {
     let (mut after, mut left) = (None, limit);
-    let mut head = !as_lines;
+    let mut head = !json;
     while left > 0 {
         let page = sessions.list(after.as_deref(), PAGE.min(left)).await?;
         left -= page.items.len();
@@ -73,7 +72,7 @@ async fn list(
                     "STEPS  BRANCHES     BYTES  LAST RECORD           SESSION"
                 )?;
             }
-            match as_lines {
+            match json {
                 true => writeln!(out, "{}", about(&info))?,
                 false => writeln!(
                     out,
@@ -171,7 +170,7 @@ fn unknown(name: &str) -> u8 {
 }
 
 fn about(info: &SessionInfo) -> Value {
-    json!({
+    serde_json::json!({
         "session": &*info.id,
         "first": date(info.first),
         "last": date(info.last),

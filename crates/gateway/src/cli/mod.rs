@@ -1,14 +1,17 @@
 //! The command line.
 
-use crate::{
-    config::{parse_duration, parse_listen},
-    logging::parse_filter,
-    translate::Side,
+mod queue;
+mod session;
+
+pub use self::{
+    queue::{ChangeArgs, DrainArgs, ListArgs, QueueArgs, QueueCommand, ShowArgs, TaskState},
+    session::{SessionArgs, SessionCommand, SessionNameArgs, SessionShowArgs},
 };
+
+use crate::{config::parse_listen, logging::parse_filter, translate::Side};
 use buttress_llm::{Dialect, Provider};
-use buttress_queue::TaskId;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf};
 
 /// Error recovery for LLM calls, in front of any client that speaks to OpenAI or Anthropic.
 ///
@@ -39,11 +42,18 @@ Examples:
                                  Say what a failing answer means, and what would be done
   buttress translate --from openai --to anthropic --kind request < request.json
                                  Write what one dialect says in another
+  BUTTRESS_QUEUE_URL=sqlite:buttress.db buttress
+                                 Serve, and keep what nobody can answer until somebody can
+  buttress queue list            Say what is kept
 
 Environment:
   BUTTRESS_CONFIG      The file to read, where --config is not given
   BUTTRESS_CLIENT_KEY  The key that callers have to present, if it is set
   BUTTRESS_LOG         What --log takes
+  BUTTRESS_QUEUE_URL, BUTTRESS_JOURNAL_URL
+                       Where requests are kept that nobody could answer, and sessions recorded:
+                       sqlite:FILE or redis://HOST
+  BUTTRESS_SEAL_KEYS   The keys that seal both, where they are to be sealed
   X_API_KEY            The keys of the providers: OPENAI_API_KEY, ANTHROPIC_API_KEY, …
   X_BASE_URL, X_MODEL  Without a file: where to find them, and the model to stand in with";
 
@@ -86,19 +96,6 @@ stream       an event; several are one stream, and the end marker is "[DONE]"
 error        {"status": 429, "body": …}
 
 Each document of the input is a line of the output. One that can't be translated is {"error": …}."#;
-
-const SESSION_EXAMPLES: &str = r#"Examples:
-  buttress session list
-  buttress session show order-1729              Which steps were paid for, and when
-  buttress session export order-1729 > steps.jsonl
-  buttress session drop order-1729              Forget it: its steps will be paid for again"#;
-
-const QUEUE_EXAMPLES: &str = r#"Examples:
-  buttress queue list                  What is still to be done
-  buttress queue dead --json | jq -r .reason | sort | uniq -c
-  buttress queue show --content 0193f5c2a7d1…
-  buttress queue retry --all-dead      After what they died of has been mended
-  buttress queue drain --timeout 10m   Before a machine is taken away"#;
 
 /// What is to be done.
 #[derive(Debug, Subcommand)]
@@ -150,13 +147,13 @@ pub enum Command {
     ///
     /// Ends with 0 when what was asked for was done, with 1 when it was not, with 2 when the
     /// command line is wrong.
-    #[command(after_help = QUEUE_EXAMPLES)]
+    #[command(after_help = queue::EXAMPLES)]
     Queue(QueueArgs),
     /// Look into the journal: the sessions whose answers are recorded.
     ///
     /// Ends with 0 when what was asked for was done, with 1 when it was not, with 2 when the
     /// command line is wrong.
-    #[command(after_help = SESSION_EXAMPLES)]
+    #[command(after_help = session::EXAMPLES)]
     Session(SessionArgs),
 }
 
@@ -280,197 +277,17 @@ pub enum TranslateKind {
     Error,
 }
 
-/// Which queue, and what to do.
+/// How much to list, and how.
 #[derive(Args, Clone, Debug)]
 #[non_exhaustive]
-pub struct QueueArgs {
-    /// The configuration [default: what `serve` would read]
-    #[arg(
-        id = "queue_config",
-        short = 'c',
-        long = "config",
-        global = true,
-        value_name = "FILE"
-    )]
-    pub config: Option<PathBuf>,
-
-    /// What to do
-    #[command(subcommand)]
-    pub command: QueueCommand,
-}
-
-/// What to do with the queue.
-#[derive(Debug, Clone, Subcommand)]
-#[non_exhaustive]
-pub enum QueueCommand {
-    /// List tasks: those that are still to be done, unless told otherwise
-    List(ListArgs),
-    /// List the dead letters
-    Dead(DeadArgs),
-    /// Show one task as JSON
-    Show(ShowArgs),
-    /// Queue dead letters again, or make waiting tasks due now
-    Retry(ChangeArgs),
-    /// Remove tasks, wherever they stand: a worker that has one loses it
-    Drop(ChangeArgs),
-    /// Wait until the workers have done all there is, and show how far they are
-    ///
-    /// Ends with 1 when there is something left after --timeout.
-    Drain(DrainArgs),
-}
-
-/// Which tasks to list.
-#[derive(Args, Clone, Debug)]
-#[non_exhaustive]
-pub struct ListArgs {
-    /// Those in this state alone
-    #[arg(long)]
-    pub state: Option<TaskState>,
-
+pub struct Listing {
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub limit: usize,
 
-    /// Print one JSON object per task
+    /// Print one JSON object per line
     #[arg(long)]
     pub json: bool,
-}
-
-/// Which dead letters to list.
-#[derive(Args, Clone, Debug)]
-#[non_exhaustive]
-pub struct DeadArgs {
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub limit: usize,
-
-    /// Print one JSON object per task
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Which task to show.
-#[derive(Args, Clone, Debug)]
-#[non_exhaustive]
-pub struct ShowArgs {
-    /// Its name
-    #[arg(value_name = "ID")]
-    pub id: TaskId,
-
-    /// Show what was asked and what was answered, too
-    #[arg(long)]
-    pub content: bool,
-}
-
-/// Which tasks to change.
-#[derive(Args, Clone, Debug)]
-#[group(required = true, multiple = false)]
-#[non_exhaustive]
-pub struct ChangeArgs {
-    /// Their names
-    #[arg(value_name = "ID")]
-    pub ids: Vec<TaskId>,
-
-    /// All dead letters
-    #[arg(long)]
-    pub all_dead: bool,
-}
-
-/// How long to wait.
-#[derive(Args, Clone, Debug)]
-#[non_exhaustive]
-pub struct DrainArgs {
-    /// At most so long, such as 10m [default: until it is empty]
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub timeout: Option<Duration>,
-}
-
-fn parse_time(text: &str) -> Result<Duration, String> {
-    parse_duration(text).ok_or_else(|| "write a number and a unit, such as 30s or 10m".to_owned())
-}
-
-/// Where a task stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[non_exhaustive]
-pub enum TaskState {
-    /// It will be given out when it is due
-    Waiting,
-    /// An earlier one of its session comes first
-    Behind,
-    /// A worker has it
-    Leased,
-    /// It has been done
-    Done,
-    /// It was given up
-    Dead,
-}
-
-/// Which journal, and what to do.
-#[derive(Args, Clone, Debug)]
-#[non_exhaustive]
-pub struct SessionArgs {
-    /// The configuration [default: what `serve` would read]
-    #[arg(
-        id = "session_config",
-        short = 'c',
-        long = "config",
-        global = true,
-        value_name = "FILE"
-    )]
-    pub config: Option<PathBuf>,
-
-    /// What to do
-    #[command(subcommand)]
-    pub command: SessionCommand,
-}
-
-/// What to do with sessions.
-#[derive(Debug, Clone, Subcommand)]
-#[non_exhaustive]
-pub enum SessionCommand {
-    /// List the sessions
-    List(SessionListArgs),
-    /// Show the steps of one, without what was asked and answered
-    Show(SessionShowArgs),
-    /// Write the steps of one as JSON lines, with what was answered, and what was asked if that is kept
-    Export(SessionNameArgs),
-    /// Remove one
-    Drop(SessionNameArgs),
-}
-
-/// Which sessions to list.
-#[derive(Args, Clone, Debug)]
-#[non_exhaustive]
-pub struct SessionListArgs {
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub limit: usize,
-
-    /// Print one JSON object per session
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Which session to show.
-#[derive(Args, Clone, Debug)]
-#[non_exhaustive]
-pub struct SessionShowArgs {
-    /// Its name
-    #[arg(value_name = "SESSION")]
-    pub name: String,
-
-    /// Print one JSON object per step
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Which session.
-#[derive(Args, Clone, Debug)]
-#[non_exhaustive]
-pub struct SessionNameArgs {
-    /// Its name
-    #[arg(value_name = "SESSION")]
-    pub name: String,
 }
 
 /// What to tell about oneself, on the standard error.
