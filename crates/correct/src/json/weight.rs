@@ -12,6 +12,8 @@ use std::collections::{HashMap, HashSet};
 
 /// The most parts that a schema may have with all of its references followed.
 const MOST: usize = 100_000;
+/// The most patterns that it may have. Each may take as much memory as the largest.
+const MOST_PATTERNS: usize = 64;
 /// How deep they may stand in each other then.
 const DEEPEST: usize = 200;
 /// The most places that are referred to.
@@ -34,6 +36,10 @@ pub(super) struct Weight {
 /// # Errors
 /// One leads out of it, or nowhere, or all of them together say too much.
 pub(super) fn weigh(root: &Value) -> Result<Weight, InvalidSchema> {
+    if patterns(root) > MOST_PATTERNS {
+        let problem = format!("has more than {MOST_PATTERNS} patterns");
+        return Err(InvalidSchema::new(problem));
+    }
     let mut targets = HashMap::new();
     let mut references = 0;
     collect(root, root, true, &mut targets, &mut references)?;
@@ -58,6 +64,20 @@ pub(super) fn weigh(root: &Value) -> Result<Weight, InvalidSchema> {
         }
     }
     Ok(weight)
+}
+
+/// How many patterns there are. What only looks like one is counted as well.
+fn patterns(part: &Value) -> usize {
+    match part {
+        Value::Object(fields) => {
+            let own = usize::from(fields.get("pattern").is_some_and(Value::is_string));
+            let of_names = fields.get("patternProperties").and_then(Value::as_object);
+            let within = fields.values().map(patterns).sum::<usize>();
+            own + of_names.map_or(0, |names| names.len()) + within
+        }
+        Value::Array(items) => items.iter().map(patterns).sum(),
+        _ => 0,
+    }
 }
 
 /// By the pointer, what it leads to.
@@ -260,6 +280,17 @@ mod tests {
         assert!(weigh(&language).unwrap().recursive > 0);
         let plain = json!({"items": {"$ref": "#/$defs/a"}, "$defs": {"a": {"type": "null"}}});
         assert_eq!(weigh(&plain).unwrap().recursive, 0);
+    }
+
+    #[test]
+    fn so_many_patterns_are_refused() {
+        let schema = |patterns: usize| {
+            let one = |n| json!({ "type": "string", "pattern": format!("^[a-z]{{900}}{n}$") });
+            json!({ "anyOf": (0..patterns).map(one).collect::<Vec<_>>() })
+        };
+        assert!(weigh(&schema(MOST_PATTERNS)).is_ok());
+        let refused = weigh(&schema(MOST_PATTERNS + 1)).unwrap_err().to_string();
+        assert!(refused.contains("more than 64 patterns"), "{refused}");
     }
 
     #[test]

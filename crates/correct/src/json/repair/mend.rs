@@ -75,6 +75,8 @@ pub(super) fn mend(text: &str) -> Option<Mended> {
             }
             b'/' => {
                 at = comment_end(bytes, at)?;
+                // It parts what stands on either side of it.
+                mended.json.push(' ');
                 mended.did(Repair::Comments);
                 continue;
             }

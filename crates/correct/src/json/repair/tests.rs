@@ -32,7 +32,7 @@ fn what_can_only_mean_one_thing_is_repaired() {
         ("{\"a\": [1, 2,], }", "{\"a\": [1, 2] }", &[Commas]),
         (
             "{\"a\": 1, // one\n \"b\": /* \" */ 2}",
-            "{\"a\": 1, \n \"b\":  2}",
+            "{\"a\": 1,  \n \"b\":   2}",
             &[Comments],
         ),
         (
@@ -87,6 +87,9 @@ fn what_could_mean_two_things_is_left_alone() {
         "[\"x\",",
         "{",
         "[",
+        // Two numbers, and not one.
+        "[1/**/2]",
+        "{\"n\": 1/*.*/5}",
         "{\"a\": [",
         "{\"a\": \"x\" // and",
     ] {
