@@ -55,8 +55,14 @@ impl<'de> Visitor<'de> for Writer<'_> {
         self.value(value)
     }
 
+    /// A whole number that is too large for an integer is not what was written any more, and
+    /// another one may be read as the same.
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.value(value)
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        match value.abs() < EXACT {
+            true => self.value(value),
+            false => Err(E::custom("a number without a form of its own")),
+        }
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
@@ -145,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_has_none() {
+    fn what_is_no_json_or_can_t_be_told_apart_has_none() {
         for json in [
             "",
             "{",
@@ -153,6 +159,9 @@ mod tests {
             "{} {}",
             "nul",
             "\"\u{1}\"",
+            // Two of these would be one: they are told apart by what was written.
+            r#"{"id": 100000000000000000001}"#,
+            "1e300",
             &"[".repeat(100_000),
         ] {
             assert_eq!(canonical(json.as_bytes()), None);

@@ -67,7 +67,7 @@ impl Journal {
         fields.set("keep_requests", &mut self.keep_requests, flag);
         let days = duration(Duration::from_secs(1)..=Duration::from_secs(365 * 86_400));
         fields.set("max_age", &mut self.max_age, days);
-        fields.set("max_answer", &mut self.max_answer, size(1 << 10..=1 << 30));
+        fields.set("max_answer", &mut self.max_answer, size(1 << 10..=32 << 20));
     }
 
     /// Without a file: there is one where the variable says where it is. What is wrong is told with

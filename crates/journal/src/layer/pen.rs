@@ -64,7 +64,8 @@ impl Pen {
     async fn add(self, answer: Answer) {
         let new = New {
             key: self.key,
-            again: self.used.is_some(),
+            // One that can't be read is replaced where it stands, or it would be found again.
+            again: self.used.is_some() && !self.replaces,
             replaces: self.replaces,
             request: self.request,
             answer,
