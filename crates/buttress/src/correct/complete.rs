@@ -1,9 +1,10 @@
 use super::LlmCorrect;
-use buttress_llm::{ChatBuilder, LlmError, LlmRequest, LlmResponse, TransportError};
+use buttress_core::Uncorrected;
+use buttress_llm::{ChatBuilder, LlmError, LlmRequest, LlmResponse, Said, WrongAnswer};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 use tower::{Layer, Service, ServiceExt};
 
 /// Asks a service of language models for a value of a type.
@@ -58,10 +59,14 @@ pub trait Complete: Service<LlmRequest, Response = LlmResponse, Error = LlmError
             };
             let layer = LlmCorrect::new().accepts(is_one).layer();
             let answer = layer.layer(service).oneshot(request).await?;
+            let (dialect, model) = (answer.dialect, Arc::clone(&answer.model));
             let text = answer.into_text().await?;
             // An answer that refuses is let through, and is none.
-            serde_json::from_str(&text)
-                .map_err(|error| LlmError::transport(TransportError::Other, error))
+            serde_json::from_str(&text).map_err(|_| {
+                let said = Said::plain(dialect, &*model, text.as_str());
+                let problem = "no value of the type: the model may have refused".to_owned();
+                Uncorrected::new(vec![WrongAnswer::new(said, vec![problem])]).into()
+            })
         }
     }
 }
