@@ -138,6 +138,7 @@ async fn one(name: &str, reply: Reply, of_request: bool, mode: Mode) {
         .unwrap();
     let gateway = Setup::new()
         .with(&format!("queue.url = 'sqlite:{}'", file.display()))
+        .with("queue.backoff = '200ms'")
         .with(&format!("queue.degraded.text = '{LATER}'"))
         .route("only", mode.provider, provider.url())
         .and("retry.max_retries = 1")

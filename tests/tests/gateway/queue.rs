@@ -20,6 +20,7 @@ fn before(provider: &Provider, dialect: Dialect, folder: &TempDir) -> Setup {
         .and("retry.max_retries = 0")
         .and("breaker.enabled = false")
         .with(&format!("queue.url = 'sqlite:{}'", file.display()))
+        .with("queue.backoff = '200ms'")
         .with(&format!("queue.degraded.text = '{TEXT}'"))
 }
 
@@ -170,6 +171,14 @@ async fn what_the_store_does_not_take_is_not_said_to_be_queued() {
     request["messages"][0]["content"] = "x".repeat(2 << 20).into();
     let answer = post(&gateway, OPENAI, request.to_string()).await;
     assert_eq!(answer.header("x-buttress-queued"), Some("false"));
+    // Nobody takes that for an answer, and the caller may try again.
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("x-should-retry"), None);
+    assert!(
+        answer.text().contains("could not be kept"),
+        "{}",
+        answer.body
+    );
     let told = &answer.json()["buttress"];
     assert_eq!(told["queued_for_retry"], false);
     assert_eq!(told["id"], Value::Null);

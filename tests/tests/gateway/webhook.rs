@@ -30,6 +30,7 @@ async fn gateway(provider: &Provider, file: &Path, url: &str) -> Gateway {
     Setup::new()
         .route("only", Dialect::OpenAi, provider.url())
         .with("limits.max_calls = 1")
+        .with("queue.backoff = '1s'")
         .with(&format!("queue.url = 'sqlite:{}'", file.display()))
         .with(&format!("queue.webhook.url = '{url}'"))
         .start()

@@ -35,6 +35,10 @@ pub struct Queue {
     pub max_in_flight: usize,
     /// How long a worker has a task before it has to say that it still does.
     pub lease: Duration,
+    /// How long a task waits after it has failed once; twice as long each time.
+    pub backoff: Duration,
+    /// How long it waits at most.
+    pub max_backoff: Duration,
     /// The model for tasks of other programs that do not name one.
     pub default_model: Option<String>,
     /// How often one is tried before it is a dead letter.
@@ -111,6 +115,9 @@ impl Default for Queue {
             work: true,
             max_in_flight: 8,
             lease: Duration::from_secs(60),
+            // Ten deliveries take an hour and a half then: an outage is mostly over.
+            backoff: Duration::from_secs(10),
+            max_backoff: Duration::from_secs(3600),
             default_model: None,
             max_deliveries: 10,
             max_tasks: 10_000_000,
@@ -160,6 +167,9 @@ impl Queue {
         );
         let lease = duration(Duration::from_secs(1)..=Duration::from_secs(3600));
         fields.set("lease", &mut self.lease, lease);
+        let waits = || duration(Duration::from_millis(10)..=Duration::from_secs(DAY));
+        fields.set("backoff", &mut self.backoff, waits());
+        fields.set("max_backoff", &mut self.max_backoff, waits());
         self.default_model = fields.get("default_model", text);
         fields.set(
             "max_deliveries",

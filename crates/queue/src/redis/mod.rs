@@ -223,7 +223,9 @@ impl Store for RedisStore {
             let Ok(_taking) = self.taking.try_lock() else {
                 return Ok(claimed);
             };
-            if let Err(error) = self.take_over().await {
+            // What has been claimed is leased meanwhile.
+            let taken = tokio::time::timeout(lease / 4, self.take_over()).await;
+            if let Ok(Err(error)) = taken {
                 tracing::warn!(
                     kind = error.as_str(),
                     "what others pushed stays where it is"

@@ -37,6 +37,9 @@ impl Form {
     }
 }
 
+/// What is said where the store did not take the request either.
+const NOT_KEPT: &str = "The model can't be reached just now, and the request could not be kept.";
+
 /// The degraded answer: one of the caller's dialect, with what became of the request beside it.
 pub(in crate::serve) fn answer(
     settings: &config::Degraded,
@@ -44,10 +47,18 @@ pub(in crate::serve) fn answer(
     degraded: &Degraded<LlmError>,
     mut log: CallLog,
 ) -> Response {
-    let status = StatusCode::from_u16(settings.status).unwrap_or(StatusCode::OK);
+    // What is not kept must not be taken for an answer.
+    let status = match degraded.is_queued() {
+        true => StatusCode::from_u16(settings.status).unwrap_or(StatusCode::OK),
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let text = match degraded.is_queued() {
+        true => &*settings.text,
+        false => NOT_KEPT,
+    };
     log.degraded(status.as_u16(), &degraded.error, degraded.is_queued());
-    let told = told(settings, degraded);
-    let mut said = Said::plain(form.dialect, &*form.model, &*settings.text);
+    let told = told(text, degraded);
+    let mut said = Said::plain(form.dialect, &*form.model, text);
     said.id = format!("buttress-{}", log.id().as_str());
     // A status that says no is raised by an SDK, which reads no stream then.
     let streams = form.stream && status.is_success();
@@ -67,7 +78,9 @@ pub(in crate::serve) fn answer(
         }
     }
     // It will be answered as it is: to send it again would have it answered twice.
-    give_up(headers);
+    if degraded.is_queued() {
+        give_up(headers);
+    }
     let queued = degraded
         .id()
         .map_or_else(|| "false".to_owned(), |id| id.to_string());
@@ -78,10 +91,10 @@ pub(in crate::serve) fn answer(
 }
 
 /// `buttress` in an answer.
-fn told(settings: &config::Degraded, degraded: &Degraded<LlmError>) -> Value {
+fn told(text: &str, degraded: &Degraded<LlmError>) -> Value {
     json!({
         "success": false,
-        "content": settings.text,
+        "content": text,
         "model": null,
         "queued_for_retry": degraded.is_queued(),
         "id": degraded.id().map(|id| id.to_string()),

@@ -46,6 +46,7 @@ impl Working {
         let worker = Worker::new(queue.clone(), service)
             .at_once(settings.max_in_flight)
             .lease(settings.lease)
+            .backoff(settings.backoff, settings.max_backoff)
             .grace(grace);
         tokio::spawn(log(worker.progress()));
         let webhook = app.webhook.clone().map(|webhook| {
