@@ -164,6 +164,14 @@ fn conclude(desk: &Desk, verdict: Verdict, deliveries: u32) -> (Settlement, Ende
             };
             (settlement, ended)
         }
+        Verdict::Aside { wait, reason } => {
+            let settlement = Settlement::Postpone {
+                wait,
+                counts: false,
+                reason: cut(reason),
+            };
+            (settlement, Ended::Aside)
+        }
     }
 }
 

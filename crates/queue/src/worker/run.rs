@@ -284,10 +284,13 @@ where
             // Whoever drops a claim may leave tasks leased.
             () = &mut shutdown => {
                 if let Ok(Ok(claimed)) = timeout(LAST_WORDS, claim).await {
-                    for claimed in claimed {
-                        let late = put_back(&desk, &claimed.lease);
-                        let _ = timeout(LAST_WORDS, late).await;
-                    }
+                    let all = async {
+                        for claimed in claimed {
+                            put_back(&desk, &claimed.lease).await;
+                        }
+                    };
+                    // What is not put back by then is given out again when its lease is over.
+                    let _ = timeout(LAST_WORDS, all).await;
                 }
                 ControlFlow::Break(())
             }

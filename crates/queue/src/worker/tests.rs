@@ -383,6 +383,36 @@ async fn one_place_that_is_closed_does_not_hold_up_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_put_aside_holds_up_nothing_and_is_never_dead_for_it() {
+    let store = store();
+    let early = put(&store, 0).await;
+    for n in 1..=100 {
+        put(&store, n).await;
+    }
+    let service = Scripted::new(|delivery| {
+        let early = delivery.task.messages.get() == "[0]";
+        async move {
+            match early {
+                true => Verdict::Aside {
+                    wait: SECOND,
+                    reason: "early".to_owned(),
+                },
+                false => Verdict::Done(Bytes::new()),
+            }
+        }
+    });
+    let began = Instant::now();
+    let mut running = start(worker(&store, &service));
+    running.until(|progress| progress.done == 100).await;
+    assert!(began.elapsed() < MINUTE, "{:?}", began.elapsed());
+    tokio::time::sleep(MINUTE).await;
+    running.stop().await;
+    let record = record(&store, early).await;
+    assert_eq!(record.state, State::Waiting);
+    assert_eq!(record.reason.as_deref(), Some("early"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panic_is_a_failed_delivery() {
     let store = store();
     let id = put(&store, 13).await;

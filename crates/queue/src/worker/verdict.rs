@@ -44,6 +44,15 @@ pub enum Verdict {
         /// Why, in words that are kept and shown: nothing of the request or an answer.
         reason: String,
     },
+    /// It is not its turn, for a reason that says nothing of any other task: these go on as they
+    /// did. It is given out again after this wait, and this was none of the deliveries that it may
+    /// have.
+    Aside {
+        /// How long it waits.
+        wait: Duration,
+        /// Why, in words that are kept and shown.
+        reason: String,
+    },
     /// It will never be done, for this reason: the request is at fault. Its words are kept and
     /// shown as well.
     Dead(String),
@@ -96,6 +105,11 @@ impl fmt::Debug for Verdict {
                 .debug_struct("Later")
                 .field("wait", wait)
                 .field("counts", counts)
+                .field("reason", reason)
+                .finish(),
+            Self::Aside { wait, reason } => f
+                .debug_struct("Aside")
+                .field("wait", wait)
                 .field("reason", reason)
                 .finish(),
             Self::Dead(reason) => f.debug_tuple("Dead").field(reason).finish(),

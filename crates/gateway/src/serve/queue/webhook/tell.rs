@@ -86,7 +86,10 @@ impl Shared {
             Ok(Message::Early) => {
                 // Its worker has died just before the end: another one has to do it again.
                 const AGAIN: Duration = Duration::from_secs(60);
-                return Verdict::refused("the task has not ended").after(AGAIN);
+                return Verdict::Aside {
+                    wait: AGAIN,
+                    reason: "the task has not ended".to_owned(),
+                };
             }
             // Removed, or kept long enough.
             Ok(Message::Gone) => return Verdict::Done(Bytes::new()),
