@@ -301,6 +301,42 @@ async fn a_clock_that_is_set_back_keeps_nothing_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_somebody_has_deleted_stops_neither_sweep_nor_list() {
+    let server = RedisServer::start(&[]);
+    let mut settings = Settings::new();
+    settings.max_age = Duration::ZERO;
+    settings.keep_results = Duration::ZERO;
+    settings.keep_dead = Duration::ZERO;
+    let store = RedisStore::connect(&server.url(), settings).await.unwrap();
+    // Done, dead, leased for a moment, and waiting.
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(store.enqueue(Entry::new("x")).await.unwrap().id);
+    }
+    let moment = Duration::from_millis(1);
+    let claimed = store.claim("w", 2, MINUTE).await.unwrap();
+    let [done, dead] = &claimed[..] else {
+        panic!("{claimed:?}");
+    };
+    store.finish(&done.lease, "y".into()).await.unwrap();
+    store.bury(&dead.lease, "no").await.unwrap();
+    assert_eq!(store.claim("w", 1, moment).await.unwrap().len(), 1);
+    for id in ids {
+        let task = format!("{{agent_retry_queue}}:task:{id}");
+        assert_eq!(server.say(&[b"DEL", task.as_bytes()]), ":1");
+    }
+    sleep(Duration::from_millis(20)).await;
+    for state in State::ALL {
+        assert!(store.list(state, None, 9).await.unwrap().records.is_empty());
+    }
+    for _ in 0..2 {
+        let swept = store.sweep().await.unwrap();
+        assert_eq!((swept.buried, swept.removed), (0, 0));
+    }
+    assert!(store.claim("w", 9, MINUTE).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_has_lost_everything_is_a_queue_that_is_empty() {
     let server = RedisServer::start(&[]);
     let store = connect(&server).await;

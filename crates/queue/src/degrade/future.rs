@@ -127,7 +127,7 @@ async fn enqueue(
             tracing::error!(
                 error = why,
                 %failure,
-                "a request could not be answered, and could not be queued either: it is lost"
+                "a request could not be answered, and the store has not acknowledged it either"
             );
             Err(error)
         }

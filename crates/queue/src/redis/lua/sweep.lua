@@ -10,20 +10,32 @@ local function before(name, span)
   return call('ZRANGEBYSCORE', p .. name, '-inf', now - span, 'LIMIT', 0, AT_ONCE)
 end
 
+-- One whose task somebody else has deleted, or the server to make room, is forgotten here as well.
 for _, id in ipairs(before('age', ARGV[1])) do
-  bury(id, call('HGET', p .. 'task:' .. id, 'state'), 'too old')
-  buried = buried + 1
+  local state = call('HGET', p .. 'task:' .. id, 'state')
+  if state then
+    bury(id, state, 'too old')
+    buried = buried + 1
+  else
+    call('ZREM', p .. 'age', id)
+  end
 end
 for _, id in ipairs(over('leases', AT_ONCE)) do
-  if tonumber(call('HGET', p .. 'task:' .. id, 'deliveries')) >= tonumber(ARGV[4]) then
+  local deliveries = call('HGET', p .. 'task:' .. id, 'deliveries')
+  if not deliveries then
+    call('ZREM', p .. 'leases', id)
+  elseif tonumber(deliveries) >= tonumber(ARGV[4]) then
     bury(id, 'leased', 'delivered too often')
     buried = buried + 1
   end
 end
 for state, span in pairs({done = ARGV[2], dead = ARGV[3]}) do
   for _, id in ipairs(before('ended:' .. state, span)) do
-    forget(id)
-    removed = removed + 1
+    if forget(id) then
+      removed = removed + 1
+    else
+      call('ZREM', p .. 'ended:' .. state, id)
+    end
   end
 end
 
