@@ -122,9 +122,9 @@ async fn what_has_not_ended_waits_and_what_is_gone_is_over() {
     let id = queued(&tasks).await;
     let nowhere = || "http://localhost:1/".to_owned();
     let early = told(&tasks, id, nowhere()).await;
-    let minute = Some(Duration::from_secs(60));
+    let minute = Duration::from_secs(60);
     assert!(
-        matches!(early, Verdict::Later { counts: false, wait, .. } if wait == minute),
+        matches!(early, Verdict::Aside { wait, .. } if wait == minute),
         "{early:?}"
     );
     tasks.remove(id).await.unwrap();
