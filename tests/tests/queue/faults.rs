@@ -323,7 +323,12 @@ async fn a_file_that_another_program_holds_is_waited_for() {
     };
     until("all are done", done).await;
     let lives = [enqueuer.end().await, worker.end().await];
-    assert_eq!(refusals(&lives[0]), ["unavailable"]);
+    // None, where it had put them all in before the file was held.
+    let refused = refusals(&lives[0]);
+    assert!(
+        refused.iter().all(|why| *why == "unavailable"),
+        "{refused:?}"
+    );
     let mut story = Story::default();
     lives.iter().for_each(|life| story.add(life));
     let tally = story.check(LEASE);
