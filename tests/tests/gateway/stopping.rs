@@ -84,7 +84,7 @@ async fn what_takes_longer_than_the_grace_is_cut_off() {
         let stopped = Instant::now();
         let took = stopped - begun;
         assert!(
-            (Duration::from_millis(150)..PACE * 3).contains(&took),
+            (Duration::from_millis(150)..PACE * 5).contains(&took),
             "{took:?}"
         );
         assert_closed_at_once(&provider, 0, stopped).await;
