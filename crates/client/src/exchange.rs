@@ -9,8 +9,8 @@ use crate::{
     stream,
     wait::within,
 };
-use buttress_core::{Carry, Context, Event};
-use buttress_llm::{Encoded, LlmError, LlmRequest, LlmResponse, Target};
+use buttress_core::{Call, Carry, Context, Event, Failure, Witness};
+use buttress_llm::{AnswerBody, Encoded, LlmError, LlmRequest, LlmResponse, Target};
 use buttress_timeout::Stopwatch;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header::ACCEPT};
@@ -47,7 +47,7 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
             Some(streams) => streams,
             None => body.is_stream(&mut watch).await?,
         };
-    let answer = if streams {
+    let mut answer = if streams {
         stream::open(&asked, spoken, &request, &encoded, head, body, watch).await
     } else {
         let body = if head.status.is_success() {
@@ -58,7 +58,21 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
         head.answer(&asked, spoken, &request, &encoded, body)
     }?;
     call.record(Event::Answered);
+    if let AnswerBody::Stream(stream) = &mut answer.body {
+        stream.watch(Watched(call));
+    }
     Ok(answer)
+}
+
+/// Records that a stream broke off.
+struct Watched(Option<Call>);
+
+impl Witness for Watched {
+    fn settled(self, outcome: Result<(), Failure>) {
+        if let Err(failure) = outcome {
+            self.0.record(Event::Broke(failure));
+        }
+    }
 }
 
 fn outgoing(

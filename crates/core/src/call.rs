@@ -1,4 +1,6 @@
-use crate::{Context, Event, Journey, Observe, journey::Record};
+use crate::{
+    Context, Event, Heard, Journey, Listener, Observe, journey::Record, listener::Listeners,
+};
 use std::{
     sync::{
         Arc,
@@ -37,6 +39,7 @@ struct Shared {
     calls_left: AtomicU32,
     waited: AtomicU64,
     record: Record,
+    listeners: Listeners,
 }
 
 /// The part of a call that one route of a fallback makes.
@@ -70,6 +73,7 @@ impl Call {
                 calls_left: AtomicU32::new(Self::DEFAULT_MAX_CALLS - 1),
                 waited: AtomicU64::new(0),
                 record: Record::default(),
+                listeners: Listeners::default(),
             }),
             deadline: None,
             route: None,
@@ -103,6 +107,12 @@ impl Call {
             .calls_left
             .store(calls.saturating_sub(1), Relaxed);
         self
+    }
+
+    /// Tells this listener, beside those that there are, of all that is done for the call from
+    /// here on, through whichever of its handles.
+    pub fn listen(&self, listener: Arc<dyn Listener>) {
+        self.shared.listeners.add(listener);
     }
 
     /// The handle to give to one route of a fallback: what happens there is recorded under its
@@ -140,10 +150,20 @@ impl Call {
         self.shared.record.attempts()
     }
 
+    /// Whether more than one route was entered so far.
+    #[must_use]
+    pub fn went_on(&self) -> bool {
+        self.shared.record.went_on()
+    }
+
     /// What was done for this request so far.
     #[must_use]
     pub fn journey(&self) -> Journey {
         self.shared.record.snapshot()
+    }
+
+    fn route_name(&self) -> Option<&Arc<str>> {
+        self.route.as_ref().map(|route| &route.name)
     }
 
     /// The route that this handle was given to, and those that it is nested in.
@@ -176,19 +196,41 @@ impl Context for Call {
         let _ = calls.try_update(Relaxed, Relaxed, more);
     }
 
-    fn waited(&self, wait: Duration) {
-        let wait = nanos(wait);
+    fn waited(&self, time: Duration) {
+        let wait = nanos(time);
         let add = |waited: u64| Some(waited.saturating_add(wait));
         let _ = self.shared.waited.try_update(Relaxed, Relaxed, add);
         for route in self.routes() {
             let spend = |left| (left != u64::MAX).then(|| u64::saturating_sub(left, wait));
             let _ = route.patience.try_update(Relaxed, Relaxed, spend);
         }
+        for listener in self.shared.listeners.iter() {
+            listener.waited(self.route_name(), time);
+        }
     }
 
     fn record(&self, event: Event) {
         let at = self.shared.started.elapsed();
-        self.shared.record.push(at, self.route.as_ref(), event);
+        let Shared {
+            record, listeners, ..
+        } = &*self.shared;
+        let mut listeners = listeners.iter().peekable();
+        if listeners.peek().is_none() {
+            record.push(at, self.route.as_ref(), event);
+            return;
+        }
+        let Some(began) = record.push(at, self.route.as_ref(), event.clone()) else {
+            return;
+        };
+        let step = Heard {
+            at,
+            route: self.route_name(),
+            event: &event,
+            took: began.attempt.map(|began| at.saturating_sub(began)),
+        };
+        for listener in listeners {
+            listener.heard(&step);
+        }
     }
 }
 

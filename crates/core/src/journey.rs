@@ -1,4 +1,4 @@
-use crate::{Event, call::Route, error::shown};
+use crate::{Event, Failure, call::Route, error::shown};
 use std::{
     fmt,
     sync::{
@@ -71,10 +71,8 @@ impl fmt::Display for Step {
         }
         match &self.event {
             Event::Attempt => f.write_str("called"),
-            Event::Failed(failure) => match failure.kind {
-                Some(kind) => write!(f, "failed, {kind}: {failure}"),
-                None => write!(f, "failed: {failure}"),
-            },
+            Event::Failed(failure) => failed(f, "failed", failure),
+            Event::Broke(failure) => failed(f, "broke off", failure),
             Event::Retry { wait } => write!(f, "trying again after {:?}", shown(*wait)),
             Event::GaveUp(why) => write!(f, "gave up: {}", why.as_str()),
             Event::Queued { wait } => write!(f, "standing in line for about {:?}", shown(*wait)),
@@ -82,8 +80,15 @@ impl fmt::Display for Step {
             Event::Skipped { why } => write!(f, "passed over: {why}"),
             Event::Entered => f.write_str("entered"),
             Event::Answered => f.write_str("answered"),
-            Event::Note(note) => f.write_str(note),
+            Event::Corrected(words) | Event::Note(words) => f.write_str(words),
         }
+    }
+}
+
+fn failed(f: &mut fmt::Formatter<'_>, how: &str, failure: &Failure) -> fmt::Result {
+    match failure.kind {
+        Some(kind) => write!(f, "{how}, {kind}: {failure}"),
+        None => write!(f, "{how}: {failure}"),
     }
 }
 
@@ -110,19 +115,40 @@ struct Entry {
 }
 
 impl Record {
-    pub(crate) fn push(&self, at: Duration, route: Option<&Arc<Route>>, event: Event) {
+    /// What it follows, unless it is known already.
+    pub(crate) fn push(
+        &self,
+        at: Duration,
+        route: Option<&Arc<Route>>,
+        event: Event,
+    ) -> Option<Follows> {
         if event == Event::Attempt {
             self.attempts.fetch_add(1, Relaxed);
         }
         let mut taken = self.taken();
         if event == Event::Answered && taken.is_answered(route) {
-            return;
+            return None;
         }
+        let ends = matches!(event, Event::Answered | Event::Failed(_));
+        let attempt = ends.then(|| taken.attempt(route)).flatten();
         if taken.entries.len() < Journey::MAX_STEPS {
             let route = route.cloned();
             taken.entries.push(Entry { at, route, event });
         } else {
             taken.dropped += 1;
+        }
+        Some(Follows { attempt })
+    }
+
+    /// Whether a route other than the first one was entered.
+    pub(crate) fn went_on(&self) -> bool {
+        let taken = self.taken();
+        let entered = |entry: &&Entry| entry.event == Event::Entered;
+        let mut entered = taken.entries.iter().filter(entered);
+        let name = |entry: &Entry| entry.route.as_ref().map(|route| Arc::as_ptr(&route.name));
+        match entered.next().map(name) {
+            Some(first) => entered.any(|entry| name(entry) != first),
+            None => false,
         }
     }
 
@@ -149,18 +175,35 @@ impl Record {
     }
 }
 
+/// What a step follows.
+pub(crate) struct Follows {
+    /// When the attempt began that it ends, if it does.
+    pub(crate) attempt: Option<Duration>,
+}
+
 impl Taken {
+    /// When the attempt began that this route is at. Nothing else happens to a route meanwhile,
+    /// so it is the last that was put down of it.
+    fn attempt(&self, route: Option<&Arc<Route>>) -> Option<Duration> {
+        let last = self.entries.iter().rev().find(|entry| entry.is_of(route))?;
+        (last.event == Event::Attempt).then_some(last.at)
+    }
+
     /// Whether the last thing that happened is that this route answered. The client says so, and
     /// the fallback that it stands in, which can't know that it was said.
     fn is_answered(&self, route: Option<&Arc<Route>>) -> bool {
-        self.entries.last().is_some_and(|entry| {
-            let routes = (entry.route.as_ref(), route);
-            entry.event == Event::Answered
-                && match routes {
-                    (Some(last), Some(route)) => Arc::ptr_eq(last, route),
-                    (last, route) => last.is_none() && route.is_none(),
-                }
-        })
+        self.entries
+            .last()
+            .is_some_and(|entry| entry.event == Event::Answered && entry.is_of(route))
+    }
+}
+
+impl Entry {
+    fn is_of(&self, route: Option<&Arc<Route>>) -> bool {
+        match (&self.route, route) {
+            (Some(one), Some(route)) => Arc::ptr_eq(one, route),
+            (one, route) => one.is_none() && route.is_none(),
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 //!   add.
 //! - [`Observe`] and [`Context`]: how a layer looks into a request, and where it reports.
 //! - [`Call`]: what travels with a request: deadline, upstream calls, and its [`Journey`].
-//!   [`AttemptLayer`] puts down in it that a call went out.
+//!   [`AttemptLayer`] puts down in it that a call went out; a [`Listener`] hears of all of it.
 //! - [`Session`]: what one agent does for one purpose, of which a request may be a step.
 //!
 //! With the feature `http` (on by default) there are also classifiers for plain HTTP
@@ -28,6 +28,7 @@ pub mod grpc;
 pub mod http;
 mod journey;
 mod judge;
+mod listener;
 mod observe;
 pub mod recycle;
 mod session;
@@ -41,6 +42,7 @@ pub use self::{
     failure::{AsFailure, Blame, Class, Failure, Name, RetryAfter},
     journey::{Journey, Step},
     judge::{AtOnce, Judge, Witness},
+    listener::{Heard, Listener},
     observe::{Context, Event, GiveUp, Observe},
     session::{InvalidSession, Session},
     uncorrected::Uncorrected,

@@ -105,6 +105,10 @@ pub enum Event {
     Entered,
     /// The answer, or its first content, is there.
     Answered,
+    /// An answer that had begun to be given broke off, with this verdict.
+    Broke(Failure),
+    /// An answer was wrong, and this was done about it, in stable words.
+    Corrected(&'static str),
     /// Something else worth knowing, in stable words.
     Note(&'static str),
 }

@@ -99,13 +99,13 @@ impl<S, P, O, C: Context, Case, W> Course<S, P, O, C, Case, W> {
             Found::Right(response) => return Ok(Some(response)),
             Found::Noted { response, notes } => {
                 for note in notes {
-                    self.pocket.context.record(Event::Note(note));
+                    self.pocket.context.record(Event::Corrected(note));
                 }
                 return Ok(Some(response));
             }
             Found::Wrong(wrong) => wrong,
         };
-        self.pocket.context.record(Event::Note(WRONG));
+        self.pocket.context.record(Event::Corrected(WRONG));
         self.wrong.push(wrong);
         Ok(None)
     }
@@ -138,7 +138,7 @@ impl<S, P, O, C: Context, Case, W> Course<S, P, O, C, Case, W> {
                 None => (None, "the answer is not corrected any more"),
             }
         };
-        self.pocket.context.record(Event::Note(note));
+        self.pocket.context.record(Event::Corrected(note));
         if next.is_none() {
             self.pocket.refund();
         }

@@ -68,7 +68,7 @@
 //!
 //! # What is told
 //! The journey has each repair in the policy's words, and a
-//! [`Note`](buttress_core::Event::Note) for each wrong answer and each correction.
+//! [`Corrected`](buttress_core::Event::Corrected) for each wrong answer and each correction.
 //!
 //! # Features
 //! `json`: [`json::Schema`], and the [repairs](json::repair) of JSON that need no model.

@@ -203,8 +203,8 @@ async fn a_wrong_answer_is_corrected() {
     assert_eq!(ask(Even::default(), &numbers, &call).await.unwrap(), 4);
     // Only the last wrong answer is in the question.
     assert_eq!(numbers.asked(), [None, Some(1), Some(3)]);
-    let wrong = Event::Note("the answer is wrong");
-    let asked = Event::Note("asking for a correction of the answer");
+    let wrong = Event::Corrected("the answer is wrong");
+    let asked = Event::Corrected("asking for a correction of the answer");
     assert_eq!(told(&call), [wrong.clone(), asked.clone(), wrong, asked]);
 }
 
@@ -213,7 +213,7 @@ async fn what_can_be_repaired_asks_nobody() {
     let numbers = Numbers::new([Number(99)]);
     let call = Call::new();
     assert_eq!(ask(Even::default(), &numbers, &call).await.unwrap(), 100);
-    assert_eq!(told(&call), [Event::Note("rounded up")]);
+    assert_eq!(told(&call), [Event::Corrected("rounded up")]);
 }
 
 #[tokio::test]
@@ -251,7 +251,7 @@ async fn a_last_resort_comes_last_and_is_checked() {
             false => assert_eq!(uncorrected(result), [1, 3, 5, 9]),
         }
         assert!(!call.spend_call(), "it was paid for");
-        let note = Event::Note("asking a stronger route, since the corrections were wrong");
+        let note = Event::Corrected("asking a stronger route, since the corrections were wrong");
         assert!(told(&call).contains(&note));
     }
 }
@@ -284,7 +284,7 @@ async fn what_can_not_be_asked_costs_nothing() {
     let call = Call::new().max_calls(2);
     let wrong = uncorrected(ask(Even::default(), &numbers, &call).await);
     assert_eq!(wrong, [13]);
-    let why = Event::Note("nobody talks of this number");
+    let why = Event::Corrected("nobody talks of this number");
     assert_eq!(told(&call).last(), Some(&why));
     assert!(call.spend_call());
 }

@@ -74,7 +74,6 @@ where
             return Err(broke);
         }
         let call = self.request.call().cloned();
-        call.record(Event::Failed(broke.as_failure()));
         match self.afford(&call) {
             Ok((request, continuation)) => {
                 call.record(Event::Note(NOTE));

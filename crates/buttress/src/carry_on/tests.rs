@@ -178,10 +178,6 @@ async fn a_stream_that_breaks_is_carried_on() {
     assert_eq!(last.matches("\"assistant\"").count(), 1);
     assert!(last.contains("One, two, three,"), "{last}");
     assert_eq!(notes(&call), ["carrying on a stream that broke"; 2]);
-    let journey = call.journey();
-    let failed = |event: &Event| matches!(event, Event::Failed(_));
-    let failures = journey.steps().iter().filter(|step| failed(&step.event));
-    assert_eq!(failures.count(), 2);
     use buttress_core::Context as _;
     assert!(!call.spend_call(), "each was paid for");
 }

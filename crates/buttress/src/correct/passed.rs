@@ -93,7 +93,7 @@ impl Passed {
     fn wrong_as(&mut self, wrong: WrongAnswer) -> LlmError {
         self.over = true;
         let call = self.case.request().call().cloned();
-        call.record(Event::Note(STOPPED));
+        call.record(Event::Corrected(STOPPED));
         Uncorrected::new(vec![wrong]).into()
     }
 }

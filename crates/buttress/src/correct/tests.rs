@@ -167,7 +167,7 @@ fn attempts(error: LlmError) -> Vec<String> {
 fn notes(request: &LlmRequest) -> Vec<&'static str> {
     let journey = request.call().unwrap().journey();
     let note = |event: &Event| match event {
-        Event::Note(note) => Some(*note),
+        Event::Corrected(note) => Some(*note),
         _ => None,
     };
     journey

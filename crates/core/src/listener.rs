@@ -1,0 +1,147 @@
+use crate::Event;
+use std::{
+    fmt, ptr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+/// Hears what is done for a call the moment it is done: metrics, traces, a live page.
+///
+/// It is [given](crate::Call::listen) to a call, and hears from then on all that is recorded of
+/// it, from whichever task that happens on. It is told between two steps of the call, so it should
+/// not block and not take long.
+pub trait Listener: Send + Sync {
+    /// This happened.
+    fn heard(&self, step: &Heard<'_>);
+
+    /// This much time was spent waiting, in this route of a fallback if in one.
+    fn waited(&self, route: Option<&Arc<str>>, wait: Duration) {
+        let _ = (route, wait);
+    }
+}
+
+/// One thing that was done for a call.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Heard<'a> {
+    /// When, counted from the start of the call.
+    pub at: Duration,
+    /// In which route of a fallback, if in one.
+    pub route: Option<&'a Arc<str>>,
+    /// What.
+    pub event: &'a Event,
+    /// How long the attempt took that ended with it, where one did: when it was
+    /// [answered](Event::Answered) or [failed](Event::Failed).
+    pub took: Option<Duration>,
+}
+
+/// Those who listen to a call, in the order in which they came.
+///
+/// The first one takes no allocation, since most calls have one at most.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    first: OnceLock<Arc<dyn Listener>>,
+    others: OnceLock<Box<Self>>,
+}
+
+impl Listeners {
+    /// Whoever listens already is not told twice.
+    pub(crate) fn add(&self, listener: Arc<dyn Listener>) {
+        if self.iter().any(|one| ptr::addr_eq(one, &*listener)) {
+            return;
+        }
+        if let Err(listener) = self.first.set(listener) {
+            self.others.get_or_init(Box::default).add(listener);
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn Listener> {
+        std::iter::successors(Some(self), |these| {
+            these.others.get().map(|others| &**others)
+        })
+        .filter_map(|these| these.first.get().map(|listener| &**listener))
+    }
+}
+
+impl fmt::Debug for Listeners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.iter().count().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Call, Context as _};
+    use std::sync::Mutex;
+
+    #[derive(Default)]
+    struct Log(Mutex<Vec<(Option<Arc<str>>, Event)>>, Mutex<Duration>);
+
+    impl Listener for Log {
+        fn heard(&self, step: &Heard<'_>) {
+            let heard = (step.route.cloned(), step.event.clone());
+            self.0.lock().unwrap().push(heard);
+        }
+
+        fn waited(&self, _: Option<&Arc<str>>, wait: Duration) {
+            *self.1.lock().unwrap() += wait;
+        }
+    }
+
+    #[test]
+    fn each_hears_all_that_is_put_down_once_it_is_there() {
+        let listeners: Vec<_> = (0..3).map(|_| Arc::new(Log::default())).collect();
+        let call = Call::new();
+        let route = call.for_route("a".into(), None);
+        for (number, listener) in (1..).zip(&listeners) {
+            // Through whichever handle it comes.
+            call.listen(Arc::clone(listener) as _);
+            call.listen(Arc::clone(listener) as _);
+            route.record(Event::Attempt);
+            route.record(Event::Answered);
+            // It is known already.
+            route.record(Event::Answered);
+            route.waited(Duration::from_secs(number));
+        }
+        for (listener, (events, waited)) in listeners.iter().zip([(6, 6), (4, 5), (2, 3)]) {
+            let heard = listener.0.lock().unwrap();
+            assert_eq!(heard.len(), events);
+            assert!(heard.iter().all(|(route, _)| route.as_deref() == Some("a")));
+            assert_eq!(heard.last().unwrap().1, Event::Answered);
+            assert_eq!(*listener.1.lock().unwrap(), Duration::from_secs(waited));
+        }
+    }
+
+    struct Times(Mutex<Vec<Option<u64>>>);
+
+    impl Listener for Times {
+        fn heard(&self, step: &Heard<'_>) {
+            let took = step.took.map(|took| took.as_secs());
+            self.0.lock().unwrap().push(took);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_takes_as_long_as_it_takes_on_its_route() {
+        let call = Call::new();
+        let times = Arc::new(Times(Mutex::default()));
+        call.listen(Arc::clone(&times) as _);
+        let (one, two) = (
+            call.for_route("one".into(), None),
+            call.for_route("two".into(), None),
+        );
+        let failed = Event::Failed(crate::Failure::SERVICE);
+        // Refused before anything was sent.
+        one.record(failed.clone());
+        for (route, seconds, end) in [(&one, 2, failed.clone()), (&two, 3, Event::Answered)] {
+            route.record(Event::Attempt);
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            route.record(end);
+        }
+        // It was the other one that was tried last.
+        one.record(failed);
+        let times = times.0.lock().unwrap();
+        assert_eq!(*times, [None, None, Some(2), None, Some(3), None]);
+    }
+}
