@@ -12,6 +12,7 @@
 //! | [`correct`] | [`CorrectLayer`](correct::CorrectLayer), [`LlmCorrect`] | a wrong answer is asked for again |
 //! | [`carry_on`] | [`CarryOnLayer`] | a stream that breaks is carried on |
 //! | `journal`, a feature | `JournalLayer` | a session that runs again pays for no step twice |
+//! | [`metrics`] | [`MetricsLayer`](metrics::MetricsLayer), [`LlmMetrics`] | how recovery is doing |
 //! | [`timeout`] | [`DeadlineLayer`](timeout::DeadlineLayer), [`TimeoutLayer`](timeout::TimeoutLayer) | the whole call, and each phase of an attempt |
 //!
 //! With the feature `queue`, what can't be answered now is kept and answered later: modules
@@ -48,6 +49,8 @@ pub mod correct;
 pub mod degrade;
 #[cfg(feature = "journal")]
 pub mod journal;
+mod limits;
+pub mod metrics;
 mod pace;
 mod policy;
 #[cfg(feature = "queue")]
@@ -61,6 +64,8 @@ pub use self::{
     ahead::{EncodeAhead, EncodeAheadFuture, EncodeAheadLayer},
     carry_on::CarryOnLayer,
     correct::LlmCorrect,
+    limits::LimitLeft,
+    metrics::LlmMetrics,
     pace::LlmPace,
     policy::{Declares, LlmPolicy, Prices},
     route::{Route, RouteService},

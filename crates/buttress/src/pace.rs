@@ -1,19 +1,27 @@
+use crate::limits::LastLimits;
 use buttress_llm::{LlmError, LlmResponse};
 use buttress_retry_after::{Hint, PaceHint, RateLimit};
 use http::StatusCode;
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 /// The pace of a key's calls, by what its provider says of the limits on requests: with every
 /// answer, where the provider does that, and with the error that tells of a limit.
-#[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
-pub struct LlmPace;
+#[derive(Clone, Debug, Default)]
+pub struct LlmPace {
+    last: Option<Arc<LastLimits>>,
+}
 
 impl LlmPace {
     /// Reads the headers that an answer passes on.
     #[must_use]
     pub const fn new() -> Self {
-        Self
+        Self { last: None }
+    }
+
+    /// Keeps what was told last.
+    pub(crate) fn keep(last: &Arc<LastLimits>) -> Self {
+        let last = Some(Arc::clone(last));
+        Self { last }
     }
 }
 
@@ -24,6 +32,10 @@ impl PaceHint<LlmResponse, LlmError> for LlmPace {
             Err(LlmError::Provider(error)) => (StatusCode::TOO_MANY_REQUESTS, error.headers()),
             Err(_) => return Hint::NONE,
         };
-        RateLimit::read(status, headers, SystemTime::now()).hint()
+        let told = RateLimit::read(status, headers, SystemTime::now());
+        if let Some(last) = &self.last {
+            last.put(&told);
+        }
+        told.hint()
     }
 }

@@ -1,4 +1,7 @@
-use crate::{Declares, EncodeAhead, EncodeAheadLayer, LlmPace, Shapes, Switch};
+use crate::{
+    Declares, EncodeAhead, EncodeAheadLayer, LimitLeft, LlmPace, Prices, Shapes, Switch,
+    limits::LastLimits,
+};
 use buttress_circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Handle};
 use buttress_client::LlmClient;
 use buttress_core::{ByError, Carried};
@@ -37,21 +40,24 @@ pub struct Route {
     patience: Duration,
     declares: Declares,
     shapes: Shapes,
+    limits: Arc<LastLimits>,
 }
 
 impl Route {
     /// A route of this name, which is what errors, journeys and answers call it.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, client: LlmClient) -> Self {
+        let limits = Arc::new(LastLimits::new());
         Self {
             name: name.into(),
             client,
             retry: retry(RetryLayer::standard()),
-            gate: gate(GateLayer::standard(), JUDGE, PACE),
+            gate: gate(GateLayer::standard(), JUDGE, pace(&limits)),
             breaker: breaker(CircuitBreakerLayer::standard(), JUDGE),
             patience: fallback::Route::DEFAULT_PATIENCE,
             declares: Declares::default(),
             shapes: Shapes::new(),
+            limits,
         }
     }
 
@@ -72,7 +78,7 @@ impl Route {
     /// find out.
     #[must_use]
     pub fn gate(mut self, layer: GateLayer) -> Self {
-        self.gate = gate(layer, JUDGE, PACE);
+        self.gate = gate(layer, JUDGE, pace(&self.limits));
         self
     }
 
@@ -130,6 +136,19 @@ impl Route {
         self.gate.handle()
     }
 
+    /// What its provider last said to be left of its key's limits: nothing, where it never did or
+    /// there is [no gate](Self::without_gate).
+    #[must_use]
+    pub fn limits(&self) -> Vec<LimitLeft> {
+        self.limits.get().collect()
+    }
+
+    /// What tokens cost there, if that is known.
+    #[must_use]
+    pub const fn prices(&self) -> Option<Prices> {
+        self.declares.prices
+    }
+
     /// Sets what is done with a request that can't work as it is \[nothing\].
     ///
     /// Where something is done after a timeout, the same is not sent again after one.
@@ -169,10 +188,13 @@ impl Route {
 
 type LlmGateLayer = GateLayer<Switch<AtStreamEnd>, Switch<LlmPace>, Carried>;
 
-const PACE: Switch<LlmPace> = Switch::on(LlmPace::new());
 const DEAF_PACE: Switch<LlmPace> = Switch::off(LlmPace::new());
 const JUDGE: Switch<AtStreamEnd> = Switch::on(AtStreamEnd::new());
 const DEAF: Switch<AtStreamEnd> = Switch::off(AtStreamEnd::new());
+
+fn pace(limits: &Arc<LastLimits>) -> Switch<LlmPace> {
+    Switch::on(LlmPace::keep(limits))
+}
 
 fn retry(layer: RetryLayer) -> RetryLayer<ByError, Carried> {
     layer.classify(ByError::new()).observe(Carried::new())

@@ -1,26 +1,29 @@
 use crate::{
-    CarryOnLayer, Declares, LlmCorrect, LlmPolicy, Route, RouteService, carry_on::CarryOn,
+    CarryOnLayer, Declares, LlmCorrect, LlmMetrics, LlmPolicy, Route, RouteService,
+    carry_on::CarryOn, metrics::Tallied,
 };
 use buttress_core::{Call, Carried, Carry};
 use buttress_correct::Correct;
 use buttress_fallback::{Fallback, Routes};
 use buttress_llm::{LlmError, LlmRequest, LlmResponse};
+use buttress_metrics::{Metered, MetricsLayer};
 use buttress_timeout::{Deadline, DeadlineLayer};
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 use tower::{Layer, Service};
 
 type Routed = CarryOn<Fallback<RouteService, LlmPolicy, Declares>>;
-type Inner = Deadline<Correct<Routed, LlmCorrect, Carried>, Carried>;
+type Inner = Metered<Deadline<Correct<Routed, LlmCorrect, Carried>, Carried>, Tallied>;
 
 /// The ready-made stack over ordered routes, outermost first:
 ///
 /// ```text
-/// deadline · correct · carry on · fallback[ per route: shapes · retry · gate · circuit breaker · client (with its timeouts) ]
+/// metrics · deadline · correct · carry on · fallback[ per route: shapes · retry · gate · circuit breaker · client (with its timeouts) ]
 /// ```
 ///
 /// The same can be written by hand with `ServiceBuilder`: every part of it is public, and the
@@ -33,6 +36,7 @@ pub struct Stack {
     max_calls: u32,
     continuations: u32,
     correct: LlmCorrect,
+    metrics: MetricsLayer<Tallied>,
 }
 
 impl Stack {
@@ -46,6 +50,7 @@ impl Stack {
             max_calls: Call::DEFAULT_MAX_CALLS,
             continuations: 0,
             correct: LlmCorrect::off(),
+            metrics: MetricsLayer::off().judge(Tallied::off()),
         }
     }
 
@@ -88,6 +93,14 @@ impl Stack {
         self
     }
 
+    /// Counts its calls as ones for this model, which becomes a label: it must not come from a
+    /// caller [nothing is counted].
+    #[must_use]
+    pub fn metrics(mut self, metrics: &LlmMetrics, model: impl Into<Arc<str>>) -> Self {
+        self.metrics = metrics.layer(model);
+        self
+    }
+
     /// Makes the service.
     #[must_use]
     pub fn service(self) -> StackService {
@@ -98,7 +111,7 @@ impl Stack {
         let corrected = self.correct.layer().layer(carried);
         let deadline = DeadlineLayer::new(Duration::MAX).limit(self.deadline);
         StackService {
-            inner: deadline.layer(corrected),
+            inner: self.metrics.layer(deadline.layer(corrected)),
             max_calls: self.max_calls,
         }
     }

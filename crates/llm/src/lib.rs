@@ -74,7 +74,7 @@ pub use self::{
     },
     response::{
         AnswerBody, AtStreamEnd, AttemptUsage, Continuation, EventPipe, EventStream, LlmResponse,
-        Said, SaidReader, StreamEvent, Told, Usage,
+        Said, SaidReader, StreamEvent, Tally, Told, Usage,
     },
     stream::{
         Delta, End, Part, Start, StreamError, StreamItem, StreamReader, StreamTranslator, Summary,

@@ -20,10 +20,26 @@ pub struct EventStream {
     /// Nothing when the stream has ended.
     inner: Option<BoxStream>,
     witnesses: Vec<BoxWitness>,
+    tallies: Vec<BoxTally>,
+    usage: Usage,
+    text_bytes: u64,
+}
+
+/// What came of a stream until it ended, or was dropped.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Tally {
+    /// What the answer was counted as so far.
+    pub usage: Usage,
+    /// The length of the text that came, in bytes.
+    pub text_bytes: u64,
+    /// Whether the answer is complete.
+    pub complete: bool,
 }
 
 type BoxStream = Pin<Box<dyn Stream<Item = Result<StreamEvent, LlmError>> + Send>>;
 type BoxWitness = Box<dyn FnOnce(Result<(), Failure>) + Send>;
+type BoxTally = Box<dyn FnOnce(Tally) + Send>;
 
 /// One piece of a streamed answer.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +74,9 @@ impl EventStream {
         Self {
             inner: Some(Box::pin(inner)),
             witnesses: Vec::new(),
+            tallies: Vec::new(),
+            usage: Usage::default(),
+            text_bytes: 0,
         }
     }
 
@@ -67,7 +86,23 @@ impl EventStream {
             .push(Box::new(|outcome| witness.settled(outcome)));
     }
 
+    /// Tells what came of the stream when it ends, or is dropped before.
+    pub fn tally(&mut self, told: impl FnOnce(Tally) + Send + 'static) {
+        self.tallies.push(Box::new(told));
+    }
+
+    fn tell(&mut self, complete: bool) {
+        for told in self.tallies.drain(..) {
+            told(Tally {
+                usage: self.usage,
+                text_bytes: self.text_bytes,
+                complete,
+            });
+        }
+    }
+
     fn settle(&mut self, outcome: Result<(), Failure>) {
+        self.tell(outcome.is_ok());
         for witness in self.witnesses.drain(..) {
             witness(outcome);
         }
@@ -82,6 +117,12 @@ impl Stream for EventStream {
             return Poll::Ready(None);
         };
         let next = ready!(inner.as_mut().poll_next(cx));
+        if let Some(Ok(event)) = &next {
+            if let Some(usage) = event.usage {
+                self.usage.update(usage);
+            }
+            self.text_bytes += event.text.as_ref().map_or(0, |text| text.len() as u64);
+        }
         match &next {
             Some(Ok(event)) if event.last => self.settle(Ok(())),
             Some(Ok(_)) => {}
@@ -96,6 +137,12 @@ impl Stream for EventStream {
             }
         }
         Poll::Ready(next)
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.tell(false);
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) use self::edit::{Edit, elements, fields, first, quoted};
 pub use self::{
     answer::{AnswerBody, AttemptUsage, LlmResponse},
     continuation::Continuation,
-    event_stream::{EventStream, StreamEvent},
+    event_stream::{EventStream, StreamEvent, Tally},
     judge::AtStreamEnd,
     pipe::EventPipe,
     said::{Said, SaidReader},

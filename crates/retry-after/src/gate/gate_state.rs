@@ -26,6 +26,9 @@ pub enum GateState {
 }
 
 impl GateState {
+    /// The names of all of them: for a set of gauges of which one is 1 and the others are 0.
+    pub const NAMES: [&'static str; 5] = ["open", "closed", "reopening", "parked", "probing"];
+
     /// A stable lower-case name, for logs and labels.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
