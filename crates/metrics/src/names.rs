@@ -144,10 +144,10 @@ metrics! {
         {},
         "Age of the oldest task that is not answered yet.";
     QUEUE_ENQUEUED = "buttress_queue_enqueued_total", Counter,
-        {"outcome": "queued, known, full, store_down"},
+        {"outcome": "queued; or why not: unavailable, full, read_only, too_large, corrupt, engine, timed_out"},
         "Requests that nobody could answer, by whether they could be kept.";
     QUEUE_DELIVERIES = "buttress_queue_deliveries_total", Counter,
-        {"outcome": "done, later, aside, dead, lost"},
+        {"outcome": "done, failed, refused, lost, dead"},
         "Deliveries of tasks by this process's worker, by what came of them.";
     JOURNAL_ANSWERS = "buttress_journal_answers_total", Counter,
         {},

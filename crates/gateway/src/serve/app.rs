@@ -1,6 +1,6 @@
 //! What all requests share.
 
-use super::{queue::Webhook, room::Room, upstreams::Upstreams};
+use super::{metrics::Metrics, queue::Webhook, room::Room, upstreams::Upstreams};
 use crate::config::Config;
 use buttress::{
     StackService,
@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 pub(super) struct App {
     pub(super) config: Config,
     pub(super) upstreams: Upstreams,
+    pub(super) metrics: Metrics,
     /// Where requests go that nobody could answer.
     pub(super) queue: Option<Queue>,
     /// What records sessions.
@@ -28,6 +29,7 @@ impl App {
     pub(super) const fn new(
         config: Config,
         upstreams: Upstreams,
+        metrics: Metrics,
         queue: Option<Queue>,
         journal: Option<JournalLayer<LlmJournal>>,
         webhook: Option<Webhook>,
@@ -36,6 +38,7 @@ impl App {
             room: Room::new(config.server.max_in_flight_bytes),
             config,
             upstreams,
+            metrics,
             queue,
             journal,
             webhook,

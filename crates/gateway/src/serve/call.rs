@@ -159,6 +159,7 @@ where
     match degrade.layer(service).oneshot(request).await {
         Ok(Degradable::Answered(response)) => answer::success(app, response, log),
         Ok(Degradable::Degraded(degraded)) => {
+            app.metrics.degraded(&degraded.queued);
             queue::answer(&app.config.queue.degraded, &form, &degraded, log)
         }
         Err(error) => answer::error(dialect, &error, log),

@@ -8,6 +8,7 @@ mod call;
 mod frames;
 mod listener;
 mod log;
+mod metrics;
 mod models;
 mod page;
 mod queue;

@@ -4,7 +4,7 @@ use super::{
     app::App,
     auth::Admitted,
     call::{self, Address},
-    models,
+    metrics, models,
     page::NoPage,
     queue, ready,
     refusal::Asked,
@@ -56,6 +56,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
     router
         .route("/healthz", get(async |_: NoPage| "ok\n"))
         .route("/readyz", get(ready::show))
+        .route("/metrics", get(metrics::show))
         .fallback(async |_: NoPage, request: Request| unknown(request).await)
         .method_not_allowed_fallback(async |_: NoPage, request: Request| {
             wrong_method(request).await
@@ -112,7 +113,7 @@ async fn unknown(request: Request) -> Response {
         }
         _ => {
             "there is nothing here: POST /v1/chat/completions, /v1/responses, /v1/messages or \
-             /v1beta/models/MODEL:generateContent, GET /v1/models, /healthz or /readyz"
+             /v1beta/models/MODEL:generateContent, GET /v1/models, /healthz, /readyz or /metrics"
         }
     })
 }

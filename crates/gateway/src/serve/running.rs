@@ -3,6 +3,7 @@
 use super::{
     app::App,
     listener,
+    metrics::Metrics,
     queue::{Webhook, Working},
     router,
     sandbox::{self, Sandbox},
@@ -80,7 +81,9 @@ const SWEEP: Duration = Duration::from_secs(600);
 
 /// What all requests share, those of callers and those of the queue.
 pub(super) async fn app(config: Config) -> Result<Arc<App>, Box<dyn Error>> {
-    let upstreams = Upstreams::new(&config)?;
+    let metrics = Metrics::new()?;
+    let upstreams = Upstreams::new(&config, metrics.recorder())?;
+    metrics.keep(upstreams.metrics());
     let queue = queue::open(&config.queue).await;
     let queue = queue.map_err(|error| -> Box<dyn Error> { error })?;
     let journal = session::open(&config.journal).await;
@@ -93,7 +96,9 @@ pub(super) async fn app(config: Config) -> Result<Arc<App>, Box<dyn Error>> {
         Some(queue) => Webhook::open(&config.queue, queue).await?,
         None => None,
     };
-    Ok(Arc::new(App::new(config, upstreams, queue, layer, webhook)))
+    Ok(Arc::new(App::new(
+        config, upstreams, metrics, queue, layer, webhook,
+    )))
 }
 
 impl Running {

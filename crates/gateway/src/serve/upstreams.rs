@@ -2,11 +2,12 @@
 
 use crate::config::{self, Config, Forgives, Window};
 use buttress::{
-    Declares, LlmCorrect, Prices, Route, Shapes, Stack, StackService,
+    Declares, LlmCorrect, LlmMetrics, Prices, Route, Shapes, Stack, StackService,
     circuit_breaker::{CircuitBreakerLayer, Settings},
     client::{Commit, LlmClient},
     correct::{Streams, ToolCalls},
     llm::LlmRequest,
+    metrics::Recorder,
     retry::{Backoff, Budget, BudgetBuilder, Jitter, RetryLayer},
     retry_after::{GateLayer, GateSettings, SharedKey},
     timeout::Limits,
@@ -26,6 +27,7 @@ pub(super) struct Upstreams {
     routes: Vec<Route>,
     stacks: Vec<StackService>,
     signs: HashMap<Arc<str>, Sign>,
+    metrics: LlmMetrics,
 }
 
 /// What an answer tells of the route that gave it.
@@ -37,7 +39,8 @@ pub(super) struct Sign {
 }
 
 impl Upstreams {
-    pub(super) fn new(config: &Config) -> Result<Self, BoxError> {
+    /// What is counted of them is written to this recorder.
+    pub(super) fn new(config: &Config, recorder: Recorder) -> Result<Self, BoxError> {
         let mut clients = HashMap::new();
         let mut gates = Gates::default();
         let mut routes = Vec::with_capacity(config.routes.len());
@@ -57,6 +60,7 @@ impl Upstreams {
                 .map_err(|error| format!("route {:?}: {error}", settings.name))?;
             routes.push(route);
         }
+        let metrics = LlmMetrics::new(recorder, &routes);
         let stack = |chain: &config::Chain| {
             let chained = chain.routes.iter();
             let chained = chained.filter_map(|&at| routes.get(at).cloned());
@@ -73,7 +77,7 @@ impl Upstreams {
         };
         let correct = correct(&config.correct, stronger);
         let stack = |chain: &config::Chain| {
-            let stack = stack(chain)?;
+            let stack = stack(chain)?.metrics(&metrics, chain.model.as_str());
             Ok(match &correct {
                 Some(correct) => stack.correct(correct.clone()).service(),
                 None => stack.service(),
@@ -88,6 +92,7 @@ impl Upstreams {
             stacks,
             signs: config.routes.iter().map(sign).collect(),
             routes,
+            metrics,
         })
     }
 
@@ -99,6 +104,11 @@ impl Upstreams {
     /// What answers tell of the route of this name.
     pub(super) fn sign(&self, route: &str) -> Option<&Sign> {
         self.signs.get(route)
+    }
+
+    /// What is counted of them.
+    pub(super) const fn metrics(&self) -> &LlmMetrics {
+        &self.metrics
     }
 
     /// All routes, in the order of the configuration.
@@ -399,7 +409,7 @@ mod tests {
             }
             let key = |name: &str| (name == "OPENAI_API_KEY").then(|| "sk".to_owned());
             if let Ok((config, _)) = Config::parse("buttress.toml", &file, &Options::new(&key)) {
-                let made = Upstreams::new(&config).err();
+                let made = Upstreams::new(&config, Recorder::installed()).err();
                 prop_assert!(made.is_none(), "{}\n{file}", made.unwrap_or("".into()));
             }
         }
@@ -412,7 +422,10 @@ mod tests {
         let key = |name: &str| (name == "OPENAI_API_KEY").then(|| "sk".to_owned());
         let file = "[[routes]]\nprovider = \"openai\"\n";
         let (config, _) = Config::parse("buttress.toml", file, &Options::new(&key)).unwrap();
-        let given = Upstreams::new(&config).unwrap().routes().to_vec();
+        let given = Upstreams::new(&config, Recorder::installed())
+            .unwrap()
+            .routes()
+            .to_vec();
         let given = stack(&config.limits, given.into_iter()).unwrap();
 
         // With streams it differs on purpose: the layers do not know whether there is a deadline
@@ -458,7 +471,10 @@ mod tests {
         let file = "[[routes]]\nprovider = \"openai\"\n";
         let config = Config::parse("buttress.toml", file, &Options::new(&key));
         assert_eq!(
-            Upstreams::new(&config.unwrap().0).unwrap().routes().len(),
+            Upstreams::new(&config.unwrap().0, Recorder::installed())
+                .unwrap()
+                .routes()
+                .len(),
             1
         );
     }

@@ -49,6 +49,7 @@ impl Working {
             .backoff(settings.backoff, settings.max_backoff)
             .grace(grace);
         tokio::spawn(log(worker.progress()));
+        app.metrics.follow(worker.progress());
         let webhook = app.webhook.clone().map(|webhook| {
             let worker = webhook.worker(grace);
             Shift::start(worker, webhook.overlooked(queue.clone()))

@@ -1,0 +1,163 @@
+//! What the gateway itself counts, and the recorder of everything.
+
+use buttress::{
+    LlmMetrics,
+    metrics::{Recorder, names},
+    queue::{Counts, NotQueued, Progress, Queue, TaskId},
+};
+use metrics::Counter;
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use std::{sync::OnceLock, time::Duration};
+use tokio::{
+    sync::watch,
+    task::AbortHandle,
+    time::{interval, timeout},
+};
+
+/// What is counted, and where it is written down.
+pub(in crate::serve) struct Metrics {
+    recorder: Recorder,
+    prometheus: PrometheusHandle,
+    from_journal: Counter,
+    /// How far the worker is, if there is one.
+    progress: OnceLock<watch::Receiver<Progress>>,
+    /// What has to be done all the time.
+    chores: OnceLock<[AbortHandle; 2]>,
+}
+
+/// In seconds. A first word takes a second or so, a long answer minutes; 0.005 and what follows are
+/// the proxy's own time, and answers out of a cache.
+const SECONDS: [f64; 16] = [
+    0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+];
+
+/// What was measured is put into its place this often, so that it takes no memory until somebody
+/// asks.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// How long a store may take to say how many tasks it has.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+impl Metrics {
+    pub(in crate::serve) fn new() -> Result<Self, BuildError> {
+        let seconds = Matcher::Suffix("_seconds".to_owned());
+        let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &SECONDS)?;
+        let prometheus = builder.build_recorder();
+        let handle = prometheus.handle();
+        let recorder = Recorder::new(prometheus);
+        Ok(Self {
+            from_journal: recorder.counter(names::JOURNAL_ANSWERS, []),
+            prometheus: handle,
+            progress: OnceLock::new(),
+            chores: OnceLock::new(),
+            recorder,
+        })
+    }
+
+    /// Where everything is to be written to.
+    pub(in crate::serve) fn recorder(&self) -> Recorder {
+        self.recorder.clone()
+    }
+
+    /// Follows what is counted of the routes.
+    pub(in crate::serve) fn keep(&self, llm: &LlmMetrics) {
+        let prometheus = self.prometheus.clone();
+        let upkeep = async move {
+            let mut ticks = interval(UPKEEP);
+            loop {
+                ticks.tick().await;
+                prometheus.run_upkeep();
+            }
+        };
+        let llm = llm.clone();
+        let chores = self.chores.set([
+            tokio::spawn(upkeep).abort_handle(),
+            tokio::spawn(async move { llm.follow().await }).abort_handle(),
+        ]);
+        debug_assert!(chores.is_ok(), "it is begun once");
+    }
+
+    /// A request that nobody could answer was kept, or could not be.
+    pub(in crate::serve) fn degraded(&self, queued: &Result<TaskId, NotQueued>) {
+        let outcome = match queued {
+            Ok(_) => "queued",
+            Err(NotQueued::Refused(error)) => error.as_str(),
+            Err(_) => "timed_out",
+        };
+        let labels = [("outcome", outcome.into())];
+        let counter = self.recorder.counter(names::QUEUE_ENQUEUED, labels);
+        counter.increment(1);
+    }
+
+    /// A call was answered from the journal.
+    pub(in crate::serve) fn from_journal(&self) {
+        self.from_journal.increment(1);
+    }
+
+    /// Counts what a worker does.
+    pub(in crate::serve) fn follow(&self, progress: watch::Receiver<Progress>) {
+        // There is one worker.
+        let _ = self.progress.set(progress);
+    }
+
+    /// Writes down how the queue stands.
+    pub(in crate::serve) async fn sample(&self, queue: Option<&Queue>) {
+        if let Some(progress) = self.progress.get() {
+            let now = *progress.borrow();
+            for (outcome, count) in [
+                ("done", now.done),
+                ("failed", now.failed),
+                ("refused", now.refused),
+                ("lost", now.lost),
+                ("dead", now.dead),
+            ] {
+                let labels = [("outcome", outcome.into())];
+                let counter = self.recorder.counter(names::QUEUE_DELIVERIES, labels);
+                counter.absolute(count);
+            }
+        }
+        let Some(queue) = queue else {
+            return;
+        };
+        let counts = timeout(PATIENCE, queue.counts()).await;
+        // Of one that can't say nothing is known, which is not what was known before.
+        let counts = counts.ok().and_then(Result::ok);
+        let known = |number: fn(&Counts) -> u64| {
+            let number = counts.as_ref().map(number);
+            number.map_or(f64::NAN, as_gauge)
+        };
+        for (state, tasks) in [
+            ("waiting", known(|counts| counts.waiting + counts.behind)),
+            ("running", known(|counts| counts.leased)),
+            ("done", known(|counts| counts.done)),
+            ("dead", known(|counts| counts.dead)),
+        ] {
+            let labels = [("state", state.into())];
+            self.recorder.gauge(names::QUEUE_TASKS, labels).set(tasks);
+        }
+        let age = known(|counts| {
+            let age = counts.oldest.map(|oldest| oldest.elapsed());
+            age.map_or(0, |age| age.unwrap_or_default().as_secs())
+        });
+        let oldest = self.recorder.gauge(names::QUEUE_OLDEST_SECONDS, []);
+        oldest.set(age);
+    }
+
+    /// All of it, as text.
+    pub(in crate::serve) fn render(&self) -> String {
+        self.prometheus.render()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+const fn as_gauge(count: u64) -> f64 {
+    count as f64
+}
+
+impl Drop for Metrics {
+    fn drop(&mut self) {
+        for chore in self.chores.get().into_iter().flatten() {
+            chore.abort();
+        }
+    }
+}
