@@ -1,6 +1,10 @@
 use crate::{Model, Recorder, names, route::Route};
 use buttress_core::{Heard, Listener};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// What is counted of a stack's calls.
 ///
@@ -14,9 +18,9 @@ struct Shared {
     recorder: Recorder,
     routes: Box<[(Arc<str>, Route)]>,
     /// Where no route is told.
-    none: Route,
+    none: OnceLock<Route>,
     /// All routes that were not named.
-    other: Route,
+    other: OnceLock<Route>,
 }
 
 impl Metrics {
@@ -38,8 +42,8 @@ impl Metrics {
         let routes = routes.into_iter().map(Into::into).map(route).collect();
         let shared = Shared {
             routes,
-            none: Route::new(&names::NONE.into(), &recorder),
-            other: Route::new(&"other".into(), &recorder),
+            none: OnceLock::new(),
+            other: OnceLock::new(),
             recorder,
         };
         Self {
@@ -68,7 +72,7 @@ impl Metrics {
 impl Shared {
     fn route(&self, name: Option<&Arc<str>>) -> &Route {
         let Some(name) = name else {
-            return &self.none;
+            return self.spare(&self.none, names::NONE);
         };
         // Nearly always it is the very same name, and there are a few of them.
         let same = |(known, _): &&(Arc<str>, Route)| Arc::ptr_eq(known, name);
@@ -76,7 +80,15 @@ impl Shared {
         let mut routes = self.routes.iter();
         let found = routes.find(same);
         let found = found.or_else(|| self.routes.iter().find(equal));
-        found.map_or(&self.other, |(_, route)| route)
+        match found {
+            Some((_, route)) => route,
+            None => self.spare(&self.other, "other"),
+        }
+    }
+
+    /// One that is only there once something is counted of it.
+    fn spare<'a>(&self, route: &'a OnceLock<Route>, name: &str) -> &'a Route {
+        route.get_or_init(|| Route::new(&name.into(), &self.recorder))
     }
 }
 
