@@ -15,6 +15,7 @@
 mod bare;
 mod correct;
 mod http;
+mod metrics;
 mod ours;
 mod peers;
 mod table;
@@ -40,6 +41,7 @@ fn main() {
     subjects.extend(ours::subjects());
     subjects.extend(peers::subjects());
     compare("one call, u64", Pace::QUICK, subjects);
+    compare("one call that is counted", Pace::QUICK, metrics::subjects());
     compare(
         "one healthy call, http::Request<Full<Bytes>> with 5 headers",
         Pace::QUICK,

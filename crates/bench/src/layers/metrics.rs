@@ -1,0 +1,82 @@
+//! What it costs to count a call.
+
+use super::bare::Error;
+use crate::table::{Answer::Given, Subject};
+use buttress_core::{Call, Carry, Context as _, Event};
+use buttress_metrics::{Metrics, MetricsLayer, Recorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tower::{Layer, Service};
+
+/// A request that carries its call.
+struct Ask(Option<Call>);
+
+impl Carry for Ask {
+    fn call(&self) -> Option<&Call> {
+        self.0.as_ref()
+    }
+
+    fn set_call(&mut self, call: Call) {
+        self.0 = Some(call);
+    }
+}
+
+/// Answers, and records what a fallback and the LLM client record of a healthy call.
+#[derive(Clone)]
+struct Recorded {
+    route: Arc<str>,
+}
+
+impl Service<Ask> for Recorded {
+    type Response = u64;
+    type Error = Error;
+    type Future = Ready<Result<u64, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Ask) -> Self::Future {
+        if let Some(call) = request.0 {
+            let route = call.for_route(Arc::clone(&self.route), None);
+            route.record(Event::Entered);
+            route.record(Event::Attempt);
+            route.record(Event::Answered);
+        }
+        ready(Ok(1))
+    }
+}
+
+pub(super) fn subjects() -> Vec<Subject> {
+    let route: Arc<str> = "gpt".into();
+    let recorded = Recorded {
+        route: Arc::clone(&route),
+    };
+    let counted = |recorder: Recorder| {
+        let metrics = Metrics::to(recorder, [Arc::clone(&route)]);
+        MetricsLayer::new(metrics.model("gpt-5")).layer(recorded.clone())
+    };
+    let seconds = Matcher::Suffix("_seconds".to_owned());
+    let buckets = [0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 60.0];
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &buckets);
+    let prometheus = builder.expect("buckets").build_recorder();
+    vec![
+        healthy("a call that is recorded", recorded.clone()),
+        healthy(
+            "counted, nowhere",
+            counted(Recorder::new(::metrics::NoopRecorder)),
+        ),
+        healthy("counted, by Prometheus", counted(Recorder::new(prometheus))),
+    ]
+}
+
+fn healthy<S>(name: &'static str, service: S) -> Subject
+where
+    S: Service<Ask> + 'static,
+{
+    Subject::service(name, Given, service, || Ask(Some(Call::new())))
+}
