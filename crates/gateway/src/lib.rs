@@ -10,6 +10,7 @@ pub mod config;
 pub mod explain;
 mod logging;
 pub mod queue;
+pub mod schema;
 pub mod serve;
 pub mod session;
 mod signature;

@@ -3,7 +3,7 @@
 use buttress_gateway::{
     check,
     cli::{self, Command},
-    explain, queue, serve, session, translate,
+    explain, queue, schema, serve, session, translate,
 };
 use std::{env, io::ErrorKind, process::ExitCode};
 
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => return serve::run(&args),
         Command::Worker(args) => return serve::work(&args),
         Command::Check(args) => check::run(&args, &variable, &mut anstream::stdout()),
+        Command::Schema(args) => schema::run(&args, &mut anstream::stdout()),
         Command::Explain(args) => {
             explain::run(&args, &mut anstream::stdout(), &mut anstream::stderr())
         }

@@ -115,6 +115,10 @@ pub enum Command {
     /// Ends with 0 when the configuration can be used, with 1 when it has errors (or warnings,
     /// with --strict), with 2 when the command line is wrong.
     Check(CheckArgs),
+    /// Write the JSON Schema of the configuration, for editors.
+    ///
+    /// It is made of what the program reads, so it has every key of this version.
+    Schema(SchemaArgs),
     /// Explain failing answers: what each means, and what would be done.
     ///
     /// Nothing is sent anywhere, and neither bodies nor headers are printed (but the text of a
@@ -198,6 +202,15 @@ pub struct CheckArgs {
     /// Print one JSON object: {ok, origin, diagnostics, routes, models}
     #[arg(long)]
     pub json: bool,
+}
+
+/// How to write the keys of the configuration.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SchemaArgs {
+    /// Write a page for people instead: every key with its default, and what it is for
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 /// What to explain.

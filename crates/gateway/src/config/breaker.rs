@@ -1,45 +1,50 @@
 use super::{
+    documented::documented,
     fields::Fields,
+    kind::Kind,
     settings::{Contradiction, Settings},
     units,
-    value::{Wrong, duration, flag, integer, one_of, or_off, rate},
+    value::{Read, Wrong, duration, flag, integer, one_of, or_off, rate, reader},
 };
 use std::{ops::RangeInclusive, time::Duration};
 use toml::de::DeValue;
 
-/// `[breaker]`: when a route is taken for broken, and how it comes back.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Breaker {
-    /// Whether there is one.
-    pub enabled: bool,
-    /// This many failures in a row open it; `None` is however many.
-    pub consecutive_failures: Option<u32>,
-    /// How many of them a success makes forgotten.
-    pub success_forgives: Forgives,
-    /// This share of failures in the window opens it; `None` is whatever share.
-    pub failure_rate: Option<f64>,
-    /// The calls that the rates are taken over.
-    pub window: Window,
-    /// Fewer calls than this in the window say nothing.
-    pub min_calls: u32,
-    /// A first content that takes longer than this is slow; `None` is that nothing is.
-    pub slow: Option<Duration>,
-    /// This share of slow calls in the window opens it.
-    pub slow_rate: Option<f64>,
-    /// How long it stays open at first.
-    pub open: Duration,
-    /// The longest that it stays open, when it opens again and again.
-    pub open_max: Duration,
-    /// Up to this share of the time open is taken off at random, so that gateways do not come
-    /// back all at once; `None` is none of it.
-    pub jitter: Option<f64>,
-    /// How many calls may try a route at a time that was open.
-    pub probes: u32,
-    /// How many of them have to succeed, one after the other, to close it.
-    pub successes: u32,
-    /// When the last probe left this long ago and has not come back, one more may go.
-    pub probe_lease: Duration,
+documented! {
+    /// `[breaker]`: when a route is taken for broken, and how it comes back.
+    #[derive(Clone, Debug, PartialEq)]
+    #[non_exhaustive]
+    pub struct Breaker {
+        /// Whether there is one.
+        pub enabled: bool,
+        /// This many failures in a row open it; `None` is however many.
+        pub consecutive_failures: Option<u32>,
+        /// Which of them a success makes forgotten: all, so that they count in a row, or one.
+        pub success_forgives: Forgives,
+        /// This share of failures in the window opens it; `None` is whatever share.
+        pub failure_rate: Option<f64>,
+        /// The calls that the rates are taken over: the last so many, or those of the last so much
+        /// time.
+        pub window: Window,
+        /// Fewer calls than this in the window say nothing.
+        pub min_calls: u32,
+        /// A first content that takes longer than this is slow; `None` is that nothing is.
+        pub slow: Option<Duration>,
+        /// This share of slow calls in the window opens it.
+        pub slow_rate: Option<f64>,
+        /// How long it stays open at first.
+        pub open: Duration,
+        /// The longest that it stays open, when it opens again and again.
+        pub open_max: Duration,
+        /// Up to this share of the time open is taken off at random, so that gateways do not come
+        /// back all at once; `None` is none of it.
+        pub jitter: Option<f64>,
+        /// How many calls may try a route at a time that was open.
+        pub probes: u32,
+        /// How many of them have to succeed, one after the other, to close it.
+        pub successes: u32,
+        /// When the last probe left this long ago and has not come back, one more may go.
+        pub probe_lease: Duration,
+    }
 }
 
 /// What a success does to the failures that were counted before it.
@@ -97,8 +102,9 @@ impl Settings for Breaker {
     const TABLE: &'static str = "breaker";
 
     fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.of::<Self>();
         let failures = or_off(integer(1..=1_000_000));
-        fields.set("enabled", &mut self.enabled, flag);
+        fields.set("enabled", &mut self.enabled, flag());
         fields.set(
             "consecutive_failures",
             &mut self.consecutive_failures,
@@ -109,14 +115,14 @@ impl Settings for Breaker {
             &mut self.success_forgives,
             one_of(&FORGIVES),
         );
-        fields.set("failure_rate", &mut self.failure_rate, or_off(rate));
-        fields.set("window", &mut self.window, window);
+        fields.set("failure_rate", &mut self.failure_rate, or_off(rate()));
+        fields.set("window", &mut self.window, window());
         fields.set("min_calls", &mut self.min_calls, integer(1..=MOST_CALLS));
         fields.set("slow", &mut self.slow, or_off(duration(TIMES)));
-        fields.set("slow_rate", &mut self.slow_rate, or_off(rate));
+        fields.set("slow_rate", &mut self.slow_rate, or_off(rate()));
         fields.set("open", &mut self.open, duration(TIMES));
         fields.set("open_max", &mut self.open_max, duration(TIMES));
-        fields.set("jitter", &mut self.jitter, or_off(rate));
+        fields.set("jitter", &mut self.jitter, or_off(rate()));
         fields.set("probes", &mut self.probes, integer(1..=1024));
         fields.set("successes", &mut self.successes, integer(1..=255));
         fields.set("probe_lease", &mut self.probe_lease, duration(TIMES));
@@ -166,18 +172,26 @@ impl Settings for Breaker {
     }
 }
 
-fn window(value: &DeValue<'_>) -> Result<Window, Wrong> {
-    let read = match value.is_integer() {
-        true => integer(1..=MOST_CALLS)(value).map(Window::Calls),
-        false => duration(TIMES)(value).map(Window::Time),
+fn window() -> impl Read<Window> {
+    let (calls, time) = (|| integer(1..=MOST_CALLS), || duration(TIMES));
+    let kind = Kind::Either(Box::new([calls().kind(), time().kind()]));
+    let read = move |value: &DeValue<'_>| {
+        let read = match value.is_integer() {
+            true => calls().read(value).map(Window::Calls),
+            false => time().read(value).map(Window::Time),
+        };
+        read.map_err(|wrong| {
+            let message = wrong
+                .message
+                .replace("a duration", "a number of calls or a duration");
+            Wrong::new(
+                message,
+                "write 60 for the last 60 calls, \"60s\" for those of the last minute",
+            )
+        })
     };
-    read.map_err(|wrong| {
-        let message = wrong
-            .message
-            .replace("a duration", "a number of calls or a duration");
-        Wrong::new(
-            message,
-            "write 60 for the last 60 calls, \"60s\" for those of the last minute",
-        )
+    reader(kind, read, move |window| match window {
+        Window::Calls(number) => calls().write(number),
+        Window::Time(length) => time().write(length),
     })
 }

@@ -1,24 +1,29 @@
 use super::{
     Chain, Config, Diagnostic,
+    documented::documented,
     fields::Fields,
     notes::Notes,
     value::{flag, integer, one_of, or_off, quoted, text},
 };
 
-/// `[correct]`: what is done about answers that are not what was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Correct {
-    /// How many corrections one request may ask for; `None` is that no answer is looked at.
-    pub max: Option<u32>,
-    /// Whether answers are repaired where it needs no model.
-    pub repair: bool,
-    /// What becomes of streams.
-    pub stream: Checked,
-    /// Which calls of tools are checked.
-    pub tools: Calls,
-    /// The model that is asked last.
-    pub stronger: Option<String>,
+documented! {
+    /// `[correct]`: what is done about answers that are not what was asked for.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct Correct {
+        /// How many corrections one request may ask for; `None` is that no answer is looked at.
+        pub max: Option<u32>,
+        /// Whether answers are repaired where it needs no model.
+        pub repair: bool,
+        /// Whether a stream is held until its answer is known to be right, or passed on as it
+        /// comes.
+        pub stream: Checked,
+        /// Which calls of tools are checked: none, those of whole answers, or those of streams as
+        /// well.
+        pub tools: Calls,
+        /// The model that is asked last, once; `None` is none.
+        pub stronger: Option<String>,
+    }
 }
 
 /// What becomes of a stream whose answer is checked.
@@ -57,8 +62,9 @@ impl Default for Correct {
 
 impl Correct {
     pub(super) fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.of::<Self>();
         fields.set("max", &mut self.max, or_off(integer(0..=10)));
-        fields.set("repair", &mut self.repair, flag);
+        fields.set("repair", &mut self.repair, flag());
         let streams = one_of(&[("hold", Checked::Hold), ("pass", Checked::Pass)]);
         fields.set("stream", &mut self.stream, streams);
         let calls = one_of(&[
@@ -67,7 +73,7 @@ impl Correct {
             ("always", Calls::Always),
         ]);
         fields.set("tools", &mut self.tools, calls);
-        fields.set("stronger", &mut self.stronger, or_off(text));
+        fields.set("stronger", &mut self.stronger, or_off(text()));
     }
 }
 

@@ -1,5 +1,8 @@
 use super::{
     diagnostic::Diagnostic,
+    documented::{Documented, FieldDocs},
+    kind::Kind,
+    known::Key,
     notes::{Notes, Unknown},
     path::Path,
     value::{Read, Wrong, describe},
@@ -19,6 +22,7 @@ pub(super) struct Fields<'f> {
     path: Path,
     notes: &'f mut Notes,
     asked: Vec<&'static str>,
+    docs: FieldDocs,
 }
 
 impl<'f> Fields<'f> {
@@ -33,16 +37,52 @@ impl<'f> Fields<'f> {
             path: Path::default(),
             notes,
             asked: Vec::new(),
+            docs: &[],
         };
         let value = read(&mut fields);
         fields.leftovers();
         value
     }
 
+    /// Says what this table is read into, whose documentation tells what its fields are for.
+    pub(super) fn of<S: Documented>(&mut self) {
+        self.docs = S::FIELDS;
+        self.about(S::ABOUT);
+    }
+
+    /// Says what this table is for.
+    pub(super) fn about(&mut self, lines: &[&'static str]) {
+        self.notes.describe(&self.path.pattern, lines);
+    }
+
     /// The value of a field, if it is there and right.
     pub(super) fn get<T>(&mut self, key: &'static str, read: impl Read<T>) -> Option<T> {
-        let value = self.ask(key)?;
-        match read(value.get_ref()) {
+        let known = Key::new(read.kind(), self.docs_of(key));
+        self.read(key, known, &read)
+    }
+
+    /// Overwrites `target` when the field is there. What it holds before is the default.
+    pub(super) fn set<T>(&mut self, key: &'static str, target: &mut T, read: impl Read<T>) {
+        self.set_for(key, key, target, read);
+    }
+
+    /// The same, where what it fills has another name.
+    pub(super) fn set_for<T>(
+        &mut self,
+        key: &'static str,
+        filled: &str,
+        target: &mut T,
+        read: impl Read<T>,
+    ) {
+        let known = Key::new(read.kind(), self.docs_of(filled)).default(read.write(target));
+        if let Some(value) = self.read(key, known, &read) {
+            *target = value;
+        }
+    }
+
+    fn read<T>(&mut self, key: &'static str, known: Key, read: &impl Read<T>) -> Option<T> {
+        let value = self.ask(key, known)?;
+        match read.read(value.get_ref()) {
             Ok(value) => Some(value),
             Err(wrong) => {
                 self.wrong(key, wrong);
@@ -51,18 +91,17 @@ impl<'f> Fields<'f> {
         }
     }
 
-    /// Overwrites `target` when the field is there.
-    pub(super) fn set<T>(&mut self, key: &'static str, target: &mut T, read: impl Read<T>) {
-        if let Some(value) = self.get(key, read) {
-            *target = value;
-        }
+    fn docs_of(&self, field: &str) -> &'static [&'static str] {
+        let mut docs = self.docs.iter();
+        docs.find(|(name, _)| *name == field)
+            .map_or(&[], |(_, lines)| lines)
     }
 
     /// Fields that must not be there, with what to do instead.
     pub(super) fn refuse(&mut self, keys: &[&'static str], message: &str, help: &str) {
         for key in keys {
             if self.has(key) {
-                self.ask(key);
+                self.ask(key, Key::new(Kind::Text, &[]));
                 self.notes.hide(&self.path.field(key).pattern);
                 self.wrong(key, Wrong::new(message, help));
             }
@@ -76,7 +115,7 @@ impl<'f> Fields<'f> {
         key: &'static str,
         read: impl FnOnce(&mut Fields<'_>) -> T,
     ) -> T {
-        let value = self.ask(key);
+        let value = self.ask(key, Key::new(Kind::Table, &[]));
         let path = self.path.field(key);
         if let Some(value) = value
             && !value.get_ref().is_table()
@@ -98,7 +137,7 @@ impl<'f> Fields<'f> {
         key: &'static str,
         mut read: impl FnMut(&mut Fields<'_>) -> T,
     ) -> Vec<T> {
-        let Some(value) = self.ask(key) else {
+        let Some(value) = self.ask(key, Key::new(Kind::Tables, &[])) else {
             return Vec::new();
         };
         let tables = value.get_ref().as_array();
@@ -140,6 +179,8 @@ impl<'f> Fields<'f> {
         read: impl FnOnce(&mut Fields<'_>) -> T,
     ) -> T {
         let path = self.path.named(name);
+        self.notes
+            .ask(path.pattern.clone(), Key::new(Kind::Table, &[]));
         if !value.get_ref().is_table() {
             let message = format!("expected a table, found {}", describe(value.get_ref()));
             let help = format!("write its fields below [{}]", path.here);
@@ -154,9 +195,12 @@ impl<'f> Fields<'f> {
         &mut self,
         name: &str,
         value: &'f Spanned<DeValue<'f>>,
+        about: &[&str],
         read: impl Read<T>,
     ) -> Option<T> {
-        let read = read(value.get_ref());
+        let pattern = self.path.named(name).pattern;
+        self.notes.ask(pattern, Key::new(read.kind(), about));
+        let read = read.read(value.get_ref());
         let found = |wrong: Wrong| {
             let mut found = Diagnostic::error(self.path.named(name).here, wrong.message);
             found.help = wrong.help;
@@ -184,10 +228,10 @@ impl<'f> Fields<'f> {
         self.notes.push(found.at(place));
     }
 
-    fn ask(&mut self, key: &'static str) -> Option<&'f Spanned<DeValue<'f>>> {
+    fn ask(&mut self, key: &'static str, known: Key) -> Option<&'f Spanned<DeValue<'f>>> {
         let path = self.path.field(key);
         self.asked.push(key);
-        self.notes.ask(path.pattern);
+        self.notes.ask(path.pattern, known);
         let mut fields = self.table?.iter();
         let (_, value) = fields.find(|(present, _)| present.get_ref() == key)?;
         self.notes.put(path.here, value.span());
@@ -205,6 +249,7 @@ impl<'f> Fields<'f> {
             path,
             notes: self.notes,
             asked: Vec::new(),
+            docs: &[],
         };
         let value = read(&mut fields);
         fields.leftovers();

@@ -1,4 +1,5 @@
 use super::{
+    documented::documented,
     fields::Fields,
     settings::{Contradiction, Settings},
     units,
@@ -6,30 +7,32 @@ use super::{
 };
 use std::time::Duration;
 
-/// `[gate]`: where calls stand in line while their key is limited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Gate {
-    /// Whether there is one.
-    pub enabled: bool,
-    /// The longest that a call stands in line.
-    pub max_wait: Duration,
-    /// The most calls that stand in line.
-    pub max_waiting: usize,
-    /// How long it closes at first when a limit was hit and no wait was told.
-    pub backoff: Duration,
-    /// The longest that it closes when this happens again and again.
-    pub max_backoff: Duration,
-    /// How long a key that can't be used is left alone when no wait was told.
-    pub park_for: Duration,
-    /// How long a provider's word keeps a key shut at most, before a call tries it.
-    pub max_closed: Duration,
-    /// How long a call that tries the key keeps others from doing so.
-    pub probe_lease: Duration,
-    /// The time between two calls when it begins to open again, unless the provider told one.
-    pub spacing: Duration,
-    /// How long it has to do well before it lets everybody through again.
-    pub well_after: Duration,
+documented! {
+    /// `[gate]`: where calls stand in line while their key is limited.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct Gate {
+        /// Whether there is one.
+        pub enabled: bool,
+        /// The longest that a call stands in line.
+        pub max_wait: Duration,
+        /// The most calls that stand in line.
+        pub max_waiting: usize,
+        /// How long it closes at first when a limit was hit and no wait was told.
+        pub backoff: Duration,
+        /// The longest that it closes when this happens again and again.
+        pub max_backoff: Duration,
+        /// How long a key that can't be used is left alone when no wait was told.
+        pub park_for: Duration,
+        /// How long a provider's word keeps a key shut at most, before a call tries it.
+        pub max_closed: Duration,
+        /// How long a call that tries the key keeps others from doing so.
+        pub probe_lease: Duration,
+        /// The time between two calls when it begins to open again, unless the provider told one.
+        pub spacing: Duration,
+        /// How long it has to do well before it lets everybody through again.
+        pub well_after: Duration,
+    }
 }
 
 impl Default for Gate {
@@ -82,10 +85,11 @@ impl Settings for Gate {
     const TABLE: &'static str = "gate";
 
     fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.of::<Self>();
         let up_to_an_hour = |least| duration(least..=Duration::from_secs(3600));
         let waits = || up_to_an_hour(Duration::ZERO);
         let closed = || up_to_an_hour(Duration::from_millis(1));
-        fields.set("enabled", &mut self.enabled, flag);
+        fields.set("enabled", &mut self.enabled, flag());
         fields.set("max_wait", &mut self.max_wait, waits());
         fields.set("max_waiting", &mut self.max_waiting, integer(0..=1_000_000));
         fields.set("backoff", &mut self.backoff, closed());

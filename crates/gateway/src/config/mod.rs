@@ -29,10 +29,13 @@ mod chain;
 mod checks;
 mod correct;
 mod diagnostic;
+mod documented;
 mod env;
 mod fields;
 mod gate;
 mod journal;
+mod kind;
+mod known;
 mod load;
 mod mask;
 mod notes;
@@ -42,6 +45,7 @@ mod queue;
 mod read;
 mod retry;
 mod route;
+mod schema;
 mod server;
 mod settings;
 mod shape;
@@ -66,6 +70,7 @@ pub use self::{
     queue::{Accept, Degraded, Queue, Webhook},
     retry::{Jitter, Retry},
     route::{Accepts, Route},
+    schema::{markdown, schema},
     server::{Limits, Server},
     shape::Shape,
     store::StoreUrl,

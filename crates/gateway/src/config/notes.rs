@@ -1,12 +1,10 @@
 use super::{
     diagnostic::{Diagnostic, Severity},
+    known::{Key, Known},
     path::Path,
     value::closest,
 };
-use std::{
-    collections::{BTreeSet, HashMap},
-    ops::Range,
-};
+use std::{collections::HashMap, ops::Range};
 
 /// What reading leaves behind beside the values.
 #[derive(Debug, Default)]
@@ -15,7 +13,7 @@ pub(super) struct Notes {
     /// Where each field of the file is.
     places: HashMap<String, Range<usize>>,
     /// Every field that there could be, in every table.
-    known: BTreeSet<String>,
+    known: Known,
     unknown: Vec<Unknown>,
 }
 
@@ -39,8 +37,13 @@ impl Notes {
     }
 
     /// A field was asked for. Its path is that of the table's kind.
-    pub(super) fn ask(&mut self, pattern: String) {
-        self.known.insert(pattern);
+    pub(super) fn ask(&mut self, pattern: String, key: Key) {
+        self.known.insert(pattern, key);
+    }
+
+    /// What a table is for.
+    pub(super) fn describe(&mut self, pattern: &str, lines: &[&'static str]) {
+        self.known.describe(pattern, lines);
     }
 
     /// A field is not one to be suggested.
@@ -69,9 +72,8 @@ impl Notes {
     }
 
     /// Every field that was asked for, such as `routes[].retry.base`.
-    #[cfg(test)]
-    pub(super) fn known(&self) -> &BTreeSet<String> {
-        &self.known
+    pub(super) fn into_known(self) -> Known {
+        self.known
     }
 
     /// Whether this very field has an error.
@@ -111,9 +113,9 @@ impl Notes {
             ..
         } = unknown;
         let suffix = format!(".{key}");
-        let elsewhere = self.known.iter().filter(|known| known.ends_with(&suffix));
+        let elsewhere = self.known.paths().filter(|known| known.ends_with(&suffix));
         // The table nearest to this one: what the names have in common from the left.
-        let common = |known: &&String| {
+        let common = |known: &&str| {
             let pairs = known.bytes().zip(table.pattern.bytes());
             pairs.take_while(|(a, b)| a == b).count()
         };

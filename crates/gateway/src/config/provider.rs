@@ -1,37 +1,45 @@
 use super::{
     Lookup,
+    documented::documented,
     fields::Fields,
-    value::{Wrong, closest, duration, one_of, or_off, quoted, text},
+    kind::Kind,
+    value::{Read, Wrong, closest, duration, filled, form, one_of, or_off, quoted, reader},
 };
 pub use buttress_client::HttpVersion;
 use buttress_client::{InvalidBaseUrl, Secret, carries_key, is_reserved};
 use buttress_llm::{self as llm, Dialect};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 use toml::de::DeValue;
 
-/// `[providers.NAME]`: a place that can be asked, and the key to ask it with.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Provider {
-    /// What routes call it.
-    pub name: Arc<str>,
-    /// Whose it is: which dialect it speaks and what its failures mean.
-    pub kind: llm::Provider,
-    /// In which of its APIs it is asked.
-    pub api: Api,
-    /// What the dialect's paths are put behind; `None` only in a configuration with errors.
-    pub base_url: Option<Uri>,
-    /// The environment variable that holds its key; `None` sends none.
-    pub key_env: Option<String>,
-    /// The key itself.
-    pub key: Option<Secret>,
-    /// Headers that every request to it carries.
-    pub headers: HeaderMap,
-    /// How long a connection may take to be made, its TLS included.
-    pub connect_timeout: Duration,
-    /// Which version of HTTP it is asked in.
-    pub http: HttpVersion,
+documented! {
+    /// `[providers.NAME]`: a place that can be asked, and the key to ask it with.
+    #[derive(Clone, Debug)]
+    #[non_exhaustive]
+    pub struct Provider {
+        /// What routes call it.
+        pub name: Arc<str>,
+        /// Whose it is: which dialect it speaks and what its failures mean. Left out, its name
+        /// says it.
+        pub kind: llm::Provider,
+        /// In which of its APIs it is asked.
+        pub api: Api,
+        /// What the dialect's paths are put behind. Left out, it is where its kind is found.
+        // `None` only in a configuration with errors.
+        pub base_url: Option<Uri>,
+        /// The environment variable that holds its key; `None` sends none. Left out, it is the one
+        /// that the official SDKs read.
+        pub key_env: Option<String>,
+        /// The key itself.
+        pub key: Option<Secret>,
+        /// Headers that every request to it carries.
+        pub headers: HeaderMap,
+        /// How long a connection may take to be made, its TLS included.
+        pub connect_timeout: Duration,
+        /// Which version of HTTP it is asked in.
+        pub http: HttpVersion,
+    }
 }
 
 /// In which of the APIs of a provider it is asked.
@@ -58,6 +66,9 @@ const VERSIONS: [(&str, HttpVersion); 3] = [
     ("1.1", HttpVersion::Http1),
     ("2", HttpVersion::Http2),
 ];
+
+/// Another name of what is merely compatible.
+const ALIAS: &str = "openai-compatible";
 
 impl Provider {
     /// One with the defaults of its kind.
@@ -91,13 +102,14 @@ impl Provider {
     }
 
     pub(super) fn read(name: &str, fields: &mut Fields<'_>) -> Self {
-        let kind = fields.get("kind", kind).or_else(|| named(name));
+        fields.of::<Self>();
+        let kind = fields.get("kind", kind()).or_else(|| named(name));
         if kind.is_none() && !fields.has("kind") {
             let message = format!("{} is not the name of a known provider", quoted(name));
             fields.wrong("kind", Wrong::new(message, kinds_help(Some(name))));
         }
         let mut provider = Self::new(name, kind.unwrap_or(llm::Provider::Compatible));
-        if let Some(url) = fields.get("base_url", base_url) {
+        if let Some(url) = fields.get("base_url", base_url()) {
             provider.base_url = Some(url);
         } else if let (Some(kind), None) = (kind, &provider.base_url)
             && !fields.has("base_url")
@@ -115,7 +127,10 @@ impl Provider {
             "put it into an environment variable, and write the variable's name: \
              key_env = \"OPENAI_API_KEY\"",
         );
-        fields.set("key_env", &mut provider.key_env, or_off(variable));
+        // What it is by default depends on the kind.
+        if let Some(variable) = fields.get("key_env", or_off(variable())) {
+            provider.key_env = variable;
+        }
         let connect = duration(Duration::from_millis(1)..=Duration::from_secs(600));
         fields.set("connect_timeout", &mut provider.connect_timeout, connect);
         fields.set("http", &mut provider.http, one_of(&VERSIONS));
@@ -178,15 +193,25 @@ pub(super) fn key(env: Lookup<'_>, variable: &str) -> Result<Secret, Wrong> {
 /// The provider of this name that can be asked.
 pub(super) fn named(name: &str) -> Option<llm::Provider> {
     let name = match name {
-        "openai-compatible" => llm::Provider::Compatible.as_str(),
+        ALIAS => llm::Provider::Compatible.as_str(),
         name => name,
     };
     askable().find(|kind| kind.as_str() == name)
 }
 
 /// The name of an environment variable.
-pub(super) fn variable(value: &DeValue<'_>) -> Result<String, Wrong> {
-    let text = text(value)?;
+pub(super) fn variable() -> impl Read<String> {
+    let pattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}$";
+    form(
+        "a variable's name",
+        pattern,
+        name_of_variable,
+        String::clone,
+    )
+}
+
+fn name_of_variable(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let text = filled(value)?;
     let start = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
     match start && text.len() <= 128 && text.chars().all(allowed) {
@@ -213,20 +238,32 @@ fn kinds_help(name: Option<&str>) -> String {
     }
 }
 
-fn kind(value: &DeValue<'_>) -> Result<llm::Provider, Wrong> {
-    let text = text(value)?;
-    let known = named(&text);
-    let wrong = || {
-        Wrong::new(
-            format!("{} is not known", quoted(&text)),
-            kinds_help(Some(&text)),
-        )
+fn kind() -> impl Read<llm::Provider> {
+    let read = |value: &DeValue<'_>| {
+        let text = filled(value)?;
+        let known = named(&text);
+        let wrong = || {
+            Wrong::new(
+                format!("{} is not known", quoted(&text)),
+                kinds_help(Some(&text)),
+            )
+        };
+        known.ok_or_else(wrong)
     };
-    known.ok_or_else(wrong)
+    let names = askable().map(llm::Provider::as_str).chain([ALIAS]);
+    reader(Kind::Names(names.collect()), read, |kind| {
+        Value::from(kind.as_str())
+    })
 }
 
-fn base_url(value: &DeValue<'_>) -> Result<Uri, Wrong> {
-    url(&text(value)?)
+fn base_url() -> impl Read<Uri> {
+    let read = |value: &DeValue<'_>| url(&filled(value)?);
+    form(
+        "`http://…` or `https://…`",
+        "^[hH][tT][tT][pP][sS]?://",
+        read,
+        Uri::to_string,
+    )
 }
 
 /// What a dialect's paths can be put behind.
@@ -247,9 +284,15 @@ pub(super) fn url(text: &str) -> Result<Uri, Wrong> {
 }
 
 fn headers(fields: &mut Fields<'_>) -> HeaderMap {
+    fields.about(&["Headers that every request to it carries."]);
     let mut headers = HeaderMap::new();
     for (name, value) in fields.entries() {
-        let header = fields.entry_value(&name, value, |value| header(&name, value));
+        let read = reader(
+            Kind::Text,
+            |value: &_| header(&name, value),
+            |_| Value::Null,
+        );
+        let header = fields.entry_value(&name, value, &["A header of this name."], read);
         if let Some((name, value)) = header {
             headers.insert(name, value);
         }
@@ -267,7 +310,7 @@ fn header(name: &str, value: &DeValue<'_>) -> Result<(HeaderName, HeaderValue), 
         return Err(Wrong::new("can't be set", help));
     }
     let wrong = |_| Wrong::new("is no header value", "write visible ASCII on one line");
-    let mut value = HeaderValue::try_from(text(value)?).map_err(wrong)?;
+    let mut value = HeaderValue::try_from(filled(value)?).map_err(wrong)?;
     // It may be a key after all.
     value.set_sensitive(true);
     Ok((name, value))

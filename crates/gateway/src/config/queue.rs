@@ -1,60 +1,69 @@
 use super::{
     Lookup,
+    documented::documented,
     fields::Fields,
+    kind::Kind,
     provider::{self, variable},
     store::{self, StoreUrl},
-    value::{Wrong, duration, flag, integer, one_of, or_off, quoted, size, text},
+    value::{
+        Read, Wrong, duration, filled, flag, form, integer, one_of, or_off, quoted, reader, size,
+        text,
+    },
 };
 use crate::signature::Signer;
 use buttress_client::Secret;
+use serde_json::Value;
 use std::time::Duration;
 use toml::de::DeValue;
 
-/// `[queue]`: what becomes of requests that nobody could answer.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Queue {
-    /// Where they are kept; `None` is: nowhere, their callers get the error.
-    pub store: Option<StoreUrl>,
-    /// The environment variable with that address, which goes before what a file says: it may have
-    /// a password in it.
-    pub url_env: String,
-    /// The name of the queue.
-    pub name: String,
-    /// The environment variable with the keys that seal what is kept.
-    pub seal_keys_env: String,
-    /// The keys themselves, the one that seals first; `None` keeps it as it is.
-    pub seal_keys: Option<Secret>,
-    /// Which requests are queued.
-    pub accept: Accept,
-    /// What their callers are told.
-    pub degraded: Degraded,
-    /// Whether this process answers them, too.
-    pub work: bool,
-    /// The most of them that it answers at a time.
-    pub max_in_flight: usize,
-    /// How long a worker has a task before it has to say that it still does.
-    pub lease: Duration,
-    /// How long a task waits after it has failed once; twice as long each time.
-    pub backoff: Duration,
-    /// How long it waits at most.
-    pub max_backoff: Duration,
-    /// The model for tasks of other programs that do not name one.
-    pub default_model: Option<String>,
-    /// How often one is tried before it is a dead letter.
-    pub max_deliveries: u32,
-    /// The most that are kept.
-    pub max_tasks: u64,
-    /// The most bytes that they take.
-    pub max_bytes: usize,
-    /// How old one may get before it is a dead letter.
-    pub max_age: Duration,
-    /// How long results are kept.
-    pub keep_results: Duration,
-    /// How long dead letters are kept.
-    pub keep_dead: Duration,
-    /// Who is told of results.
-    pub webhook: Webhook,
+documented! {
+    /// `[queue]`: what becomes of requests that nobody could answer.
+    #[derive(Clone, Debug)]
+    #[non_exhaustive]
+    pub struct Queue {
+        /// Where they are kept; `None` is: nowhere, their callers get the error.
+        pub store: Option<StoreUrl>,
+        /// The environment variable with that address, which goes before what a file says: it may
+        /// have a password in it.
+        pub url_env: String,
+        /// The name of the queue.
+        pub name: String,
+        /// The environment variable with the keys that seal what is kept.
+        pub seal_keys_env: String,
+        /// The keys themselves, the one that seals first; `None` keeps it as it is.
+        pub seal_keys: Option<Secret>,
+        /// Which requests are queued: all, unless their caller says otherwise, or those whose
+        /// caller asks for it.
+        pub accept: Accept,
+        /// What their callers are told.
+        pub degraded: Degraded,
+        /// Whether this process answers them, too.
+        pub work: bool,
+        /// The most of them that it answers at a time.
+        pub max_in_flight: usize,
+        /// How long a worker has a task before it has to say that it still does.
+        pub lease: Duration,
+        /// How long a task waits after it has failed once; twice as long each time.
+        pub backoff: Duration,
+        /// How long it waits at most.
+        pub max_backoff: Duration,
+        /// The model for tasks of other programs that do not name one.
+        pub default_model: Option<String>,
+        /// How often one is tried before it is a dead letter.
+        pub max_deliveries: u32,
+        /// The most that are kept.
+        pub max_tasks: u64,
+        /// The most bytes that they take.
+        pub max_bytes: usize,
+        /// How old one may get before it is a dead letter.
+        pub max_age: Duration,
+        /// How long results are kept.
+        pub keep_results: Duration,
+        /// How long dead letters are kept.
+        pub keep_dead: Duration,
+        /// Who is told of results.
+        pub webhook: Webhook,
+    }
 }
 
 /// Which requests are queued.
@@ -67,26 +76,30 @@ pub enum Accept {
     Asked,
 }
 
-/// `[queue.degraded]`: what callers are told whose requests were queued.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Degraded {
-    /// With which status.
-    pub status: u16,
-    /// In which words.
-    pub text: String,
+documented! {
+    /// `[queue.degraded]`: what callers are told whose requests were queued.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct Degraded {
+        /// With which status: one that SDKs take for an answer, or one that they raise.
+        pub status: u16,
+        /// In which words.
+        pub text: String,
+    }
 }
 
-/// `[queue.webhook]`: who is told of results.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Webhook {
-    /// The address; `None` is: nobody.
-    pub url: Option<String>,
-    /// The environment variable with the secret that signs what is sent.
-    pub secret_env: String,
-    /// The secret itself.
-    pub secret: Option<Secret>,
+documented! {
+    /// `[queue.webhook]`: who is told of results.
+    #[derive(Clone, Debug)]
+    #[non_exhaustive]
+    pub struct Webhook {
+        /// The address; `None` is: nobody.
+        pub url: Option<String>,
+        /// The environment variable with the secret that signs what is sent.
+        pub secret_env: String,
+        /// The secret itself.
+        pub secret: Option<Secret>,
+    }
 }
 
 /// The variable with the address of the store, unless another one is named.
@@ -94,7 +107,7 @@ const URL: &str = "BUTTRESS_QUEUE_URL";
 /// The variable with the webhook's secret, unless another one is named.
 const WEBHOOK_SECRET: &str = "BUTTRESS_WEBHOOK_SECRET";
 
-const STATUSES: [(&str, u16); 2] = [("200", 200), ("503", 503)];
+const STATUSES: [u64; 2] = [200, 503];
 const ACCEPTS: [(&str, Accept); 2] = [("all", Accept::All), ("asked", Accept::Asked)];
 
 /// The longest name: a store takes 64 letters, and the webhook has a queue with a longer name.
@@ -153,13 +166,14 @@ impl Default for Webhook {
 
 impl Queue {
     pub(super) fn read(&mut self, fields: &mut Fields<'_>, env: Lookup<'_>) {
+        fields.of::<Self>();
         let days = || duration(Duration::from_secs(1)..=Duration::from_secs(365 * DAY));
         self.store = StoreUrl::read(fields, &mut self.url_env, env);
-        fields.set("name", &mut self.name, name);
+        fields.set("name", &mut self.name, name());
         self.seal_keys = store::seal_keys(fields, &mut self.seal_keys_env, env);
         fields.set("accept", &mut self.accept, one_of(&ACCEPTS));
         fields.section("degraded", |fields| self.degraded.read(fields));
-        fields.set("work", &mut self.work, flag);
+        fields.set("work", &mut self.work, flag());
         fields.set(
             "max_in_flight",
             &mut self.max_in_flight,
@@ -170,7 +184,7 @@ impl Queue {
         let waits = || duration(Duration::from_millis(10)..=Duration::from_secs(DAY));
         fields.set("backoff", &mut self.backoff, waits());
         fields.set("max_backoff", &mut self.max_backoff, waits());
-        self.default_model = fields.get("default_model", text);
+        self.default_model = fields.get("default_model", text());
         fields.set(
             "max_deliveries",
             &mut self.max_deliveries,
@@ -201,21 +215,23 @@ impl Queue {
 
 impl Degraded {
     fn read(&mut self, fields: &mut Fields<'_>) {
-        fields.set("status", &mut self.status, status);
-        fields.set("text", &mut self.text, text);
+        fields.of::<Self>();
+        fields.set("status", &mut self.status, status());
+        fields.set("text", &mut self.text, text());
     }
 }
 
 impl Webhook {
     fn read(&mut self, fields: &mut Fields<'_>, env: Lookup<'_>) {
-        fields.set("url", &mut self.url, or_off(web));
+        fields.of::<Self>();
+        fields.set("url", &mut self.url, or_off(web()));
         fields.refuse(
             &["secret", "key"],
             "a secret does not belong in a file",
             "put it into an environment variable, and write the variable's name: \
              secret_env = \"BUTTRESS_WEBHOOK_SECRET\"",
         );
-        fields.set("secret_env", &mut self.secret_env, variable);
+        fields.set("secret_env", &mut self.secret_env, variable());
         // That there is none is told with the keys that are missing.
         self.secret = self.signing_secret(env).ok().flatten();
     }
@@ -239,19 +255,32 @@ impl Webhook {
     }
 }
 
-fn status(value: &DeValue<'_>) -> Result<u16, Wrong> {
-    let written = value.as_integer().map(ToString::to_string);
-    let known = STATUSES
-        .iter()
-        .find(|(name, _)| written.as_deref() == Some(*name));
-    let help = "write 200, which SDKs take for an answer, or 503, which they raise";
-    known
-        .map(|(_, status)| *status)
-        .ok_or_else(|| Wrong::new("is no status for this", help))
+fn status() -> impl Read<u16> {
+    let read = |value: &DeValue<'_>| {
+        let written = value
+            .as_integer()
+            .and_then(|written| written.as_str().parse().ok());
+        let known = written.filter(|written| STATUSES.contains(&u64::from(*written)));
+        let help = "write 200, which SDKs take for an answer, or 503, which they raise";
+        known.ok_or_else(|| Wrong::new("is no status for this", help))
+    };
+    reader(Kind::Numbers(&STATUSES), read, |status| {
+        Value::from(*status)
+    })
 }
 
-fn name(value: &DeValue<'_>) -> Result<String, Wrong> {
-    let name = text(value)?;
+fn name() -> impl Read<String> {
+    let what = "up to 48 letters, digits, `_`, `-`, `.` and `:`";
+    form(
+        what,
+        "^[A-Za-z0-9_.:-]{1,48}$",
+        name_of_queue,
+        String::clone,
+    )
+}
+
+fn name_of_queue(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let name = filled(value)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
     match name.len() <= NAME && name.chars().all(plain) {
         true => Ok(name),
@@ -263,8 +292,18 @@ fn name(value: &DeValue<'_>) -> Result<String, Wrong> {
 }
 
 /// Where a webhook is called.
-fn web(value: &DeValue<'_>) -> Result<String, Wrong> {
-    let url = text(value)?;
+fn web() -> impl Read<String> {
+    let what = "`http://…` or `https://…`";
+    form(
+        what,
+        "^[hH][tT][tT][pP][sS]?://",
+        web_address,
+        String::clone,
+    )
+}
+
+fn web_address(value: &DeValue<'_>) -> Result<String, Wrong> {
+    let url = filled(value)?;
     let parsed: Option<http::Uri> = url.parse().ok();
     let usable = parsed.as_ref().filter(|url| {
         let has_host = url.host().is_some_and(|host| !host.is_empty());

@@ -2,13 +2,16 @@ use super::{
     Chain, Config, Correct, Journal, Limits, Mode, Options, Provider, Queue, Route, Server,
     chain::indices,
     fields::Fields,
+    kind::Kind,
     path::named,
     provider,
     route::Defaults,
-    value::{Wrong, closest, quoted, text, texts},
+    value::{Wrong, closest, quoted, reader, text, texts},
 };
 use buttress_llm as llm;
+use serde_json::Value;
 use std::sync::Arc;
+use toml::de::DeValue;
 
 /// Reads the table at the top of a file.
 pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
@@ -58,6 +61,7 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
 }
 
 fn providers(fields: &mut Fields<'_>, options: &Options<'_>) -> Vec<Arc<Provider>> {
+    fields.about(&["Who can be asked, by name."]);
     let entries = fields.entries().into_iter();
     let read = entries.map(|(name, value)| {
         let provider = fields.entry(&name, value, |fields| Provider::read(&name, fields));
@@ -72,7 +76,8 @@ fn asked(
     providers: &mut Vec<Arc<Provider>>,
     options: &Options<'_>,
 ) -> Arc<Provider> {
-    let name = fields.get("provider", text).unwrap_or_default();
+    fields.of::<Route>();
+    let name = fields.get("provider", text()).unwrap_or_default();
     if let Some(provider) = providers.iter().find(|provider| *provider.name == *name) {
         return Arc::clone(provider);
     }
@@ -108,15 +113,22 @@ fn asked(
 }
 
 fn chains(fields: &mut Fields<'_>, routes: &[&str]) -> Vec<Chain> {
+    fields.about(&[
+        "Which routes serve which model. Without this table all of them serve every model.",
+    ]);
     let entries = fields.entries().into_iter();
     let read = entries.filter_map(|(model, value)| {
-        let routes = fields.entry_value(&model, value, |value| {
+        let read = |value: &DeValue<'_>| {
             if model.trim().is_empty() {
                 let help = "name the model that callers ask for; \"*\" stands for all of them";
                 return Err(Wrong::new("is no model", help));
             }
             indices(&texts(value)?, routes)
-        })?;
+        };
+        let read = reader(Kind::Texts, read, |_| Value::Null);
+        let about = "The names of the routes that serve this model, in order. `*` in the model \
+                     stands for any text.";
+        let routes = fields.entry_value(&model, value, &[about], read)?;
         Some(Chain { model, routes })
     });
     read.collect()

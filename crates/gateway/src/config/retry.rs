@@ -1,4 +1,5 @@
 use super::{
+    documented::documented,
     fields::Fields,
     settings::{Contradiction, Settings},
     units,
@@ -6,28 +7,32 @@ use super::{
 };
 use std::time::Duration;
 
-/// `[retry]`: when and how often a route tries again.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Retry {
-    /// The most retries of one call on one route.
-    pub max_retries: u32,
-    /// Of these, the most after an attempt that nobody answered in time.
-    pub max_timeouts: u32,
-    /// The back-off that the first retry is drawn from.
-    pub base: Duration,
-    /// The longest back-off, jitter included.
-    pub cap: Duration,
-    /// How the back-off is drawn.
-    pub jitter: Jitter,
-    /// The longest wait asked for by a provider that is sat out.
-    pub max_wait: Duration,
-    /// How many retries a hundred successes pay for; `None` is without a budget.
-    pub budget: Option<u32>,
-    /// The most retries that can be saved up.
-    pub budget_cap: u32,
-    /// The retries there are to start with.
-    pub budget_reserve: u32,
+documented! {
+    /// `[retry]`: when and how often a route tries again.
+    #[derive(Clone, Debug, PartialEq)]
+    #[non_exhaustive]
+    pub struct Retry {
+        /// The most retries of one call on one route.
+        pub max_retries: u32,
+        /// Of these, the most after an attempt that nobody answered in time.
+        pub max_timeouts: u32,
+        /// The back-off that the first retry is drawn from.
+        pub base: Duration,
+        /// The longest back-off, jitter included.
+        pub cap: Duration,
+        /// How the back-off is drawn: uniform up to the step, uniform over its upper half, uniform
+        /// from the base to three times the wait before, the step and up to a second more, or the
+        /// step itself. The step is the base, doubled with each retry.
+        pub jitter: Jitter,
+        /// The longest wait asked for by a provider that is sat out.
+        pub max_wait: Duration,
+        /// How many retries a hundred successes pay for; `None` is without a budget.
+        pub budget: Option<u32>,
+        /// The most retries that can be saved up.
+        pub budget_cap: u32,
+        /// The retries there are to start with.
+        pub budget_reserve: u32,
+    }
 }
 
 /// How the wait before the `n`-th retry is drawn, of which `base·2ⁿ` is the step.
@@ -74,6 +79,7 @@ impl Settings for Retry {
     const TABLE: &'static str = "retry";
 
     fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.of::<Self>();
         fields.set("max_retries", &mut self.max_retries, integer(0..=100));
         fields.set("max_timeouts", &mut self.max_timeouts, integer(0..=100));
         fields.set("base", &mut self.base, back_off());
@@ -84,7 +90,7 @@ impl Settings for Retry {
             &mut self.max_wait,
             duration(Duration::ZERO..=HOUR),
         );
-        fields.set("budget", &mut self.budget, or_off(percent));
+        fields.set("budget", &mut self.budget, or_off(percent()));
         fields.set("budget_cap", &mut self.budget_cap, integer(1..=1_000_000));
         fields.set(
             "budget_reserve",

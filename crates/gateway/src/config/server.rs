@@ -1,7 +1,8 @@
 use super::{
+    documented::documented,
     fields::Fields,
     provider::variable,
-    value::{Wrong, duration, integer, or_off, quoted, size, text},
+    value::{Read, Wrong, duration, filled, form, integer, or_off, quoted, size},
 };
 use buttress_client::Secret;
 use std::{
@@ -10,44 +11,48 @@ use std::{
 };
 use toml::de::DeValue;
 
-/// `[server]`: where callers are listened to, and what they may send.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Server {
-    /// The address to listen on. Port 0 takes any free one.
-    pub listen: SocketAddr,
-    /// The environment variable with the key that callers have to present.
-    pub client_key_env: String,
-    /// The key itself; `None` lets everybody in.
-    pub client_key: Option<Secret>,
-    /// The largest body of a request, in bytes.
-    pub max_body: usize,
-    /// The most bytes of the requests that are read and kept at a time, all callers taken
-    /// together.
-    pub max_in_flight_bytes: usize,
-    /// The most connections of callers. Others wait until one of these is closed.
-    pub max_connections: usize,
-    /// The most bytes of a request's headers.
-    pub max_header: usize,
-    /// How long a caller may take to send the headers of a request.
-    pub header_timeout: Duration,
-    /// How long callers are still served, with `/readyz` saying no, when the server is told to
-    /// stop, before it accepts no more of them.
-    pub drain_delay: Duration,
-    /// How long calls may go on after that.
-    pub shutdown_grace: Duration,
+documented! {
+    /// `[server]`: where callers are listened to, and what they may send.
+    #[derive(Clone, Debug)]
+    #[non_exhaustive]
+    pub struct Server {
+        /// The address to listen on. Port 0 takes any free one.
+        pub listen: SocketAddr,
+        /// The environment variable with the key that callers have to present.
+        pub client_key_env: String,
+        /// The key itself; `None` lets everybody in.
+        pub client_key: Option<Secret>,
+        /// The largest body of a request, in bytes.
+        pub max_body: usize,
+        /// The most bytes of the requests that are read and kept at a time, all callers taken
+        /// together.
+        pub max_in_flight_bytes: usize,
+        /// The most connections of callers. Others wait until one of these is closed.
+        pub max_connections: usize,
+        /// The most bytes of a request's headers.
+        pub max_header: usize,
+        /// How long a caller may take to send the headers of a request.
+        pub header_timeout: Duration,
+        /// How long callers are still served, with `/readyz` saying no, when the server is told to
+        /// stop, before it accepts no more of them.
+        pub drain_delay: Duration,
+        /// How long calls may go on after that.
+        pub shutdown_grace: Duration,
+    }
 }
 
-/// `[limits]`: what one request of a caller may spend, whatever happens to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Limits {
-    /// All the time that a request may take; `None` is without a limit.
-    pub deadline: Option<Duration>,
-    /// The most upstream calls that a request may cause.
-    pub max_calls: u32,
-    /// How often a stream that breaks after its first content is carried on.
-    pub continuations: u32,
+documented! {
+    /// `[limits]`: what one request of a caller may spend, whatever happens to it.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct Limits {
+        /// All the time that a request may take; `None` is without a limit.
+        pub deadline: Option<Duration>,
+        /// The most upstream calls that a request may cause.
+        pub max_calls: u32,
+        /// How often a stream that breaks after its first content is carried on.
+        pub continuations: u32,
+    }
 }
 
 /// The variable with the key of the callers, unless another one is named.
@@ -84,16 +89,17 @@ impl Default for Limits {
 
 impl Server {
     pub(super) fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.of::<Self>();
         let times = || duration(Duration::from_millis(100)..=Duration::from_secs(3600));
         let up_to_an_hour = || duration(Duration::ZERO..=Duration::from_secs(3600));
-        fields.set("listen", &mut self.listen, address);
+        fields.set("listen", &mut self.listen, address());
         fields.refuse(
             &["client_key", "key", "api_key"],
             "a key does not belong in a file",
             "put it into an environment variable, and write the variable's name: \
              client_key_env = \"BUTTRESS_CLIENT_KEY\"",
         );
-        fields.set("client_key_env", &mut self.client_key_env, variable);
+        fields.set("client_key_env", &mut self.client_key_env, variable());
         fields.set("max_body", &mut self.max_body, size(1 << 10..=1 << 30));
         let most = usize::try_from(1_u64 << 40).unwrap_or(usize::MAX);
         fields.set(
@@ -113,6 +119,7 @@ impl Server {
 
 impl Limits {
     pub(super) fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.of::<Self>();
         let times = duration(Duration::from_millis(100)..=Duration::from_secs(86_400));
         fields.set("deadline", &mut self.deadline, or_off(times));
         fields.set("max_calls", &mut self.max_calls, integer(1..=1000));
@@ -120,11 +127,12 @@ impl Limits {
     }
 }
 
-fn address(value: &DeValue<'_>) -> Result<SocketAddr, Wrong> {
-    match value.as_integer() {
+fn address() -> impl Read<SocketAddr> {
+    let read = |value: &DeValue<'_>| match value.as_integer() {
         Some(number) => listen(&number.to_string()),
-        None => listen(&text(value)?),
-    }
+        None => listen(&filled(value)?),
+    };
+    form("`ADDRESS:PORT`", ":[0-9]+$", read, SocketAddr::to_string)
 }
 
 /// Reads an address to listen on as the command line has it: no otherwise than a file.

@@ -4,7 +4,7 @@ use super::{
     Lookup,
     fields::Fields,
     provider::{self, variable},
-    value::{Wrong, or_off, text},
+    value::{Read, Wrong, filled, form, or_off},
 };
 use buttress_client::Secret;
 use buttress_queue::Seal;
@@ -31,8 +31,9 @@ impl StoreUrl {
         url_env: &mut String,
         env: Lookup<'_>,
     ) -> Option<Self> {
-        let written = fields.get("url", or_off(url)).flatten();
-        fields.set("url_env", url_env, variable);
+        let mut written = None;
+        fields.set_for("url", "store", &mut written, or_off(url()));
+        fields.set("url_env", url_env, variable());
         let Some(told) = env(url_env) else {
             return written;
         };
@@ -60,7 +61,7 @@ pub(super) fn seal_keys(
     seal_keys_env: &mut String,
     env: Lookup<'_>,
 ) -> Option<Secret> {
-    fields.set("seal_keys_env", seal_keys_env, variable);
+    fields.set("seal_keys_env", seal_keys_env, variable());
     env(seal_keys_env)?;
     keys(env, seal_keys_env)
         .map_err(|wrong| fields.wrong("seal_keys_env", wrong))
@@ -85,8 +86,13 @@ fn keys(env: Lookup<'_>, variable: &str) -> Result<Secret, Wrong> {
     }
 }
 
-fn url(value: &DeValue<'_>) -> Result<StoreUrl, Wrong> {
-    let url = text(value)?;
+fn url() -> impl Read<StoreUrl> {
+    let what = "`sqlite:FILE`, `redis://HOST` or `rediss://HOST`";
+    form(what, "^(sqlite:|rediss?://)", address, StoreUrl::to_string)
+}
+
+fn address(value: &DeValue<'_>) -> Result<StoreUrl, Wrong> {
+    let url = filled(value)?;
     let store = parse(&url)?;
     let has_user = url.split_once("://").is_some_and(|(_, rest)| {
         rest.split(['/', '?'])

@@ -1,18 +1,24 @@
 use super::{
+    documented::documented,
     fields::Fields,
+    kind::Kind,
     settings::{Contradiction, Settings},
-    value::{Wrong, size},
+    value::{Read, Wrong, reader, size},
 };
+use serde_json::Value;
 use toml::de::DeValue;
 
-/// `[stream]`: how streamed answers are given out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Stream {
-    /// When an answer is given out.
-    pub commit: Commit,
-    /// How much of it is held back until then, in bytes.
-    pub max_held: usize,
+documented! {
+    /// `[stream]`: how streamed answers are given out.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct Stream {
+        /// When an answer is given out: with its first content, with its first call of a tool, when
+        /// it is complete, or with about so many tokens.
+        pub commit: Commit,
+        /// How much of it is held back until then, in bytes.
+        pub max_held: usize,
+    }
 }
 
 /// When a streamed answer is given out.
@@ -42,7 +48,8 @@ impl Settings for Stream {
     const TABLE: &'static str = "stream";
 
     fn read(&mut self, fields: &mut Fields<'_>) {
-        fields.set("commit", &mut self.commit, commit);
+        fields.of::<Self>();
+        fields.set("commit", &mut self.commit, commit());
         fields.set("max_held", &mut self.max_held, size(1 << 10..=64 << 20));
     }
 
@@ -51,20 +58,40 @@ impl Settings for Stream {
     }
 }
 
-fn commit(value: &DeValue<'_>) -> Result<Commit, Wrong> {
-    let help = "write \"content\", \"tool_call\", \"complete\", or a number of tokens";
-    let wrong = || Wrong::new("is no commit point", help);
-    match value {
-        DeValue::Integer(tokens) => {
-            let tokens = u32::from_str_radix(tokens.as_str(), tokens.radix()).ok();
-            let tokens = tokens.filter(|tokens| (1..=100_000).contains(tokens));
-            tokens.map(Commit::Tokens).ok_or_else(wrong)
+/// The commit points that have names.
+const COMMITS: [(&str, Commit); 3] = [
+    ("content", Commit::Content),
+    ("tool_call", Commit::ToolCall),
+    ("complete", Commit::Complete),
+];
+
+const MOST_TOKENS: u32 = 100_000;
+
+fn commit() -> impl Read<Commit> {
+    let names = Kind::Names(COMMITS.iter().map(|(name, _)| *name).collect());
+    let tokens = Kind::Number(1, u64::from(MOST_TOKENS));
+    let kind = Kind::Either(Box::new([names, tokens]));
+    let read = |value: &DeValue<'_>| {
+        let help = "write \"content\", \"tool_call\", \"complete\", or a number of tokens";
+        let wrong = || Wrong::new("is no commit point", help);
+        match value {
+            DeValue::Integer(tokens) => {
+                let tokens = u32::from_str_radix(tokens.as_str(), tokens.radix()).ok();
+                let tokens = tokens.filter(|tokens| (1..=MOST_TOKENS).contains(tokens));
+                tokens.map(Commit::Tokens).ok_or_else(wrong)
+            }
+            value => {
+                let name = value.as_str();
+                let named = COMMITS.iter().find(|(known, _)| name == Some(known));
+                named.map(|(_, commit)| *commit).ok_or_else(wrong)
+            }
         }
-        value => match value.as_str() {
-            Some("content") => Ok(Commit::Content),
-            Some("tool_call") => Ok(Commit::ToolCall),
-            Some("complete") => Ok(Commit::Complete),
-            _ => Err(wrong()),
-        },
-    }
+    };
+    reader(kind, read, |commit| match commit {
+        Commit::Tokens(tokens) => Value::from(*tokens),
+        named => {
+            let name = COMMITS.iter().find(|(_, commit)| commit == named);
+            name.map_or(Value::Null, |(name, _)| Value::from(*name))
+        }
+    })
 }

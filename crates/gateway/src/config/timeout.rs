@@ -1,4 +1,5 @@
 use super::{
+    documented::documented,
     fields::Fields,
     settings::{Contradiction, Settings},
     units,
@@ -6,20 +7,22 @@ use super::{
 };
 use std::time::Duration;
 
-/// `[timeout]`: how long an attempt may keep silent. `None` is without a limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Timeout {
-    /// From the request to the headers of a streamed answer.
-    pub headers: Option<Duration>,
-    /// From the request to the first content of a streamed answer.
-    pub first_content: Option<Duration>,
-    /// Between two pieces of content.
-    pub idle: Option<Duration>,
-    /// From the request to the end of an answer in one piece.
-    pub attempt: Option<Duration>,
-    /// From the request to the end of a streamed answer.
-    pub stream: Option<Duration>,
+documented! {
+    /// `[timeout]`: how long an attempt may keep silent. `None` is without a limit.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub struct Timeout {
+        /// From the request to the headers of a streamed answer.
+        pub headers: Option<Duration>,
+        /// From the request to the first content of a streamed answer.
+        pub first_content: Option<Duration>,
+        /// Between two pieces of content.
+        pub idle: Option<Duration>,
+        /// From the request to the end of an answer in one piece.
+        pub attempt: Option<Duration>,
+        /// From the request to the end of a streamed answer.
+        pub stream: Option<Duration>,
+    }
 }
 
 impl Default for Timeout {
@@ -41,6 +44,7 @@ impl Settings for Timeout {
     const TABLE: &'static str = "timeout";
 
     fn read(&mut self, fields: &mut Fields<'_>) {
+        fields.of::<Self>();
         let limit = || {
             or_off(duration(
                 Duration::from_millis(1)..=Duration::from_secs(86_400),

@@ -1,6 +1,7 @@
 //! What a field may hold: small readers that say what was expected when it holds something else.
 
-use super::{mask, units};
+use super::{kind::Kind, mask, units};
+use serde_json::Value;
 use std::{ops::RangeInclusive, time::Duration};
 use toml::de::DeValue;
 
@@ -24,24 +25,83 @@ impl Wrong {
     }
 }
 
-/// Reads one value.
-pub(super) trait Read<T>: Fn(&DeValue<'_>) -> Result<T, Wrong> {}
+/// Reads one value, and knows what it takes.
+pub(super) trait Read<T> {
+    /// The value, or why it can't be used.
+    fn read(&self, value: &DeValue<'_>) -> Result<T, Wrong>;
 
-impl<T, F: Fn(&DeValue<'_>) -> Result<T, Wrong>> Read<T> for F {}
+    /// What it takes.
+    fn kind(&self) -> Kind;
 
-pub(super) fn flag(value: &DeValue<'_>) -> Result<bool, Wrong> {
-    let wrong = || {
-        Wrong::expected(
-            "true or false",
-            value,
-            "write true or false, without quotes",
-        )
+    /// How a file has this value.
+    fn write(&self, value: &T) -> Value;
+}
+
+/// A reader made of its parts.
+pub(super) const fn reader<T, R, W>(kind: Kind, read: R, write: W) -> impl Read<T>
+where
+    R: Fn(&DeValue<'_>) -> Result<T, Wrong>,
+    W: Fn(&T) -> Value,
+{
+    Reader { kind, read, write }
+}
+
+struct Reader<R, W> {
+    kind: Kind,
+    read: R,
+    write: W,
+}
+
+impl<T, R, W> Read<T> for Reader<R, W>
+where
+    R: Fn(&DeValue<'_>) -> Result<T, Wrong>,
+    W: Fn(&T) -> Value,
+{
+    fn read(&self, value: &DeValue<'_>) -> Result<T, Wrong> {
+        (self.read)(value)
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind.clone()
+    }
+
+    fn write(&self, value: &T) -> Value {
+        (self.write)(value)
+    }
+}
+
+pub(super) fn flag() -> impl Read<bool> {
+    let read = |value: &DeValue<'_>| {
+        let wrong = || {
+            Wrong::expected(
+                "true or false",
+                value,
+                "write true or false, without quotes",
+            )
+        };
+        value.as_bool().ok_or_else(wrong)
     };
-    value.as_bool().ok_or_else(wrong)
+    reader(Kind::Flag, read, |flag| Value::Bool(*flag))
 }
 
 /// A text that is not empty.
-pub(super) fn text(value: &DeValue<'_>) -> Result<String, Wrong> {
+pub(super) fn text() -> impl Read<String> {
+    reader(Kind::Text, filled, |text| Value::from(text.as_str()))
+}
+
+/// A text that is not empty, and of a form of its own.
+pub(super) fn form<T>(
+    what: &'static str,
+    pattern: &'static str,
+    read: impl Fn(&DeValue<'_>) -> Result<T, Wrong>,
+    write: impl Fn(&T) -> String,
+) -> impl Read<T> {
+    let kind = Kind::Form { what, pattern };
+    reader(kind, read, move |value| Value::from(write(value)))
+}
+
+/// What stands in a text that is not empty.
+pub(super) fn filled(value: &DeValue<'_>) -> Result<String, Wrong> {
     match value.as_str() {
         Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
         Some(_) => Err(Wrong::new("is empty", "fill it in, or leave the field out")),
@@ -49,7 +109,7 @@ pub(super) fn text(value: &DeValue<'_>) -> Result<String, Wrong> {
     }
 }
 
-/// A list of texts, each with its index.
+/// A list of texts.
 pub(super) fn texts(value: &DeValue<'_>) -> Result<Vec<String>, Wrong> {
     let help = "write a list of strings, such as [\"a\", \"b\"]";
     let wrong = |found: &DeValue<'_>| Wrong::expected("a list of strings", found, help);
@@ -65,7 +125,9 @@ pub(super) fn integer<T>(range: RangeInclusive<T>) -> impl Read<T>
 where
     T: TryFrom<u64> + Copy + PartialOrd + ToString,
 {
-    move |value| {
+    let written = |number: &T| number.to_string().parse::<u64>().unwrap_or(u64::MAX);
+    let kind = Kind::Number(written(range.start()), written(range.end()));
+    let read = move |value: &DeValue<'_>| {
         let limits = || {
             let (least, most) = (range.start().to_string(), range.end().to_string());
             format!("write a whole number from {least} to {most}")
@@ -77,23 +139,28 @@ where
         let number = number.ok().and_then(|number| T::try_from(number).ok());
         let number = number.filter(|number| range.contains(number));
         number.ok_or_else(|| Wrong::new(format!("{integer} is out of range"), limits()))
-    }
+    };
+    reader(kind, read, move |number| Value::from(written(number)))
 }
 
 /// An amount of money.
-pub(super) fn dollars(value: &DeValue<'_>) -> Result<f64, Wrong> {
-    let help = "write US dollars, such as 2.5";
-    let number = match value {
-        DeValue::Integer(integer) => integer.as_str().parse().ok(),
-        DeValue::Float(float) => float.as_str().parse().ok(),
-        _ => return Err(Wrong::expected("a number", value, help)),
+pub(super) fn dollars() -> impl Read<f64> {
+    let read = |value: &DeValue<'_>| {
+        let help = "write US dollars, such as 2.5";
+        let number = match value {
+            DeValue::Integer(integer) => integer.as_str().parse().ok(),
+            DeValue::Float(float) => float.as_str().parse().ok(),
+            _ => return Err(Wrong::expected("a number", value, help)),
+        };
+        let usable = number.filter(|number: &f64| number.is_finite() && *number >= 0.0);
+        usable.ok_or_else(|| Wrong::new(format!("{} is no price", plain(value)), help))
     };
-    let usable = number.filter(|number: &f64| number.is_finite() && *number >= 0.0);
-    usable.ok_or_else(|| Wrong::new(format!("{} is no price", plain(value)), help))
+    reader(Kind::Dollars, read, |dollars| Value::from(*dollars))
 }
 
 pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Read<Duration> {
-    move |value| {
+    let kind = Kind::Time(*range.start(), *range.end());
+    let read = move |value: &DeValue<'_>| {
         let limits = || {
             let (least, most) = (
                 units::duration(*range.start()),
@@ -116,11 +183,13 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Read<Duration> {
         Some(duration)
             .filter(|duration| range.contains(duration))
             .ok_or_else(message)
-    }
+    };
+    reader(kind, read, |time| Value::from(units::duration(*time)))
 }
 
 pub(super) fn size(range: RangeInclusive<usize>) -> impl Read<usize> {
-    move |value| {
+    let kind = Kind::Size(*range.start(), *range.end());
+    let read = move |value: &DeValue<'_>| {
         let (least, most) = (units::size(*range.start()), units::size(*range.end()));
         let help = || format!("write a size from \"{least}\" to \"{most}\"");
         let size = match value {
@@ -135,11 +204,16 @@ pub(super) fn size(range: RangeInclusive<usize>) -> impl Read<usize> {
         Some(size)
             .filter(|size| range.contains(size))
             .ok_or_else(wrong)
-    }
+    };
+    reader(kind, read, |bytes| Value::from(units::size(*bytes)))
 }
 
 /// A share, above nothing and up to all.
-pub(super) fn rate(value: &DeValue<'_>) -> Result<f64, Wrong> {
+pub(super) fn rate() -> impl Read<f64> {
+    reader(Kind::Share, share, |rate| Value::from(units::rate(*rate)))
+}
+
+fn share(value: &DeValue<'_>) -> Result<f64, Wrong> {
     let rate = match value {
         DeValue::String(text) => units::parse_rate(text),
         DeValue::Float(float) => units::parse_rate(float.as_str()),
@@ -158,19 +232,25 @@ pub(super) fn rate(value: &DeValue<'_>) -> Result<f64, Wrong> {
 }
 
 /// A share of calls in whole percent.
-pub(super) fn percent(value: &DeValue<'_>) -> Result<u32, Wrong> {
-    let rate = rate(value)?;
-    // From 1 to 100.
-    let whole = (1..=100).find(|percent| (rate * 100.0 - f64::from(*percent)).abs() < 1e-6);
-    whole.ok_or_else(|| {
-        let message = format!("{} is not a whole number of percent", plain(value));
-        Wrong::new(message, "write a share such as \"20%\" or 0.2")
+pub(super) fn percent() -> impl Read<u32> {
+    let read = |value: &DeValue<'_>| {
+        let rate = share(value)?;
+        // From 1 to 100.
+        let whole = (1..=100).find(|percent| (rate * 100.0 - f64::from(*percent)).abs() < 1e-6);
+        whole.ok_or_else(|| {
+            let message = format!("{} is not a whole number of percent", plain(value));
+            Wrong::new(message, "write a share such as \"20%\" or 0.2")
+        })
+    };
+    reader(Kind::Percent, read, |percent| {
+        Value::from(format!("{percent}%"))
     })
 }
 
 /// One of a few names.
-pub(super) fn one_of<T: Copy>(names: &'static [(&'static str, T)]) -> impl Read<T> {
-    move |value| {
+pub(super) fn one_of<T: Copy + PartialEq>(names: &'static [(&'static str, T)]) -> impl Read<T> {
+    let kind = Kind::Names(names.iter().map(|(name, _)| *name).collect());
+    let read = move |value: &DeValue<'_>| {
         let known = || names.iter().map(|(name, _)| *name);
         let text = value.as_str();
         if let Some((_, found)) = names.iter().find(|(name, _)| text == Some(*name)) {
@@ -188,18 +268,41 @@ pub(super) fn one_of<T: Copy>(names: &'static [(&'static str, T)]) -> impl Read<
             Some(text) => Wrong::new(format!("{} is not known", quoted(text)), help),
             None => Wrong::expected("a string", value, help),
         })
-    }
+    };
+    reader(kind, read, |value| {
+        let named = names.iter().find(|(_, named)| named == value);
+        named.map_or(Value::Null, |(name, _)| Value::from(*name))
+    })
 }
 
 /// What can be switched off by writing `"off"`.
-pub(super) fn or_off<T>(read: impl Read<T>) -> impl Read<Option<T>> {
-    move |value| match value.as_str() {
-        Some("off") => Ok(None),
-        _ => read(value).map(Some).map_err(|mut wrong| {
+pub(super) fn or_off<T>(inner: impl Read<T>) -> impl Read<Option<T>> {
+    OrOff(inner)
+}
+
+struct OrOff<R>(R);
+
+impl<T, R: Read<T>> Read<Option<T>> for OrOff<R> {
+    fn read(&self, value: &DeValue<'_>) -> Result<Option<T>, Wrong> {
+        if value.as_str() == Some("off") {
+            return Ok(None);
+        }
+        self.0.read(value).map(Some).map_err(|mut wrong| {
             let help = wrong.help.unwrap_or_default();
             wrong.help = Some(format!("{help}; \"off\" switches it off"));
             wrong
-        }),
+        })
+    }
+
+    fn kind(&self) -> Kind {
+        self.0.kind().or_off()
+    }
+
+    fn write(&self, value: &Option<T>) -> Value {
+        match value {
+            Some(value) => self.0.write(value),
+            None => Value::from("off"),
+        }
     }
 }
 

@@ -3,6 +3,7 @@ mod example;
 mod good;
 mod messages;
 mod robustness;
+mod schema;
 
 use super::{Config, Options, Report};
 
@@ -25,5 +26,6 @@ fn parse(source: &str) -> Result<(Config, Report), Report> {
 fn fine(source: &str) -> Config {
     let (config, report) = parse(source).unwrap_or_else(|report| panic!("{report}"));
     assert!(report.is_empty(), "{report}");
+    assert_eq!(schema::refused(source), [""; 0]);
     config
 }

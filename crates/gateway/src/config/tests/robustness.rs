@@ -1,16 +1,20 @@
 use super::{
     super::{Config, Options},
     keys,
+    schema::refused,
 };
 use proptest::prelude::*;
 
 const EXAMPLE: &str = include_str!("../../../../../docs/buttress.example.toml");
 
-/// Nothing panics, and whatever is said can be shown.
+/// Nothing panics, whatever is said can be shown, and an editor has what can be read.
 fn survives(bytes: &[u8]) {
     let options = Options::new(&keys);
     match Config::parse_bytes("buttress.toml", bytes, &options) {
-        Ok((config, report)) => drop((config.to_string(), report.to_string())),
+        Ok((config, report)) => {
+            drop((config.to_string(), report.to_string()));
+            assert_eq!(refused(str::from_utf8(bytes).unwrap()), [""; 0]);
+        }
         Err(report) => {
             assert!(!report.is_empty());
             assert!(!report.to_string().is_empty() && !report.styled().is_empty());
