@@ -1,9 +1,13 @@
 //! What each field alone does not show: whether they make sense together.
 
+mod calls;
 mod gates;
+mod same;
+mod stores;
+mod time;
 
 use super::{
-    Chain, Config, Diagnostic, Options, Provider, Route, Severity, correct, env, notes::Notes,
+    Config, Diagnostic, Options, Provider, Route, Severity, correct, env, notes::Notes,
     path::named, provider, settings, units, value::quoted,
 };
 use buttress_llm::Dialect;
@@ -27,7 +31,19 @@ pub(super) fn run(config: &Config, options: &Options<'_>, notes: &mut Notes) {
     }
     room(config, notes);
     gates::alike(config, notes);
-    correct::stronger(config, notes);
+    stores::waits(config, notes);
+    served(
+        "correct.stronger",
+        config.correct.stronger.as_ref(),
+        config,
+        notes,
+    );
+    served(
+        "queue.default_model",
+        config.queue.default_model.as_ref(),
+        config,
+        notes,
+    );
     keys(config, options, notes);
     if !notes.has_errors() {
         doubts(config, notes);
@@ -45,12 +61,14 @@ pub(super) fn without_file(config: &Config, notes: &mut Notes) {
 
 fn doubts(config: &Config, notes: &mut Notes) {
     listen(config, notes);
-    deadline(config, notes);
-    continuations(config, notes);
+    time::deadline(config, notes);
+    time::never(config, notes);
+    time::patience(config, notes);
+    calls::doubts(config, notes);
     correct::doubts(config, notes);
+    stores::doubts(config, notes);
     for chain in &config.chains {
-        calls(config, chain, notes);
-        one_key(config, chain, notes);
+        same::doubts(config, chain, notes);
     }
     for (index, route) in config.routes.iter().enumerate() {
         let served = config
@@ -160,6 +178,18 @@ fn prices(route: &Route, path: &str, notes: &mut Notes) {
     note(notes, found.help(format!("set `{missing}` as well")), &[]);
 }
 
+/// A model that this program asks of its own accord is one that is served.
+fn served(path: &str, model: Option<&String>, config: &Config, notes: &mut Notes) {
+    let Some(model) = model.filter(|model| config.chain(model).is_none()) else {
+        return;
+    };
+    let message = format!("no route serves the model {}", quoted(model));
+    let served = config.chains.iter().map(|chain| quoted(&chain.model));
+    let served: Vec<_> = served.collect();
+    let help = format!("name it in [models], or write one of {}", served.join(", "));
+    note(notes, Diagnostic::error(path, message).help(help), &[]);
+}
+
 /// The keys that routes need are there.
 fn keys(config: &Config, options: &Options<'_>, notes: &mut Notes) {
     let mut asked: Vec<&Arc<Provider>> = Vec::new();
@@ -224,120 +254,6 @@ pub(super) fn listen(config: &Config, notes: &mut Notes) {
         let help =
             format!("set {variable} to a key that callers have to present, or listen on 127.0.0.1");
         note(notes, found.help(help), &[]);
-    }
-}
-
-/// An attempt that hangs may use up all the time there is.
-fn deadline(config: &Config, notes: &mut Notes) {
-    let Some(deadline) = config.limits.deadline else {
-        return;
-    };
-    for (index, route) in config.routes.iter().enumerate() {
-        let paths = [format!("routes[{index}]"), "defaults".to_owned()]
-            .map(|owner| format!("{owner}.timeout.stream"));
-        if let (Some(stream), Some(path)) = (route.timeout.stream, notes.first(&paths))
-            && stream > deadline
-        {
-            let (stream, deadline) = (units::duration(stream), units::duration(deadline));
-            let never =
-                format!("never acts: {stream} is longer than `limits.deadline` ({deadline})");
-            let found = Diagnostic::warning(path, never);
-            note(
-                notes,
-                found.help("lower it, or raise `limits.deadline`"),
-                &[],
-            );
-        }
-    }
-    let longer = config.routes.iter().find_map(|route| {
-        let attempt = route
-            .timeout
-            .attempt
-            .filter(|attempt| *attempt > deadline)?;
-        Some((route, attempt))
-    });
-    if let Some((route, attempt)) = longer {
-        let (deadline, attempt) = (units::duration(deadline), units::duration(attempt));
-        let message = format!(
-            "{deadline} is shorter than one attempt on {} may take ({attempt}): \
-             one that hangs leaves no time for another",
-            quoted(&route.name)
-        );
-        let found = Diagnostic::warning("limits.deadline", message);
-        note(
-            notes,
-            found.help("raise it, or lower `timeout.attempt`"),
-            &["defaults.timeout.attempt"],
-        );
-    }
-}
-
-/// The routes at the end may never be tried.
-fn calls(config: &Config, chain: &Chain, notes: &mut Notes) {
-    let routes = chain
-        .routes
-        .iter()
-        .filter_map(|route| config.routes.get(*route));
-    let calls = routes.map(|route| u64::from(route.retry.max_retries) + 1);
-    // Those before the last one.
-    let before: u64 = calls.take(chain.routes.len().saturating_sub(1)).sum();
-    let most = config.limits.max_calls;
-    if before >= u64::from(most) {
-        let message = format!(
-            "retries on the routes before the last one for model {} may use up all {most} calls",
-            quoted(&chain.model),
-        );
-        let found = Diagnostic::warning("limits.max_calls", message);
-        let found = found.help(format!(
-            "raise it above {before}, or lower `retry.max_retries`"
-        ));
-        let model = named("models", &chain.model);
-        let last = format!("routes[{}]", chain.routes.last().unwrap_or(&0));
-        note(notes, found, &["defaults.retry.max_retries", &model, &last]);
-    }
-}
-
-/// Each continuation is an upstream call.
-fn continuations(config: &Config, notes: &mut Notes) {
-    let limits = &config.limits;
-    if limits.continuations >= limits.max_calls {
-        let message = format!(
-            "a request has no more than {} upstream calls, the first one included",
-            limits.max_calls
-        );
-        let found = Diagnostic::warning("limits.continuations", message);
-        let found = found.help("lower it, or raise `limits.max_calls`");
-        note(notes, found, &["limits.max_calls"]);
-    }
-}
-
-/// A key that is spent or revoked takes all routes with it.
-fn one_key(config: &Config, chain: &Chain, notes: &mut Notes) {
-    let mut routes = chain
-        .routes
-        .iter()
-        .filter_map(|route| config.routes.get(*route));
-    let Some(first) = routes.next() else {
-        return;
-    };
-    let Some(variable) = &first.provider.key_env else {
-        return;
-    };
-    let others: Vec<_> = routes.collect();
-    let same = |route: &&Route| route.provider.key_env.as_ref() == Some(variable);
-    if !others.is_empty() && others.iter().all(same) {
-        let message = format!(
-            "every route uses the key in {variable}: when it is limited, spent or revoked, none is left"
-        );
-        let path = named("models", &chain.model);
-        let found = Diagnostic::warning(path, message);
-        let last = chain.routes.last().map_or(0, |last| *last);
-        let help = "let one of them ask another provider, or use another key";
-        note(
-            notes,
-            found.help(help),
-            &[&format!("routes[{last}].provider")],
-        );
     }
 }
 

@@ -1,9 +1,9 @@
 use super::{
-    Chain, Config, Diagnostic,
+    Config, Diagnostic,
     documented::documented,
     fields::Fields,
     notes::Notes,
-    value::{flag, integer, one_of, or_off, quoted, text},
+    value::{flag, integer, one_of, or_off, text},
 };
 
 documented! {
@@ -74,25 +74,6 @@ impl Correct {
         ]);
         fields.set("tools", &mut self.tools, calls);
         fields.set("stronger", &mut self.stronger, or_off(text()));
-    }
-}
-
-/// The stronger model is one that is served.
-pub(super) fn stronger(config: &Config, notes: &mut Notes) {
-    let path = "correct.stronger";
-    let Some(model) = &config.correct.stronger else {
-        return;
-    };
-    if config.chain(model).is_none() {
-        let message = format!("no route serves the model {}", quoted(model));
-        let found = Diagnostic::error(path, message);
-        let served: Vec<_> = config
-            .chains
-            .iter()
-            .map(|chain: &Chain| quoted(&chain.model))
-            .collect();
-        let help = format!("name it in [models], or write one of {}", served.join(", "));
-        notes.push(found.help(help).at(notes.place(path)));
     }
 }
 

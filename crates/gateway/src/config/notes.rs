@@ -71,6 +71,20 @@ impl Notes {
         paths.find(|path| self.places.contains_key(*path))
     }
 
+    /// The first field in the file that stands in this table, or in one below it.
+    pub(super) fn first_below(&self, table: &str) -> Option<(String, Range<usize>)> {
+        let below = format!("{table}.");
+        let places = self.places.iter();
+        let places = places.filter(|(path, _)| path.starts_with(&below));
+        // A table begins where its first field does.
+        let fields = places.filter(|(path, _)| {
+            let inner = format!("{path}.");
+            !self.places.keys().any(|other| other.starts_with(&inner))
+        });
+        let first = fields.min_by_key(|(_, place)| place.start);
+        first.map(|(path, place)| (path.clone(), place.clone()))
+    }
+
     /// Every field that was asked for, such as `routes[].retry.base`.
     pub(super) fn into_known(self) -> Known {
         self.known

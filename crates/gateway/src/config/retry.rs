@@ -112,7 +112,17 @@ impl Settings for Retry {
             .help("raise `budget_cap`, or lower `budget_reserve`");
         let short = (self.cap < self.base).then_some(short);
         let full = (self.budget.is_some() && reserve > most).then_some(full);
-        short.into_iter().chain(full).collect()
+        let never = Contradiction::warning(&["max_timeouts"])
+            .message(format!(
+                "never reached: there are no more than {} retries (`max_retries`)",
+                self.max_retries
+            ))
+            .help("lower it, or raise `max_retries`");
+        // One without retries has been told enough.
+        let some = (1..self.max_timeouts).contains(&self.max_retries);
+        let never = some.then_some(never);
+        let found = [short, full, never];
+        found.into_iter().flatten().collect()
     }
 }
 

@@ -57,6 +57,7 @@ fn a_key_is_needed_to_serve_and_not_to_check() {
 #[test]
 fn a_webhook_needs_a_secret_to_be_called_and_not_to_be_checked() {
     let source = "[[routes]]\nprovider = \"ollama\"\n\
+                  [queue]\nurl = \"sqlite:queue.db\"\n\
                   [queue.webhook]\nurl = \"https://example.com/hook\"";
     let secret = |secret: &'static str| {
         move |name: &str| (name == "BUTTRESS_WEBHOOK_SECRET").then(|| secret.to_owned())
@@ -72,7 +73,7 @@ fn a_webhook_needs_a_secret_to_be_called_and_not_to_be_checked() {
             Err(report) => (false, said(&report)),
         }
     };
-    let unset = "4:7 queue.webhook.secret_env: BUTTRESS_WEBHOOK_SECRET is not set\n\
+    let unset = "6:7 queue.webhook.secret_env: BUTTRESS_WEBHOOK_SECRET is not set\n\
                  >   set it where buttress is started: export BUTTRESS_WEBHOOK_SECRET=…";
     assert_eq!(parse(&nothing, true), (false, format!("> error {unset}")));
     assert_eq!(
