@@ -1,6 +1,8 @@
 //! What the tests that span crates share.
 
 pub mod answer;
+#[cfg(doctest)]
+mod book;
 pub mod contract;
 pub mod fuzz;
 pub mod gateway;
