@@ -38,6 +38,7 @@ Examples:
                                  Serve with these two providers, each standing in for the other
   buttress serve --config prod.toml --listen 0.0.0.0:8080
   buttress check prod.toml       Say what is wrong with a file, and what it amounts to
+  buttress schema                Write the JSON Schema of such a file, for editors
   curl -sSi … 2>&1 | buttress explain
                                  Say what a failing answer means, and what would be done
   buttress translate --from openai --to anthropic --kind request < request.json
