@@ -109,15 +109,14 @@ fn shorter(
 /// Where a call has less patience than its first retry takes, it is never retried.
 pub(super) fn patience(config: &Config, notes: &mut Notes) {
     for (index, route) in config.routes.iter().enumerate() {
-        let chains = config.chains.iter();
-        let mut of_it = chains.filter(|chain| chain.routes.contains(&index));
-        // Nobody gives way at the end of a chain.
-        let gives_way = of_it.all(|chain| chain.routes.last() != Some(&index));
+        let mut chains = config.chains.iter();
+        let last = chains.any(|chain| chain.routes.last() == Some(&index));
         let Some(patience) = route.patience.filter(|patience| !patience.is_zero()) else {
             continue;
         };
         let least = least_wait(route);
-        if !gives_way || route.retry.max_retries == 0 || least <= patience {
+        // Nobody gives way at the end of a chain.
+        if last || route.retry.max_retries == 0 || least <= patience {
             continue;
         }
         let owners = [format!("routes[{index}]"), "defaults".to_owned()];
