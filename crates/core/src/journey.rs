@@ -69,18 +69,25 @@ impl fmt::Display for Step {
         if let Some(route) = &self.route {
             write!(f, "{route}: ")?;
         }
-        match &self.event {
-            Event::Attempt => f.write_str("called"),
-            Event::Failed(failure) => failed(f, "failed", failure),
-            Event::Broke(failure) => failed(f, "broke off", failure),
-            Event::Retry { wait } => write!(f, "trying again after {:?}", shown(*wait)),
-            Event::GaveUp(why) => write!(f, "gave up: {}", why.as_str()),
-            Event::Queued { wait } => write!(f, "standing in line for about {:?}", shown(*wait)),
-            Event::Rejected(cause) => write!(f, "refused: {}", cause.as_str()),
-            Event::Skipped { why } => write!(f, "passed over: {why}"),
-            Event::Entered => f.write_str("entered"),
-            Event::Answered => f.write_str("answered"),
-            Event::Corrected(words) | Event::Note(words) => f.write_str(words),
+        self.event.fmt(f)
+    }
+}
+
+/// In words.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attempt => f.write_str("called"),
+            Self::Failed(failure) => failed(f, "failed", failure),
+            Self::Broke(failure) => failed(f, "broke off", failure),
+            Self::Retry { wait } => write!(f, "trying again after {:?}", shown(*wait)),
+            Self::GaveUp(why) => write!(f, "gave up: {}", why.as_str()),
+            Self::Queued { wait } => write!(f, "standing in line for about {:?}", shown(*wait)),
+            Self::Rejected(cause) => write!(f, "refused: {}", cause.as_str()),
+            Self::Skipped { why } => write!(f, "passed over: {why}"),
+            Self::Entered => f.write_str("entered"),
+            Self::Answered => f.write_str("answered"),
+            Self::Corrected(words) | Self::Note(words) => f.write_str(words),
         }
     }
 }

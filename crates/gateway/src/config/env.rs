@@ -4,7 +4,7 @@ use super::{
     Chain, Config, Correct, Diagnostic, Journal, Limits, Mode, Options, Provider, Queue, Report,
     Route, Server, checks,
     provider::{key, url},
-    server::CLIENT_KEY,
+    server::{ADMIN_KEY, CLIENT_KEY},
     value::{Wrong, quoted},
 };
 use buttress_llm as llm;
@@ -102,6 +102,9 @@ fn server(options: &Options<'_>) -> Result<Server, Wrong> {
     if (options.env)(CLIENT_KEY).is_some() {
         // A key that can't be used must not let everybody in.
         server.client_key = Some(key(options.env, CLIENT_KEY)?);
+    }
+    if (options.env)(ADMIN_KEY).is_some() {
+        server.admin_key = Some(key(options.env, ADMIN_KEY)?);
     }
     Ok(server)
 }

@@ -19,6 +19,7 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
     fields.section("server", |fields| server.read(fields));
     server.listen = options.listen.unwrap_or(server.listen);
     server.client_key = provider::key(options.env, &server.client_key_env).ok();
+    server.admin_key = provider::key(options.env, &server.admin_key_env).ok();
 
     let mut limits = Limits::default();
     fields.section("limits", |fields| limits.read(fields));

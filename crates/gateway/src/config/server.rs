@@ -22,6 +22,11 @@ documented! {
         pub client_key_env: String,
         /// The key itself; `None` lets everybody in.
         pub client_key: Option<Secret>,
+        /// The environment variable with the key that opens the live page and the admin API.
+        pub admin_key_env: String,
+        /// The key itself; without one callers on this machine may look, and nobody may change
+        /// anything but in the sandbox.
+        pub admin_key: Option<Secret>,
         /// The largest body of a request, in bytes.
         pub max_body: usize,
         /// The most bytes of the requests that are read and kept at a time, all callers taken
@@ -58,12 +63,17 @@ documented! {
 /// The variable with the key of the callers, unless another one is named.
 pub(super) const CLIENT_KEY: &str = "BUTTRESS_CLIENT_KEY";
 
+/// The variable with the key of who operates it, unless another one is named.
+pub(super) const ADMIN_KEY: &str = "BUTTRESS_ADMIN_KEY";
+
 impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             client_key_env: CLIENT_KEY.to_owned(),
             client_key: None,
+            admin_key_env: ADMIN_KEY.to_owned(),
+            admin_key: None,
             max_body: 32 << 20,
             max_in_flight_bytes: 512 << 20,
             // Over HTTP/1.1 each call has one, and a single gate may hold a thousand of them.
@@ -94,12 +104,13 @@ impl Server {
         let up_to_an_hour = || duration(Duration::ZERO..=Duration::from_secs(3600));
         fields.set("listen", &mut self.listen, address());
         fields.refuse(
-            &["client_key", "key", "api_key"],
+            &["client_key", "admin_key", "key", "api_key"],
             "a key does not belong in a file",
             "put it into an environment variable, and write the variable's name: \
              client_key_env = \"BUTTRESS_CLIENT_KEY\"",
         );
         fields.set("client_key_env", &mut self.client_key_env, variable());
+        fields.set("admin_key_env", &mut self.admin_key_env, variable());
         fields.set("max_body", &mut self.max_body, size(1 << 10..=1 << 30));
         let most = usize::try_from(1_u64 << 40).unwrap_or(usize::MAX);
         fields.set(

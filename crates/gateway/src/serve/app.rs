@@ -1,19 +1,31 @@
 //! What all requests share.
 
-use super::{metrics::Metrics, queue::Webhook, room::Room, upstreams::Upstreams};
+use super::{
+    live::Recent, metrics::Metrics, queue::Webhook, room::Room, sandbox::Sandbox,
+    upstreams::Upstreams,
+};
 use crate::config::Config;
 use buttress::{
-    StackService,
+    Route, StackService,
     journal::{JournalLayer, LlmJournal},
 };
 use buttress_queue::Queue;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+use tokio::time::Instant;
 
 /// What all requests share.
 pub(super) struct App {
     pub(super) config: Config,
     pub(super) upstreams: Upstreams,
     pub(super) metrics: Metrics,
+    /// What happened lately.
+    pub(super) recent: Arc<Recent>,
+    /// The providers, if they are in this process.
+    pub(super) sandbox: Option<Sandbox>,
+    pub(super) started: Instant,
     /// Where requests go that nobody could answer.
     pub(super) queue: Option<Queue>,
     /// What records sessions.
@@ -26,15 +38,20 @@ pub(super) struct App {
 }
 
 impl App {
-    pub(super) const fn new(
+    pub(super) fn new(
         config: Config,
         upstreams: Upstreams,
         metrics: Metrics,
         queue: Option<Queue>,
         journal: Option<JournalLayer<LlmJournal>>,
         webhook: Option<Webhook>,
+        sandbox: Option<Sandbox>,
     ) -> Self {
+        let routes = upstreams.routes().iter().map(Route::name);
         Self {
+            recent: Arc::new(Recent::new(routes)),
+            started: Instant::now(),
+            sandbox,
             room: Room::new(config.server.max_in_flight_bytes),
             config,
             upstreams,
@@ -51,9 +68,9 @@ impl App {
         self.upstreams.stack(self.config.chain_index(model)?)
     }
 
-    /// No longer ready for new calls.
-    pub(super) fn drain(&self) {
-        self.draining.store(true, Relaxed);
+    /// No longer ready for new calls, or ready again.
+    pub(super) fn set_draining(&self, draining: bool) {
+        self.draining.store(draining, Relaxed);
     }
 
     /// Whether new calls are no longer taken.

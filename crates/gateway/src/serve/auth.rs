@@ -29,7 +29,7 @@ impl FromRequestParts<Arc<App>> for Admitted {
 /// own examples put it into the address.
 ///
 /// How long the comparison takes says nothing of where the two differ.
-fn is_allowed(headers: &HeaderMap, query: Option<&str>, key: &Secret) -> bool {
+pub(super) fn is_allowed(headers: &HeaderMap, query: Option<&str>, key: &Secret) -> bool {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| {
         let (scheme, token) = value.as_bytes().split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)

@@ -129,6 +129,7 @@ pub(super) async fn run(
     }
     request.set_call(call.clone());
     let log = CallLog::new(asked.id().clone(), began, request.model(), call);
+    let log = log.kept_in(&app.recent);
     match &app.journal {
         Some(journal) => ask(app, journal.layer(stack), request, &head.headers, log).await,
         None => ask(app, stack, request, &head.headers, log).await,

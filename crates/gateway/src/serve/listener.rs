@@ -1,6 +1,9 @@
 //! Connections of callers: accepted, limited, and let finish when the server stops.
 
-use super::again::Again;
+use super::{
+    admin::{self, Peer},
+    again::Again,
+};
 use crate::config;
 use axum::Router;
 use hyper_util::{
@@ -67,9 +70,17 @@ pub(super) async fn serve(
             accepted = listener.accept(), if !full => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let patience = settings.header_timeout;
-                open.spawn(connection(stream, &app, &connections, &graceful, patience));
+                let peer = Peer(peer);
+                open.spawn(connection(
+                    stream,
+                    peer,
+                    &app,
+                    &connections,
+                    &graceful,
+                    patience,
+                ));
             }
             Err(error) if is_of_connection(&error) => {}
             Err(error) => {
@@ -112,6 +123,7 @@ fn connections(settings: &config::Server) -> auto::Builder<TokioExecutor> {
 /// A connection, until it ends or is told to.
 fn connection(
     stream: TcpStream,
+    peer: Peer,
     app: &Router,
     connections: &auto::Builder<TokioExecutor>,
     graceful: &GracefulShutdown,
@@ -122,8 +134,12 @@ fn connection(
     let asked = Arc::new(AtomicBool::new(false));
     let app = app.clone().map_request({
         let asked = Arc::clone(&asked);
-        move |request| {
+        move |mut request: http::Request<_>| {
             asked.store(true, Relaxed);
+            // It takes an allocation, so only where it matters.
+            if admin::minds_who_asks(request.uri().path()) {
+                request.extensions_mut().insert(peer);
+            }
             request
         }
     });

@@ -1,6 +1,9 @@
 //! One line in the log for each call, when it has ended.
 
-use super::request_id::RequestId;
+use super::{
+    live::{Ended, Recent},
+    request_id::RequestId,
+};
 use buttress::{
     Call, Journey,
     llm::{Kind, LlmError},
@@ -20,6 +23,8 @@ pub(super) struct CallLog {
     began: Instant,
     model: Box<str>,
     call: Call,
+    /// Where what happened lately is kept.
+    recent: Option<Arc<Recent>>,
     route: Option<Arc<str>>,
     /// Whether the head of a stream is on its way, and its line is told when it ends.
     streams: bool,
@@ -42,10 +47,18 @@ impl CallLog {
             began,
             model: shortened(model).into(),
             call,
+            recent: None,
             route: None,
             streams: false,
             told: false,
         }
+    }
+
+    /// Puts it down there as well when it has ended.
+    pub(super) fn kept_in(mut self, recent: &Arc<Recent>) -> Self {
+        self.call.listen(Arc::clone(recent) as _);
+        self.recent = Some(Arc::clone(recent));
+        self
     }
 
     pub(super) const fn id(&self) -> &RequestId {
@@ -119,10 +132,11 @@ impl CallLog {
         self.told
     }
 
-    fn tell(&mut self, level: Level, words: &str, end: &End<'_>) {
+    fn tell(&mut self, level: Level, words: &'static str, end: &End<'_>) {
         if std::mem::replace(&mut self.told, true) {
             return;
         }
+        self.keep(words, end);
         // The level of an event is part of what is compiled in.
         macro_rules! line {
             ($level:expr) => {
@@ -148,6 +162,29 @@ impl CallLog {
             Level::INFO => line!(Level::INFO),
             _ => line!(Level::DEBUG),
         }
+    }
+
+    fn keep(&self, words: &'static str, end: &End<'_>) {
+        let Some(recent) = &self.recent else {
+            return;
+        };
+        let took = self.began.elapsed();
+        let attempts = self.call.attempts();
+        let answered = end.error.is_none();
+        if answered && attempts <= 1 && !self.call.went_on() {
+            return recent.well(took);
+        }
+        recent.told(&Ended {
+            id: self.id.as_str(),
+            model: &self.model,
+            words,
+            kind: end.error.map(|error| error.kind().as_str()),
+            answered,
+            attempts,
+            waited: self.call.total_waited(),
+            took,
+            journey: &self.call.journey(),
+        });
     }
 }
 

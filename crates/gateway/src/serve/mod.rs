@@ -1,5 +1,6 @@
 //! `buttress serve`: the gateway.
 
+mod admin;
 mod again;
 mod answer;
 mod app;
@@ -7,6 +8,7 @@ mod auth;
 mod call;
 mod frames;
 mod listener;
+mod live;
 mod log;
 mod metrics;
 mod models;

@@ -1,12 +1,14 @@
 //! `GET /readyz`.
 
 use super::{app::App, page::NoPage};
+use crate::config;
 use axum::{
     Json,
     extract::State,
     response::{IntoResponse, Response},
 };
 use buttress::{
+    Route,
     circuit_breaker::{Handle, State as Circuit},
     retry_after::{GateHandle, GateState},
 };
@@ -20,15 +22,7 @@ pub(super) async fn show(_: NoPage, State(app): State<Arc<App>>) -> Response {
     let routes = app.upstreams.routes().iter().zip(&app.config.routes);
     let routes = routes.map(|(route, settings)| {
         let mut shown = Map::new();
-        shown.insert("route".to_owned(), json!(&**route.name()));
-        match settings.breaker.enabled {
-            true => circuit(&mut shown, &route.breaker_handle()),
-            false => put(&mut shown, "circuit", "off"),
-        }
-        match settings.gate.enabled {
-            true => gate(&mut shown, &route.gate_handle()),
-            false => put(&mut shown, "gate", "off"),
-        }
+        self::route(&mut shown, route, settings);
         Value::Object(shown)
     });
     let body = json!({ "ready": !draining, "routes": routes.collect::<Value>() });
@@ -38,6 +32,19 @@ pub(super) async fn show(_: NoPage, State(app): State<Arc<App>>) -> Response {
         StatusCode::OK
     };
     (status, Json(body)).into_response()
+}
+
+/// How a route is.
+pub(super) fn route(shown: &mut Map<String, Value>, route: &Route, settings: &config::Route) {
+    put(shown, "route", &**route.name());
+    match settings.breaker.enabled {
+        true => circuit(shown, &route.breaker_handle()),
+        false => put(shown, "circuit", "off"),
+    }
+    match settings.gate.enabled {
+        true => gate(shown, &route.gate_handle()),
+        false => put(shown, "gate", "off"),
+    }
 }
 
 /// The circuit, and while it is open the seconds until a probe may go out.

@@ -1,10 +1,11 @@
 //! What callers can ask for.
 
 use super::{
+    admin,
     app::App,
     auth::Admitted,
     call::{self, Address},
-    metrics, models,
+    live, metrics, models,
     page::NoPage,
     queue, ready,
     refusal::Asked,
@@ -54,6 +55,8 @@ pub(super) fn router(app: Arc<App>) -> Router {
         router = router.route_layer(from_extractor_with_state::<Admitted, _>(Arc::clone(&app)));
     }
     router
+        .merge(live::router())
+        .merge(admin::router())
         .route("/healthz", get(async |_: NoPage| "ok\n"))
         .route("/readyz", get(ready::show))
         .route("/metrics", get(metrics::show))

@@ -32,7 +32,6 @@ pub struct Running {
     stop: oneshot::Sender<()>,
     served: JoinHandle<usize>,
     worker: Option<Working>,
-    sandbox: Option<Sandbox>,
 }
 
 /// Starts a gateway on the address that is configured. Must be awaited within a tokio runtime
@@ -45,7 +44,7 @@ pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
         Mode::Sandbox => Some(sandbox::start(&mut config).await?),
         _ => None,
     };
-    let app = app(config).await?;
+    let app = app_of(config, sandbox).await?;
     let config = &app.config;
     let listener = TcpListener::bind(config.server.listen).await;
     let listener =
@@ -72,7 +71,6 @@ pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
         stop,
         served: tokio::spawn(served),
         worker,
-        sandbox,
     })
 }
 
@@ -81,6 +79,10 @@ const SWEEP: Duration = Duration::from_secs(600);
 
 /// What all requests share, those of callers and those of the queue.
 pub(super) async fn app(config: Config) -> Result<Arc<App>, Box<dyn Error>> {
+    app_of(config, None).await
+}
+
+async fn app_of(config: Config, sandbox: Option<Sandbox>) -> Result<Arc<App>, Box<dyn Error>> {
     let metrics = Metrics::new()?;
     let upstreams = Upstreams::new(&config, metrics.recorder())?;
     metrics.keep(upstreams.metrics());
@@ -97,7 +99,7 @@ pub(super) async fn app(config: Config) -> Result<Arc<App>, Box<dyn Error>> {
         None => None,
     };
     Ok(Arc::new(App::new(
-        config, upstreams, metrics, queue, layer, webhook,
+        config, upstreams, metrics, queue, layer, webhook, sandbox,
     )))
 }
 
@@ -117,7 +119,7 @@ impl Running {
 
     /// What it was told to do, and where callers find it.
     pub(super) fn greeting(&self) -> String {
-        match self.sandbox {
+        match self.app.sandbox {
             Some(_) => sandbox::greeting(self.address),
             None => format!(
                 "buttress listens on http://{}\n\n{}",
@@ -141,7 +143,7 @@ impl Running {
     /// # Cancellation
     /// It goes on stopping.
     pub async fn stop(self) -> Result<usize, JoinError> {
-        self.app.drain();
+        self.app.set_draining(true);
         // Whoever is not there any more has stopped.
         let _ = self.stop.send(());
         // Both are given their time to end, at the same time.

@@ -2,13 +2,49 @@
 
 use crate::config::{Chain, Config, Provider, Route};
 use buttress::{client::Secret, llm};
-use buttress_testkit::{Fault, Provider as Scripted, Received, Reply};
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use buttress_testkit::{Fault, Provider as Scripted, Received, Reply, Script};
+use serde_json::{Value, json};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// The providers, which end with it.
 pub(super) struct Sandbox {
-    _providers: Vec<Scripted>,
+    providers: [Acting; 2],
 }
+
+/// A provider, and what it does just now.
+struct Acting {
+    name: &'static str,
+    provider: Scripted,
+    usual: fn(&Received) -> Reply,
+    mood: Mutex<&'static str>,
+}
+
+/// What a provider can be told to do, by name: the first is what it does when nobody tells it
+/// anything.
+const MOODS: [(&str, Option<fn() -> Reply>); 11] = [
+    ("usual", None),
+    ("well", None),
+    (
+        "rate_limited",
+        Some(|| Reply::rate_limited().retry_after(5)),
+    ),
+    ("overloaded", Some(Reply::overloaded)),
+    ("server_error", Some(Reply::server_error)),
+    ("silent", Some(Reply::silence)),
+    ("reset", Some(Reply::reset)),
+    (
+        "breaks_off",
+        Some(|| Reply::text("This stream breaks off in the middle of a").reset_after(4)),
+    ),
+    ("no_json", Some(Reply::not_json)),
+    ("invalid_key", Some(Reply::invalid_key)),
+    ("out_of_money", Some(Reply::insufficient_quota)),
+];
 
 /// Starts them, and points the configuration at them.
 pub(super) async fn start(config: &mut Config) -> io::Result<Sandbox> {
@@ -47,9 +83,51 @@ pub(super) async fn start(config: &mut Config) -> io::Result<Sandbox> {
         claude.base_url(),
     );
     config.chains = vec![Chain::everything(config.routes.len())];
+    let acting = |name, provider, usual| Acting {
+        name,
+        provider,
+        usual,
+        mood: Mutex::new(MOODS[0].0),
+    };
     Ok(Sandbox {
-        _providers: vec![gpt, claude],
+        providers: [
+            acting("sandbox-openai", gpt, moody as fn(&Received) -> Reply),
+            acting("sandbox-anthropic", claude, hasty),
+        ],
     })
+}
+
+impl Sandbox {
+    /// Has a provider act like this from now on. Whether there are such a provider and such a way.
+    pub(super) fn set(&self, provider: &str, mood: &str) -> bool {
+        let mut providers = self.providers.iter();
+        let acting = providers.find(|acting| acting.name == provider);
+        let mood = MOODS.iter().find(|(name, _)| *name == mood);
+        let (Some(acting), Some((name, reply))) = (acting, mood) else {
+            return false;
+        };
+        let script = Script::new();
+        let script = match reply {
+            Some(reply) => script.forever(move |_: &Received| reply()),
+            None if *name == MOODS[0].0 => script.forever(acting.usual),
+            None => script.forever(hello),
+        };
+        acting.provider.play(script);
+        *acting.mood.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        true
+    }
+
+    /// What each provider does, and what it could do.
+    pub(super) fn moods(&self) -> Value {
+        let mood = |acting: &Acting| {
+            let mood = *acting.mood.lock().unwrap_or_else(PoisonError::into_inner);
+            json!({"provider": acting.name, "mood": mood})
+        };
+        json!({
+            "moods": MOODS.map(|(name, _)| name),
+            "providers": self.providers.iter().map(mood).collect::<Value>(),
+        })
+    }
 }
 
 /// What a provider of the sandbox says when it is well.
@@ -89,7 +167,7 @@ fn hasty(call: &Received) -> Reply {
 pub(super) fn greeting(address: SocketAddr) -> String {
     format!(
         "\
-buttress listens on http://{address}
+buttress listens on http://{address}, where a page shows what it does
 
 THIS IS A SANDBOX. There is no configuration and no key in the environment, so the two providers
 behind it are scripted ones in this process, which fail on purpose. No model is asked.

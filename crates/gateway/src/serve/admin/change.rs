@@ -1,0 +1,233 @@
+//! What can be changed. Each change is logged, with where it came from.
+
+use super::{
+    super::app::App,
+    may::{MayChange, refuse},
+};
+use axum::{
+    Json,
+    extract::{FromRequest, Request, State},
+    response::{IntoResponse, Response},
+};
+use buttress::Route;
+use buttress_queue::{State as TaskState, TaskId};
+use http::StatusCode;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// What a body of a change may take, in bytes.
+const MOST: usize = 16 << 10;
+
+/// The longest that something can be closed or parked for: a day.
+const LONGEST: f64 = 86_400.0;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Circuit {
+    route: String,
+    #[serde(rename = "do")]
+    act: OnCircuit,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OnCircuit {
+    Open,
+    Close,
+    Isolate,
+    Reset,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Gate {
+    route: String,
+    #[serde(rename = "do")]
+    act: OnGate,
+    seconds: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OnGate {
+    Open,
+    Close,
+    Park,
+    Unpark,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Drain {
+    draining: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfQueue {
+    #[serde(rename = "do")]
+    act: OnTask,
+    /// One task; all dead letters, where none is named.
+    id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OnTask {
+    Replay,
+    Drop,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfSandbox {
+    provider: String,
+    mood: String,
+}
+
+/// Opens, closes, isolates or resets a route's circuit.
+pub(super) async fn circuit(
+    may: MayChange,
+    State(app): State<Arc<App>>,
+    Asked(asked): Asked<Circuit>,
+) -> Response {
+    let Some(route) = route(&app, &asked.route) else {
+        return no_route();
+    };
+    let circuit = route.breaker_handle();
+    match asked.act {
+        OnCircuit::Open => circuit.force_open(),
+        OnCircuit::Close => circuit.force_close(),
+        OnCircuit::Isolate => circuit.isolate(),
+        OnCircuit::Reset => circuit.reset(),
+    }
+    tracing::warn!(from = ?may.from, route = &**route.name(), change = ?asked.act, "circuit changed by hand");
+    Json(json!({"state": circuit.state().as_str()})).into_response()
+}
+
+/// Opens or closes the gate of a route's key, or parks the key.
+pub(super) async fn gate(
+    may: MayChange,
+    State(app): State<Arc<App>>,
+    Asked(asked): Asked<Gate>,
+) -> Response {
+    let Some(route) = route(&app, &asked.route) else {
+        return no_route();
+    };
+    let wait = match asked.seconds {
+        Some(seconds) if !(0.0..=LONGEST).contains(&seconds) => {
+            return refuse(StatusCode::BAD_REQUEST, "seconds: from 0 to 86400");
+        }
+        seconds => seconds.map(Duration::from_secs_f64),
+    };
+    let gate = route.gate_handle();
+    match (asked.act, wait) {
+        (OnGate::Open, _) => gate.open(),
+        (OnGate::Unpark, _) => gate.unpark(),
+        (OnGate::Park, wait) => gate.park(wait),
+        (OnGate::Close, Some(wait)) => gate.close_for(wait),
+        (OnGate::Close, None) => {
+            return refuse(
+                StatusCode::BAD_REQUEST,
+                "seconds: say for how long to close it",
+            );
+        }
+    }
+    tracing::warn!(
+        from = ?may.from, route = &**route.name(), change = ?asked.act, seconds = asked.seconds,
+        "gate changed by hand"
+    );
+    Json(json!({"state": gate.state().as_str()})).into_response()
+}
+
+/// Has `/readyz` say that no more calls should come, or that they may come again.
+pub(super) async fn drain(
+    may: MayChange,
+    State(app): State<Arc<App>>,
+    Asked(asked): Asked<Drain>,
+) -> Response {
+    app.set_draining(asked.draining);
+    tracing::warn!(from = ?may.from, draining = asked.draining, "draining changed by hand");
+    Json(json!({"draining": app.is_draining()})).into_response()
+}
+
+/// Queues dead letters again, or drops them.
+pub(super) async fn queue(
+    may: MayChange,
+    State(app): State<Arc<App>>,
+    Asked(asked): Asked<OfQueue>,
+) -> Response {
+    let Some(queue) = &app.queue else {
+        return refuse(StatusCode::NOT_FOUND, "there is no queue: set queue.url");
+    };
+    let ids = match asked.id.as_deref().map(str::parse::<TaskId>) {
+        Some(Ok(id)) => vec![id],
+        Some(Err(_)) => return refuse(StatusCode::BAD_REQUEST, "id: not the name of a task"),
+        // As many as a page; who has more of them asks again.
+        None => match queue.list(TaskState::Dead, None, 1000).await {
+            Ok(page) => page.records.iter().map(|letter| letter.id).collect(),
+            Err(error) => return store_failed(&error),
+        },
+    };
+    let mut changed = 0_u32;
+    for id in ids {
+        let done = match asked.act {
+            OnTask::Replay => queue.retry(id).await,
+            OnTask::Drop => queue.remove(id).await,
+        };
+        match done {
+            Ok(done) => changed += u32::from(done),
+            Err(error) => return store_failed(&error),
+        }
+    }
+    tracing::warn!(from = ?may.from, change = ?asked.act, changed, "queue changed by hand");
+    Json(json!({"changed": changed})).into_response()
+}
+
+/// Has a provider of the sandbox fail in some way, or be well again.
+pub(super) async fn sandbox(
+    may: MayChange,
+    State(app): State<Arc<App>>,
+    Asked(asked): Asked<OfSandbox>,
+) -> Response {
+    let Some(sandbox) = &app.sandbox else {
+        return refuse(StatusCode::NOT_FOUND, "this is no sandbox");
+    };
+    if !sandbox.set(&asked.provider, &asked.mood) {
+        return refuse(
+            StatusCode::NOT_FOUND,
+            "there is no such provider, or it can't do that",
+        );
+    }
+    tracing::info!(from = ?may.from, provider = asked.provider, mood = asked.mood, "sandbox changed");
+    Json(sandbox.moods()).into_response()
+}
+
+fn route<'a>(app: &'a App, name: &str) -> Option<&'a Route> {
+    let mut routes = app.upstreams.routes().iter();
+    routes.find(|route| **route.name() == *name)
+}
+
+fn no_route() -> Response {
+    refuse(StatusCode::NOT_FOUND, "there is no route of this name")
+}
+
+fn store_failed(error: &buttress_queue::StoreError) -> Response {
+    refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+}
+
+/// A small body of JSON.
+pub(super) struct Asked<T>(T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Asked<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Response> {
+        let body = axum::body::to_bytes(request.into_body(), MOST).await;
+        let wrong = |message: &str| refuse(StatusCode::BAD_REQUEST, message);
+        let body = body.map_err(|_| wrong("the body is too large, or ended too early"))?;
+        let read = serde_json::from_slice(&body);
+        read.map(Self).map_err(|error| wrong(&error.to_string()))
+    }
+}

@@ -1,0 +1,63 @@
+//! The live page: what the gateway does, as it does it.
+//!
+//! `GET /` is a page without anything from elsewhere. It reads `GET /live/events`, which tells how
+//! everything stands, once a second.
+
+mod assets;
+mod history;
+mod recent;
+mod state;
+
+pub(super) use self::recent::{Ended, Recent};
+
+use super::{
+    admin::MayLook,
+    answer::{EVENTS, NO_CACHE},
+    app::App,
+};
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use bytes::Bytes;
+use futures_util::stream;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+const EACH: Duration = Duration::from_secs(1);
+
+pub(super) fn router() -> Router<Arc<App>> {
+    assets::router()
+        .route("/live/events", get(events))
+        .route("/admin/state", get(show))
+}
+
+/// How everything stands, once.
+async fn show(may: MayLook, State(app): State<Arc<App>>) -> Response {
+    let state = state::of(&app, may.may_change()).await;
+    ([(CACHE_CONTROL, NO_CACHE)], Json(state)).into_response()
+}
+
+/// How everything stands, once a second, until the gateway is told to stop.
+async fn events(may: MayLook, State(app): State<Arc<App>>) -> Response {
+    let mut ticks = interval(EACH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let may_change = may.may_change();
+    let next = move |(app, mut ticks, last): (Arc<App>, Interval, bool)| async move {
+        if last {
+            return None;
+        }
+        ticks.tick().await;
+        // Whoever watches does not hold up the end.
+        let last = app.is_draining();
+        let state = state::of(&app, may_change).await;
+        let frame = Bytes::from(format!("data: {state}\n\n"));
+        Some((Ok::<_, Infallible>(frame), (app, ticks, last)))
+    };
+    let body = Body::from_stream(stream::unfold((app, ticks, false), next));
+    ([(CONTENT_TYPE, EVENTS), (CACHE_CONTROL, NO_CACHE)], body).into_response()
+}

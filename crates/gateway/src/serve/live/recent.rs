@@ -1,0 +1,224 @@
+//! What happened lately: how calls ended, what routes did, and the journeys of those that had to be
+//! recovered.
+
+use super::history::History;
+use buttress::{
+    Journey,
+    core::{Event, Heard, Listener},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// How many journeys are kept.
+const KEPT: usize = 50;
+
+/// What happened lately. Bounded, whatever happens.
+#[derive(Debug)]
+pub(in crate::serve) struct Recent {
+    calls: Mutex<Calls>,
+    routes: Box<[(Arc<str>, Mutex<History<2>>)]>,
+}
+
+#[derive(Debug)]
+struct Calls {
+    /// Answered at once, after recovery, not at all.
+    history: History<3>,
+    journeys: VecDeque<Value>,
+    /// How many there have been.
+    told: u64,
+}
+
+/// A call that has ended.
+pub(in crate::serve) struct Ended<'a> {
+    pub(in crate::serve) id: &'a str,
+    pub(in crate::serve) model: &'a str,
+    /// What became of it, in the words of the log.
+    pub(in crate::serve) words: &'static str,
+    pub(in crate::serve) kind: Option<&'static str>,
+    /// The caller has an answer.
+    pub(in crate::serve) answered: bool,
+    pub(in crate::serve) attempts: u32,
+    pub(in crate::serve) waited: Duration,
+    pub(in crate::serve) took: Duration,
+    pub(in crate::serve) journey: &'a Journey,
+}
+
+impl Recent {
+    pub(in crate::serve) fn new<'a>(routes: impl IntoIterator<Item = &'a Arc<str>>) -> Self {
+        let route = |name: &Arc<str>| (Arc::clone(name), Mutex::new(History::new()));
+        Self {
+            calls: Mutex::new(Calls {
+                history: History::new(),
+                journeys: VecDeque::new(),
+                told: 0,
+            }),
+            routes: routes.into_iter().map(route).collect(),
+        }
+    }
+
+    /// A call went well at once.
+    pub(in crate::serve) fn well(&self, took: Duration) {
+        lock(&self.calls).history.put(0, took);
+    }
+
+    /// A call had to be recovered, or could not be.
+    pub(in crate::serve) fn told(&self, ended: &Ended<'_>) {
+        let shown = ended.shown();
+        let mut calls = lock(&self.calls);
+        calls
+            .history
+            .put(if ended.answered { 1 } else { 2 }, ended.took);
+        calls.told += 1;
+        calls.journeys.truncate(KEPT - 1);
+        calls.journeys.push_front(shown);
+    }
+
+    /// How calls ended, and the journeys, the latest first.
+    pub(super) fn calls(&self) -> (Value, Value, u64) {
+        let mut calls = lock(&self.calls);
+        let history = shown(&mut calls.history, ["well", "recovered", "failed"]);
+        let journeys = calls.journeys.iter().cloned().collect();
+        (history, journeys, calls.told)
+    }
+
+    /// What attempts on this route came to.
+    pub(super) fn route(&self, name: &str) -> Value {
+        let found = self.routes.iter().find(|(route, _)| **route == *name);
+        found.map_or(Value::Null, |(_, history)| {
+            shown(&mut lock(history), ["answered", "failed"])
+        })
+    }
+}
+
+/// Attempts are put down when they end, not when their call does.
+impl Listener for Recent {
+    fn heard(&self, step: &Heard<'_>) {
+        let (Some(route), Some(took)) = (step.route, step.took) else {
+            return;
+        };
+        let what = match step.event {
+            Event::Answered => 0,
+            Event::Failed(_) => 1,
+            _ => return,
+        };
+        let found = self.routes.iter().find(|(name, _)| name == route);
+        if let Some((_, history)) = found {
+            lock(history).put(what, took);
+        }
+    }
+}
+
+impl Ended<'_> {
+    fn shown(&self) -> Value {
+        let steps = self.journey.steps().iter().map(|step| {
+            json!({
+                "at_ms": millis(step.at),
+                "route": step.route.as_deref(),
+                "what": step.event.to_string(),
+            })
+        });
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        json!({
+            "id": self.id,
+            "at": millis(now.unwrap_or_default()),
+            "model": self.model,
+            "words": self.words,
+            "kind": self.kind,
+            "answered": self.answered,
+            "attempts": self.attempts,
+            "waited_ms": millis(self.waited),
+            "took_ms": millis(self.took),
+            "steps": steps.collect::<Value>(),
+            "more_steps": self.journey.dropped(),
+        })
+    }
+}
+
+fn shown<const N: usize>(history: &mut History<N>, names: [&str; N]) -> Value {
+    let steps: Vec<_> = history.steps().copied().collect();
+    let mut shown = json!({
+        "mean_ms": steps.iter().map(|step| millis(step.mean())).collect::<Value>(),
+        "longest_ms": steps.iter().map(|step| millis(step.longest)).collect::<Value>(),
+    });
+    for (at, name) in names.into_iter().enumerate() {
+        shown[name] = steps.iter().map(|step| step.counts[at]).collect();
+    }
+    shown
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use buttress::{Call, Context as _};
+
+    fn ended(answered: bool, journey: &Journey) -> Ended<'_> {
+        Ended {
+            id: "id",
+            model: "m",
+            words: "recovered",
+            kind: None,
+            answered,
+            attempts: 2,
+            waited: Duration::ZERO,
+            took: Duration::from_millis(7),
+            journey,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_latest_journeys_are_kept() {
+        let recent = Recent::new([&"a".into()]);
+        let call = Call::new();
+        call.for_route("a".into(), None).record(Event::Attempt);
+        let journey = call.journey();
+        recent.well(Duration::from_millis(1));
+        for number in 0..60 {
+            recent.told(&ended(number % 2 == 0, &journey));
+        }
+        let (history, journeys, told) = recent.calls();
+        assert_eq!((told, journeys.as_array().unwrap().len()), (60, KEPT));
+        let last = |name: &str| history[name].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(
+            (last("well"), last("recovered"), last("failed")),
+            (1.into(), 30.into(), 30.into())
+        );
+        assert_eq!(journeys[0]["answered"], false);
+        assert_eq!(journeys[0]["steps"][0]["what"], "called");
+        assert_eq!(journeys[0]["steps"][0]["route"], "a");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_count_for_their_route() {
+        let recent = Arc::new(Recent::new([&"a".into(), &"b".into()]));
+        let call = Call::new();
+        call.listen(Arc::clone(&recent) as _);
+        let route = call.for_route("b".into(), None);
+        route.record(Event::Attempt);
+        tokio::time::advance(Duration::from_millis(30)).await;
+        route.record(Event::Answered);
+        let last = |route: &str, name: &str| {
+            recent.route(route)[name]
+                .as_array()
+                .unwrap()
+                .last()
+                .unwrap()
+                .clone()
+        };
+        assert_eq!(last("b", "answered"), 1);
+        assert_eq!(last("b", "mean_ms"), 30);
+        assert_eq!(last("a", "answered"), 0);
+        assert_eq!(recent.route("c"), Value::Null);
+    }
+}
