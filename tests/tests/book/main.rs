@@ -9,3 +9,4 @@ mod deploy;
 mod links;
 mod pages;
 mod summary;
+mod words;
