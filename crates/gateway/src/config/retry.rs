@@ -114,7 +114,7 @@ impl Settings for Retry {
         let full = (self.budget.is_some() && reserve > most).then_some(full);
         let never = Contradiction::warning(&["max_timeouts"])
             .message(format!(
-                "never reached: there are no more than {} retries (`max_retries`)",
+                "never reached: `max_retries` is {}",
                 self.max_retries
             ))
             .help("lower it, or raise `max_retries`");
