@@ -4,6 +4,7 @@
 //! dialect, whose models are named for what they do: see [`upstreams`].
 
 mod mirror;
+mod page;
 mod prompt;
 mod script;
 mod upstreams;

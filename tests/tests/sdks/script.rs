@@ -34,14 +34,27 @@ impl Script {
     }
 
     /// Runs it to its end, against a gateway of its own. It has to use all that is there.
-    pub async fn run(mut self) -> Upstreams {
+    pub async fn run(self) -> Upstreams {
         let upstreams = Upstreams::start().await;
+        let carries_on = upstreams.carries_on_url();
+        let others = [
+            ("GATEWAY_THAT_CARRIES_ON", &*carries_on),
+            ("GATEWAY_KEY", upstreams.gateway_key()),
+        ];
+        self.against(&upstreams.gateway_url(), &others).await;
+        upstreams.assert_all_asked();
+        upstreams
+    }
+
+    /// Runs it to its end, against this gateway.
+    pub async fn against(mut self, gateway: &str, others: &[(&str, &str)]) {
+        // What else it needs is where the system has it.
+        let needed = ["PATH", "HOME", "SCREENSHOT"];
         self.command
             .env_clear()
-            .envs(std::env::vars_os().filter(|(name, _)| name == "PATH" || name == "HOME"))
-            .env("GATEWAY", upstreams.gateway_url())
-            .env("GATEWAY_THAT_CARRIES_ON", upstreams.carries_on_url())
-            .env("GATEWAY_KEY", upstreams.gateway_key())
+            .envs(std::env::vars_os().filter(|(name, _)| needed.iter().any(|one| name == *one)))
+            .env("GATEWAY", gateway)
+            .envs(others.iter().copied())
             .stdin(Stdio::null())
             .kill_on_drop(true);
         let output = timeout(TOO_LONG, self.command.output()).await;
@@ -50,8 +63,6 @@ impl Script {
         let told =
             String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}:\n{told}", self.name);
-        upstreams.assert_all_asked();
-        upstreams
     }
 }
 

@@ -217,17 +217,21 @@ fn keys(config: &Config, options: &Options<'_>, notes: &mut Notes) {
         }
     }
     // Without the field an unset variable only means that no key is asked for.
-    let path = "server.client_key_env";
-    let variable = &config.server.client_key_env;
-    if (notes.place(path).is_some() || (options.env)(variable).is_some())
-        && let Err(wrong) = provider::key(options.env, variable)
-    {
-        let mut found = Diagnostic::error(path, wrong.message);
-        found.help = wrong.help;
-        if !options.need_keys {
-            found.severity = Severity::Warning;
+    let server = &config.server;
+    for (path, variable) in [
+        ("server.client_key_env", &server.client_key_env),
+        ("server.admin_key_env", &server.admin_key_env),
+    ] {
+        if (notes.place(path).is_some() || (options.env)(variable).is_some())
+            && let Err(wrong) = provider::key(options.env, variable)
+        {
+            let mut found = Diagnostic::error(path, wrong.message);
+            found.help = wrong.help;
+            if !options.need_keys {
+                found.severity = Severity::Warning;
+            }
+            note(notes, found, &[]);
         }
-        note(notes, found, &[]);
     }
     if let Err(wrong) = config.queue.webhook.signing_secret(options.env) {
         let mut found = Diagnostic::error("queue.webhook.secret_env", wrong.message);

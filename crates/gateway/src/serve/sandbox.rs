@@ -66,6 +66,8 @@ pub(super) async fn start(config: &mut Config) -> io::Result<Sandbox> {
         let mut route = Route::new(Arc::new(provider), Some(model));
         // So that the pauses can be watched without getting tired of it.
         route.retry.base = Duration::from_millis(400);
+        route.breaker.open = Duration::from_secs(5);
+        route.breaker.open_max = Duration::from_secs(10);
         // Half of all calls fail: a budget made for outages would soon be empty.
         route.retry.budget = None;
         config.routes.push(route);

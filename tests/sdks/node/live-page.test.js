@@ -1,0 +1,92 @@
+// The gateway's live page in a real browser: it loads, shows a circuit opening and closing again,
+// its buttons work with the keyboard, and it fits a phone.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import puppeteer from "puppeteer-core";
+
+const gateway = process.env.GATEWAY;
+const FIRST = "sandbox-openai";
+let browser;
+let page;
+const asked = [];
+const wrong = [];
+
+before(async () => {
+  browser = await puppeteer.launch({
+    executablePath: process.env.CHROMIUM,
+    args: ["--no-sandbox", "--disable-gpu", "--no-first-run"],
+  });
+  page = await browser.newPage();
+  page.setDefaultTimeout(30_000);
+  page.on("request", (request) => asked.push(request.url()));
+  page.on("pageerror", (error) => wrong.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
+  await page.setViewport({ width: 1100, height: 900 });
+  await page.goto(gateway);
+});
+
+after(() => browser?.close());
+
+const route = (provider) => `#routes > li[data-id^="${provider}"]`;
+const mood = (provider, name) => `#moods > div[data-id="${provider}"] button[data-part="${name}"]`;
+
+test("it loads, with nothing from elsewhere", async () => {
+  await page.waitForSelector(route(FIRST));
+  await page.waitForFunction(() => document.querySelector("#standing").textContent.includes("let calls through"));
+  assert.equal((await page.$$("#routes > li")).length, 2);
+  assert.equal((await page.$$("#charts svg")).length, 3);
+  const visible = await page.$eval("#sandbox", (section) => !section.hidden);
+  assert.ok(visible);
+  for (const url of asked) assert.ok(url.startsWith(gateway) || url.startsWith("data:"), url);
+});
+
+test("a provider fails by a button, and its circuit opens and closes again", async () => {
+  await page.click(mood(FIRST, "server_error"));
+  await page.waitForSelector(`${mood(FIRST, "server_error")}[aria-pressed="true"]`);
+  await page.click("#traffic");
+  await page.waitForSelector(`${route(FIRST)}.open`);
+  await page.waitForFunction(() => document.querySelector("#standing").textContent.includes("1 of 2 circuits open"));
+  await page.waitForSelector("#journeys > li");
+  const journey = await page.$eval("#journeys > li", (item) => item.textContent);
+  assert.match(journey, /sandbox-openai.*sandbox-anthropic/s);
+  if (process.env.SCREENSHOT) {
+    await page.click("#journeys > li summary");
+    await page.evaluate(() => scrollTo(0, 0));
+    await page.screenshot({ path: process.env.SCREENSHOT });
+  }
+  await page.click(mood(FIRST, "well"));
+  await page.waitForSelector(`${route(FIRST)}.closed`);
+  await page.click("#traffic");
+});
+
+test("the keyboard reaches every button, and presses it", async () => {
+  const selector = `${route(FIRST)} .doings button`;
+  await page.focus("#traffic");
+  const reached = async () => page.evaluate((selector) => document.activeElement.matches(selector), selector);
+  for (let presses = 0; !(await reached()); presses++) {
+    assert.ok(presses < 60, "it is not reached");
+    await page.keyboard.press("Tab");
+  }
+  const label = await page.evaluate(() => document.activeElement.ariaLabel);
+  assert.match(label, /^open the circuit of sandbox-openai/);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(`${route(FIRST)}.open`);
+  // It is not taken away by what comes meanwhile.
+  assert.ok(await reached());
+  for (let presses = 0; presses < 3; presses++) await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(`${route(FIRST)}.closed`);
+});
+
+test("it fits a phone, and the dark", async () => {
+  const back = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.setViewport({ width: 360, height: 640, isMobile: true, hasTouch: true });
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "light" }]);
+  const light = await back();
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+  assert.notEqual(await back(), light);
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(width <= 360, `${width} pixels wide`);
+});
+
+test("nothing went wrong meanwhile", () => assert.deepEqual(wrong, []));
