@@ -12,7 +12,7 @@ use axum::{
 use buttress::{
     Call, Carry,
     llm::{Dialect, Kind, LlmError, LlmRequest, LlmResponse},
-    queue::{Degradable, DegradeLayer},
+    queue::{Degradable, Degrade},
 };
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -154,14 +154,14 @@ where
             Err(error) => answer::error(dialect, &error, log),
         };
     };
-    let form = queue::Form::of(&request);
-    let policy = queue::policy(request.own_session(), log.id());
-    let degrade = DegradeLayer::new(queue.clone(), policy);
-    match degrade.layer(service).oneshot(request).await {
+    let kept = request.clone();
+    let degrade = Degrade::new(service, queue.clone(), queue::Policy::new(log.id()));
+    let answered = degrade.oneshot(request).await;
+    match answered {
         Ok(Degradable::Answered(response)) => answer::success(app, response, log),
         Ok(Degradable::Degraded(degraded)) => {
             app.metrics.degraded(&degraded.queued);
-            queue::answer(&app.config.queue.degraded, &form, &degraded, log)
+            queue::answer(&app.config.queue.degraded, &kept, &degraded, log)
         }
         Err(error) => answer::error(dialect, &error, log),
     }

@@ -6,7 +6,7 @@ use super::super::{
 };
 use crate::config;
 use axum::{body::Body, response::Response};
-use buttress::llm::{Dialect, EventStream, LlmError, LlmRequest, Said};
+use buttress::llm::{EventStream, LlmError, LlmRequest, Said};
 use buttress_queue::Degraded;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -17,33 +17,13 @@ use http::{
 use serde_json::{Map, Value, json};
 use std::convert::Infallible;
 
-/// How the caller asked.
-#[derive(Clone, Debug)]
-pub(in crate::serve) struct Form {
-    pub(in crate::serve) dialect: Dialect,
-    pub(in crate::serve) model: String,
-    pub(in crate::serve) stream: bool,
-    pub(in crate::serve) usage: bool,
-}
-
-impl Form {
-    pub(in crate::serve) fn of(request: &LlmRequest) -> Self {
-        Self {
-            dialect: request.dialect(),
-            model: request.model().to_owned(),
-            stream: request.streams(),
-            usage: request.includes_usage(),
-        }
-    }
-}
-
 /// What is said where the store did not take the request either.
 const NOT_KEPT: &str = "The model can't be reached just now, and the request could not be kept.";
 
-/// The degraded answer: one of the caller's dialect, with what became of the request beside it.
+/// The degraded answer to this request: one of its dialect, with what became of it beside.
 pub(in crate::serve) fn answer(
     settings: &config::Degraded,
-    form: &Form,
+    request: &LlmRequest,
     degraded: &Degraded<LlmError>,
     mut log: CallLog,
 ) -> Response {
@@ -58,12 +38,12 @@ pub(in crate::serve) fn answer(
     };
     log.degraded(status.as_u16(), &degraded.error, degraded.is_queued());
     let told = told(text, degraded);
-    let mut said = Said::plain(form.dialect, &*form.model, text);
+    let mut said = Said::plain(request.dialect(), request.model(), text);
     said.id = format!("buttress-{}", log.id().as_str());
     // A status that says no is raised by an SDK, which reads no stream then.
-    let streams = form.stream && status.is_success();
+    let streams = request.streams() && status.is_success();
     let mut response = match streams {
-        true => Response::new(events(said.into_stream(form.usage), told)),
+        true => Response::new(events(said.into_stream(request.includes_usage()), told)),
         false => Response::new(Body::from(whole(&said, told))),
     };
     *response.status_mut() = status;

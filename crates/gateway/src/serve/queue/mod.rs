@@ -9,9 +9,9 @@ mod webhook;
 mod work;
 
 pub(super) use self::{
-    degraded::{Form, answer},
+    degraded::answer,
     lookup::{forget, show},
-    wanted::{policy, wanted},
+    wanted::{Policy, wanted},
     webhook::Webhook,
     work::Working,
 };
