@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub async fn each_state_is_told(engine: &impl Engine) {
     let store = &*engine.open(Settings::new()).await;
-    let entry = || Entry::new("abc").session("s");
+    let entry = || Entry::new("xyz").session("s");
     let id = put(store, entry()).await;
     let behind = put(store, entry()).await;
     let look = async |id| store.inspect(id).await.unwrap().unwrap();
@@ -23,7 +23,7 @@ pub async fn each_state_is_told(engine: &impl Engine) {
     assert!(near(record.due_at, now) && record.ended_at.is_none());
     assert_eq!((record.position, record.reason), (Some(0), None));
     assert_eq!(record.session.as_deref(), Some("s"));
-    assert_eq!((record.payload, record.result), (Some("abc".into()), None));
+    assert_eq!((record.payload, record.result), (Some("xyz".into()), None));
 
     let record = look(behind).await;
     assert_eq!(record.state, State::Behind);
@@ -64,7 +64,7 @@ pub async fn each_state_is_told(engine: &impl Engine) {
     assert!(near(record.ended_at, now) && record.due_at.is_none());
     assert_eq!(record.reason.as_deref(), Some("bad"));
     let debug = format!("{record:?} {store:?}");
-    assert!(!debug.contains("abc"), "{debug}");
+    assert!(!debug.contains("xyz"), "{debug}");
 }
 
 pub async fn positions_are_exact(engine: &impl Engine) {
