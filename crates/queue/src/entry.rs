@@ -16,6 +16,10 @@ pub struct Entry {
     /// The session that it belongs to. Of a session one task at a time is given out, in the order
     /// in which they came.
     pub session: Option<String>,
+    /// The lane that it stands in: what it needs, so that tasks which need something that is down
+    /// can be left where they are, and others taken \[one that has no name\]. Of a lane the task
+    /// that is due first is given out first.
+    pub lane: Option<String>,
     /// What it is told from others by: of two tasks with the same key, one is kept.
     pub key: Option<String>,
     /// When it was queued first, which its age is counted from.
@@ -32,6 +36,7 @@ impl Entry {
         Self {
             id: TaskId::new(now),
             session: None,
+            lane: None,
             key: None,
             queued_at: now,
             payload: payload.into(),
@@ -42,6 +47,16 @@ impl Entry {
     #[must_use]
     pub fn session(mut self, session: impl Into<String>) -> Self {
         self.session = Some(session.into());
+        self
+    }
+
+    /// Puts it in a lane. Of a longer name the first 128 bytes are taken; an empty one is none.
+    #[must_use]
+    pub fn lane(mut self, lane: impl Into<String>) -> Self {
+        const LONGEST: usize = 128;
+        let mut lane = lane.into();
+        lane.truncate(lane.floor_char_boundary(LONGEST));
+        self.lane = Some(lane).filter(|lane| !lane.is_empty());
         self
     }
 
@@ -208,8 +223,10 @@ pub struct Record {
     pub bytes: u64,
     /// Why it waits again, or is dead.
     pub reason: Option<String>,
-    /// How many tasks that are due come before it, counted to [`Record::MAX_POSITION`]. Only of a
-    /// waiting one that was asked for by its name.
+    /// How many tasks of its [lane](Entry::lane) come before it, counted to
+    /// [`Record::MAX_POSITION`]. Only of a waiting one that was asked for by its name. In Redis,
+    /// one that is not due yet has those before it that are not due either counted in whatever
+    /// their lane.
     pub position: Option<u64>,
     /// The task itself, as it was stored, while there is one. Only where it was asked for.
     pub payload: Option<Bytes>,

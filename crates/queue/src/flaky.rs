@@ -1,8 +1,8 @@
 //! A store for tests that can be taken away.
 
 use crate::{
-    BoxFuture, Claimed, Counts, Enqueued, Entry, Lease, Memory, Page, Record, Settings, State,
-    Store, StoreError, Swept, TaskId,
+    BoxFuture, Claimed, Counts, Enqueued, Entry, Lanes, Lease, Memory, Page, Record, Settings,
+    State, Store, StoreError, Swept, TaskId,
 };
 use bytes::Bytes;
 use std::{
@@ -88,13 +88,16 @@ impl Store for Flaky {
         self.call("enqueue", |memory| memory.enqueue(entry))
     }
 
-    fn claim<'a>(
+    fn claim_of<'a>(
         &'a self,
+        lanes: &'a Lanes,
         worker: &'a str,
         most: usize,
         lease: Duration,
     ) -> BoxFuture<'a, Result<Vec<Claimed>, StoreError>> {
-        self.call("claim", move |memory| memory.claim(worker, most, lease))
+        self.call("claim", move |memory| {
+            memory.claim_of(lanes, worker, most, lease)
+        })
     }
 
     fn renew<'a>(

@@ -19,6 +19,7 @@ mod entry;
 #[cfg(test)]
 mod flaky;
 mod id;
+mod lanes;
 mod memory;
 mod queue;
 #[cfg(feature = "redis")]
@@ -42,6 +43,7 @@ pub use self::{
     },
     entry::{Claimed, Counts, Enqueued, Entry, Lease, Page, Record, State, Swept},
     id::{InvalidId, TaskId},
+    lanes::Lanes,
     memory::Memory,
     queue::{Kept, Queue},
     settings::Settings,

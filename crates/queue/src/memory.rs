@@ -1,6 +1,6 @@
 use crate::{
-    BoxFuture, Claimed, Counts, Enqueued, Entry, Lease, Page, Record, Settings, State, Store,
-    StoreError, Swept, TaskId,
+    BoxFuture, Claimed, Counts, Enqueued, Entry, Lanes, Lease, Page, Record, Settings, State,
+    Store, StoreError, Swept, TaskId, lanes::Wanted,
 };
 use bytes::Bytes;
 use std::{
@@ -113,7 +113,7 @@ impl Memory {
         Ok(Enqueued::new(id, true))
     }
 
-    fn give_out(&self, most: usize, lease: Duration) -> Vec<Claimed> {
+    fn give_out(&self, mut wanted: Wanted<'_>, lease: Duration) -> Vec<Claimed> {
         let now = Instant::now();
         let mut inner = self.inner();
         for slot in inner.tasks.values_mut() {
@@ -141,10 +141,13 @@ impl Memory {
             })
             .collect();
         due.sort_unstable();
-        due.truncate(most);
         let given = due.into_iter().filter_map(|(.., id)| {
             let token = inner.next();
             let slot = inner.tasks.get_mut(&id)?;
+            if wanted.of(slot.lane()) == 0 {
+                return None;
+            }
+            wanted.took(slot.lane());
             slot.deliveries += 1;
             slot.counted += 1;
             let until = now + lease;
@@ -274,7 +277,9 @@ impl Inner {
             Stage::Done { result, .. } => record.result = Some(result.clone()),
             Stage::Waiting { due } => {
                 let before = self.tasks.values().filter(|other| match other.stage {
-                    Stage::Waiting { due: at } => (at, other.place) < (*due, slot.place),
+                    Stage::Waiting { due: at } => {
+                        other.lane() == slot.lane() && (at, other.place) < (*due, slot.place)
+                    }
                     _ => false,
                 });
                 let most = Record::MAX_POSITION as usize;
@@ -307,6 +312,10 @@ impl Slot {
         record
     }
 
+    fn lane(&self) -> &str {
+        self.entry.lane.as_deref().unwrap_or_default()
+    }
+
     const fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Waiting { .. } | Stage::Leased { .. })
     }
@@ -332,13 +341,14 @@ impl Store for Memory {
         Box::pin(ready(self.put(entry)))
     }
 
-    fn claim<'a>(
+    fn claim_of<'a>(
         &'a self,
+        lanes: &'a Lanes,
         _: &'a str,
         most: usize,
         lease: Duration,
     ) -> BoxFuture<'a, Result<Vec<Claimed>, StoreError>> {
-        Box::pin(ready(Ok(self.give_out(most, lease))))
+        Box::pin(ready(Ok(self.give_out(Wanted::new(lanes, most), lease))))
     }
 
     fn renew<'a>(

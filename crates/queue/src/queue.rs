@@ -1,5 +1,5 @@
 use crate::{
-    CannotOpen, Cipher, Claimed, Counts, Enqueued, Entry, Lease, Page, Record, State, Store,
+    CannotOpen, Cipher, Claimed, Counts, Enqueued, Entry, Lanes, Lease, Page, Record, State, Store,
     StoreError, Swept, Task, TaskId,
     cipher::{Part, Unopened, name},
 };
@@ -76,6 +76,9 @@ impl Queue {
     pub async fn enqueue(&self, task: Task) -> Result<Enqueued, StoreError> {
         let mut entry = Entry::new(Bytes::new()).queued_at(task.queued_at);
         entry.payload = self.sealed(entry.id, Part::Task, task.to_json().into())?;
+        if let Some(lane) = task.lane {
+            entry = entry.lane(lane);
+        }
         entry.session = task.session_id;
         entry.key = task.idempotency_key;
         self.store.enqueue(entry).await
@@ -151,7 +154,21 @@ impl Queue {
         self.store.sweep().await
     }
 
-    /// Gives out tasks, see [`Store::claim`]. What is in them is [opened](Self::open) one by one.
+    /// Gives out tasks of these lanes, see [`Store::claim_of`]. What is in them is [opened](Self::open) one by one.
+    ///
+    /// # Errors
+    /// Those of [`Store::claim_of`].
+    pub async fn claim_of(
+        &self,
+        lanes: &Lanes,
+        worker: &str,
+        most: usize,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        self.store.claim_of(lanes, worker, most, lease).await
+    }
+
+    /// Gives out tasks of all lanes, see [`Store::claim`].
     ///
     /// # Errors
     /// Those of [`Store::claim`].

@@ -1,5 +1,5 @@
 use crate::{
-    Claimed, Counts, Enqueued, Entry, Lease, Page, Record, State, StoreError, Swept, TaskId,
+    Claimed, Counts, Enqueued, Entry, Lanes, Lease, Page, Record, State, StoreError, Swept, TaskId,
 };
 use bytes::Bytes;
 use std::{fmt, pin::Pin, time::Duration};
@@ -29,16 +29,31 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// the task is larger than one may be: then it is not kept.
     fn enqueue(&self, entry: Entry) -> BoxFuture<'_, Result<Enqueued, StoreError>>;
 
-    /// Gives out at most so many tasks that are due, to this worker, for so long.
+    /// Gives out at most so many tasks of these lanes that are due, to this worker, for so long.
     ///
     /// A task whose lease has run out is due again. One that has been delivered as often as may be
     /// is not given out but becomes a dead letter.
+    ///
+    /// Of a lane the task that is due first comes first. Which lane comes first is not said, but
+    /// none is passed over for ever. However many tasks there are of lanes of which nothing is
+    /// wanted, they cost nothing: those behind them are found as if they were not there.
+    fn claim_of<'a>(
+        &'a self,
+        lanes: &'a Lanes,
+        worker: &'a str,
+        most: usize,
+        lease: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Claimed>, StoreError>>;
+
+    /// Gives out at most so many tasks that are due, of whatever lanes.
     fn claim<'a>(
         &'a self,
         worker: &'a str,
         most: usize,
         lease: Duration,
-    ) -> BoxFuture<'a, Result<Vec<Claimed>, StoreError>>;
+    ) -> BoxFuture<'a, Result<Vec<Claimed>, StoreError>> {
+        self.claim_of(Lanes::ALL, worker, most, lease)
+    }
 
     /// Holds a lease for so long from now.
     ///

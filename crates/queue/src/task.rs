@@ -49,6 +49,13 @@ pub struct Task {
         skip_serializing_if = "Option::is_none"
     )]
     pub idempotency_key: Option<String>,
+    /// The [lane](crate::Entry::lane) that it stands in: what it needs to be done, such as a model.
+    #[serde(
+        default,
+        deserialize_with = "name",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub lane: Option<String>,
     /// How many calls have been made for it.
     #[serde(default, deserialize_with = "or_default")]
     pub attempts: u32,
@@ -67,6 +74,7 @@ impl Task {
             task_context: Map::new(),
             queued_at: SystemTime::now(),
             idempotency_key: None,
+            lane: None,
             attempts: 0,
             journey: Vec::new(),
         }

@@ -66,6 +66,41 @@ async fn an_answer_holds_no_more_than_fits_into_memory() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_kept_of_a_lane_that_is_empty() {
+    use contract::Engine;
+
+    let engine = Redis::new().await;
+    let store = engine.open(Settings::new()).await;
+    let keys = |pattern: &str| {
+        let pattern = format!("{{{}}}:{pattern}", engine.queue);
+        let count = b"return #redis.call('KEYS', ARGV[1])";
+        engine
+            .server
+            .say(&[b"EVAL", count, b"0", pattern.as_bytes()])
+    };
+    let fields = || {
+        let meta = format!("{{{}}}:meta", engine.queue);
+        engine.server.say(&[b"HLEN", meta.as_bytes()])
+    };
+    let done = async |lane: String| {
+        store.enqueue(Entry::new("x").lane(lane)).await.unwrap();
+        let claimed = contract::one(&*store).await;
+        store.finish(&claimed.lease, "".into()).await.unwrap();
+    };
+    done("first".to_owned()).await;
+    let before = (keys("ready*"), keys("gaps*"), fields());
+    for lane in 0..20 {
+        done(lane.to_string()).await;
+        // One that is taken out before it was read.
+        let entry = Entry::new("x").lane(lane.to_string());
+        let id = store.enqueue(entry).await.unwrap().id;
+        assert!(store.remove(id).await.unwrap());
+    }
+    assert_eq!((keys("ready*"), keys("gaps*"), fields()), before);
+    assert_eq!(keys("ready*"), ":0");
+}
+
 /// One in a cluster of one, where a script may use the keys of one slot only.
 struct Cluster(Redis);
 

@@ -9,8 +9,8 @@ use std::{fmt, str, sync::Arc};
 /// Which LLM calls are queued when they fail, and what is written of them.
 ///
 /// The task holds the caller's JSON, byte for byte, its [`Origin`], and of its
-/// [`Call`](crate::Call) how many upstream calls were made and what was done. Which session it
-/// belongs to is for whoever makes the call to say: nothing in the request tells.
+/// [`Call`](crate::Call) how many upstream calls were made and what was done. It stands in the
+/// [lane](Task::lane) of the model that is asked for. Which session it belongs to is for whoever makes the call to say: nothing in the request tells.
 #[derive(Clone, Default)]
 pub struct LlmDegrade {
     session_id: Option<String>,
@@ -94,6 +94,7 @@ impl DegradePolicy<LlmRequest, LlmError> for LlmDegrade {
         let body = str::from_utf8(request.body()).ok()?;
         let mut task = Task::new(RawValue::from_string(body.to_owned()).ok()?);
         task.session_id.clone_from(&self.session_id);
+        task.lane = Some(request.model().to_owned());
         let key = request.own_headers().get(&KEY);
         let key = key.and_then(|key| key.to_str().ok());
         task.idempotency_key = self.idempotency_key.as_deref().or(key).map(str::to_owned);

@@ -49,6 +49,7 @@ fn a_task_is_the_request_as_it_was_and_what_was_done_for_it() {
     let task = task(&policy, &request);
     assert_eq!(task.messages.get(), BODY);
     assert_eq!(task.session_id.as_deref(), Some("s-1"));
+    assert_eq!(task.lane.as_deref(), Some("claude-haiku-4-5"));
     assert_eq!((task.attempts, task.journey.len()), (1, 2));
     assert!(
         task.journey[0].ends_with("gpt: called"),

@@ -60,5 +60,6 @@ mod tests;
 
 pub use self::{
     conclude::error_of,
+    request::lane_of,
     service::{Replay, ReplayFuture},
 };

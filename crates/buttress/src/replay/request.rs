@@ -1,7 +1,8 @@
 use crate::degrade::Origin;
 use buttress_llm::{Dialect, InvalidRequest, LlmRequest};
 use buttress_queue::Task;
-use std::fmt;
+use serde_json::value::RawValue;
+use std::{collections::HashMap, fmt};
 
 /// Why a task can't be made a request of.
 #[derive(Debug)]
@@ -49,6 +50,19 @@ fn foreign(text: String, model: Option<&str>) -> Result<LlmRequest, Unreadable> 
         }
         parsed => Ok(parsed?),
     }
+}
+
+/// The [lane](Task::lane) of a task that another program has written: the one that it names, or
+/// else the model that it asks for, or else this one, which is [asked](crate::replay::Replay::model)
+/// then.
+#[must_use]
+pub fn lane_of(task: &Task, model: Option<&str>) -> Option<String> {
+    let asked = || {
+        let fields: HashMap<String, &RawValue> = serde_json::from_str(task.messages.get()).ok()?;
+        serde_json::from_str(fields.get("model")?.get()).ok()
+    };
+    let lane = task.lane.clone().or_else(asked);
+    lane.or_else(|| model.map(str::to_owned))
 }
 
 impl From<InvalidRequest> for Unreadable {

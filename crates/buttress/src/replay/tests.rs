@@ -366,3 +366,19 @@ async fn what_could_not_be_answered_is_answered_later_in_its_caller_s_dialect() 
     let calls = provider.calls();
     assert!(calls[0].wants_stream() && !calls[1].wants_stream());
 }
+
+#[test]
+fn what_other_programs_push_stands_in_the_lane_of_its_model() {
+    for (task, lane) in [
+        (
+            r#"{"messages": {"model": "gpt\u002d5", "messages": []}}"#,
+            "gpt-5",
+        ),
+        (r#"{"messages": {"messages": []}}"#, "m"),
+        (r#"{"messages": [{"role": "user", "content": "Hi"}]}"#, "m"),
+        (r#"{"messages": {"model": "gpt-5"}, "lane": "l"}"#, "l"),
+    ] {
+        assert_eq!(lane_of(&parsed(task), Some("m")).as_deref(), Some(lane));
+    }
+    assert_eq!(lane_of(&parsed(r#"{"messages": []}"#), None), None);
+}

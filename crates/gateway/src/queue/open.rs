@@ -4,7 +4,8 @@ use crate::{
     command::{BoxError, in_full},
     config::{self, StoreUrl},
 };
-use buttress_queue::{Queue, RedisStore, Seal, Settings, SqliteStore, Store};
+use buttress::replay::lane_of;
+use buttress_queue::{Intake, Queue, RedisStore, Seal, Settings, SqliteStore, Store};
 use std::{sync::Arc, time::Duration};
 
 /// Opens the queue that is configured. `None` when none is.
@@ -12,7 +13,7 @@ pub(crate) async fn open(config: &config::Queue) -> Result<Option<Queue>, BoxErr
     let Some(store) = &config.store else {
         return Ok(None);
     };
-    let opened = open_store(store, settings(config)).await;
+    let opened = open_store(store, settings(config), config.default_model.clone()).await;
     let opened = opened.map_err(|error| format!("queue {store}: {}", in_full(&*error)))?;
     let queue = Queue::from(opened);
     Ok(Some(match &config.seal_keys {
@@ -36,19 +37,28 @@ pub(crate) async fn open_announcements(config: &config::Queue) -> Result<Option<
     settings.max_age = 3 * DAY;
     settings.keep_results = DAY;
     settings.keep_dead = DAY;
-    let opened = open_store(store, settings).await;
+    let opened = open_store(store, settings, None).await;
     let opened = opened.map_err(|error| format!("queue {store}: {}", in_full(&*error)))?;
     Ok(Some(Queue::from(opened)))
 }
 
-async fn open_store(store: &StoreUrl, settings: Settings) -> Result<Arc<dyn Store>, BoxError> {
+/// What other programs push is asked of this model, where it names none.
+async fn open_store(
+    store: &StoreUrl,
+    settings: Settings,
+    model: Option<String>,
+) -> Result<Arc<dyn Store>, BoxError> {
     match store {
         StoreUrl::Sqlite(path) => {
             let path = path.clone();
             let open = move || SqliteStore::open(path, settings);
             Ok(Arc::new(tokio::task::spawn_blocking(open).await??))
         }
-        StoreUrl::Redis(url) => Ok(Arc::new(RedisStore::connect(url, settings).await?)),
+        StoreUrl::Redis(url) => {
+            let intake = Intake::in_lane(move |task| lane_of(task, model.as_deref()));
+            let store = RedisStore::connect(url, settings).await?;
+            Ok(Arc::new(store.intake(intake)))
+        }
     }
 }
 

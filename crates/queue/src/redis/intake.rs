@@ -24,18 +24,25 @@ impl Intake {
     }
 }
 
-/// A [`Task`], kept as it was pushed.
-impl Default for Intake {
-    fn default() -> Self {
-        Self::new(|text| match Task::parse(&text) {
+impl Intake {
+    /// A [`Task`], kept as it was pushed, in this lane.
+    pub fn in_lane(lane: impl Fn(&Task) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self::new(move |text| match Task::parse(&text) {
             Ok(task) => Ok(Entry {
-                session: task.session_id,
-                key: task.idempotency_key,
                 queued_at: task.queued_at,
-                ..Entry::new(text)
+                session: task.session_id.clone(),
+                key: task.idempotency_key.clone(),
+                ..Entry::new(text).lane(lane(&task).unwrap_or_default())
             }),
             Err(_) => Err(Entry::new(text)),
         })
+    }
+}
+
+/// A [`Task`], kept as it was pushed, in the lane that it names.
+impl Default for Intake {
+    fn default() -> Self {
+        Self::in_lane(|task| task.lane.clone())
     }
 }
 
@@ -153,6 +160,7 @@ impl RedisStore {
             .arg(entry.id.to_string())
             .arg(millis(entry.queued_at))
             .arg(optional(entry.session.as_deref()))
+            .arg(entry.lane.as_deref().unwrap_or_default())
             .arg(optional(entry.key.as_deref()))
             .arg(&entry.payload[..])
             .arg(reason);

@@ -1,7 +1,7 @@
 //! Tasks in a Redis server, which any number of machines share.
 //!
-//! What is due stands in a stream, whose consumer group says who has what: every incarnation of a
-//! process is a consumer of its own. Each step from one state to another is one script, which the
+//! What is due stands in a stream, one for each lane, whose consumer group says who has what: every
+//! incarnation of a process is a consumer of its own. Each step from one state to another is one script, which the
 //! server runs, logs and replicates as a whole, so there is no moment at which a task is in two
 //! places or in none. A script looks at a bounded number of tasks, each in logarithmic time: a
 //! claim costs the same with ten tasks as with ten million.
@@ -11,7 +11,7 @@
 //!   exactly. What has run out is found there, and taken over with `XCLAIM`.
 //! - How often a task was delivered is counted with the task. The group's own count ends when a
 //!   task is postponed, and can't leave out a delivery in which nothing was tried.
-//! - Of a session only the first task is in the stream, so those behind it cost nothing.
+//! - Of a session only the first task is in a stream, so those behind it cost nothing.
 //! - Entries of the stream are numbered, and those that were taken out unread are known. So the
 //!   position of a task is a difference, and not a walk along the stream.
 //! - Time is the server's.
@@ -25,8 +25,8 @@ mod scripts;
 pub use self::intake::Intake;
 
 use crate::{
-    BoxFuture, Claimed, Counts, Enqueued, Entry, Lease, Page, Record, Settings, State, Store,
-    StoreError, Swept, TaskId, entry::millis,
+    BoxFuture, Claimed, Counts, Enqueued, Entry, Lanes, Lease, Page, Record, Settings, State,
+    Store, StoreError, Swept, TaskId, entry::millis,
 };
 use buttress_store::redis::{Call, Script, Server, redis::Value};
 use bytes::Bytes;
@@ -154,17 +154,22 @@ impl RedisStore {
     /// What was given out, and how many tasks other programs have pushed.
     async fn claim_once(
         &self,
+        lanes: &Lanes,
         worker: &str,
         most: usize,
         lease: Duration,
     ) -> Result<(u64, Vec<Claimed>), StoreError> {
-        let call = self
+        let mut call = self
             .call_with_list(&self.queue.scripts.claim)
             .arg(worker)
             .arg(most.min(MOST))
             .arg(span(lease.min(LONGEST)))
             .arg(self.queue.settings.max_deliveries)
-            .arg(MOST_BYTES);
+            .arg(MOST_BYTES)
+            .arg(lanes.others().min(MOST));
+        for (lane, most) in lanes.named() {
+            call = call.arg(lane).arg(most.min(MOST));
+        }
         let mut reply = Reply::new(self.server.run(call).await?)?;
         let pushed = reply.count()?;
         Ok((pushed, reply.array()?.each(Reply::claimed)?))
@@ -198,6 +203,7 @@ impl Store for RedisStore {
                 .arg(entry.id.to_string())
                 .arg(millis(entry.queued_at))
                 .arg(optional(entry.session.as_deref()))
+                .arg(entry.lane.as_deref().unwrap_or_default())
                 .arg(optional(entry.key.as_deref()))
                 .arg(&entry.payload[..]);
             let mut reply = Reply::new(self.server.run_again(call).await?)?;
@@ -209,14 +215,15 @@ impl Store for RedisStore {
         })
     }
 
-    fn claim<'a>(
+    fn claim_of<'a>(
         &'a self,
+        lanes: &'a Lanes,
         worker: &'a str,
         most: usize,
         lease: Duration,
     ) -> BoxFuture<'a, Result<Vec<Claimed>, StoreError>> {
         Box::pin(async move {
-            let (pushed, mut claimed) = self.claim_once(worker, most, lease).await?;
+            let (pushed, mut claimed) = self.claim_once(lanes, worker, most, lease).await?;
             if pushed == 0 {
                 return Ok(claimed);
             }
@@ -233,7 +240,7 @@ impl Store for RedisStore {
             }
             // What has been claimed is not put at risk for more.
             if claimed.is_empty() {
-                (_, claimed) = self.claim_once(worker, most, lease).await?;
+                (_, claimed) = self.claim_once(lanes, worker, most, lease).await?;
             }
             Ok(claimed)
         })

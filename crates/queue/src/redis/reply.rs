@@ -86,6 +86,7 @@ impl Reply {
         let entry = Entry {
             id,
             session: self.text()?,
+            lane: self.text()?,
             key: self.text()?,
             queued_at: self.time()?.ok_or_else(unexpected)?,
             payload: self.bytes()?.unwrap_or_default(),

@@ -45,6 +45,7 @@ pub(super) fn enqueue(
         millis(entry.queued_at),
         number(entry.payload.len()),
         &entry.payload[..],
+        entry.lane.as_deref().unwrap_or_default(),
     );
     let added = connection.prepare_cached(&sql.insert)?.execute(row)?;
     Ok(Enqueued::new(entry.id, added == 1))

@@ -24,15 +24,17 @@ pub(super) fn inspect(
             record,
             row.get::<_, i64>(11)?,
             row.get::<_, Option<i64>>(4)?,
+            row.get::<_, String>(12)?,
         ))
     });
-    let Some((mut record, seq, due_at)) = found.optional()? else {
+    let Some((mut record, seq, due_at, lane)) = found.optional()? else {
         return Ok(None);
     };
     if let (State::Waiting, Some(due_at)) = (record.state, due_at) {
         let mut before = connection.prepare_cached(&queue.sql.before)?;
         let most = Record::MAX_POSITION;
-        let before: i64 = before.query_row((due_at, seq, most.cast_signed()), |row| row.get(0))?;
+        let place = (due_at, seq, most.cast_signed(), lane);
+        let before: i64 = before.query_row(place, |row| row.get(0))?;
         record.position = Some(before.unsigned_abs());
     }
     Ok(Some(record))

@@ -1,7 +1,7 @@
 //! Tasks in an embedded database: one table a queue, in one file.
 //!
-//! What is due is found by an index of what waits, so a claim costs the same with ten tasks as
-//! with ten million. Of each session one task at most is in that index: those behind it are moved
+//! What is due is found by an index of what waits in each lane, so a claim costs the same with ten
+//! tasks as with ten million, and with as many of a lane of which nothing is wanted. Of each session one task at most is in that index: those behind it are moved
 //! up one by one, as the first is done.
 
 mod change;
@@ -14,8 +14,8 @@ mod sweep;
 mod tests;
 
 use crate::{
-    BoxFuture, Claimed, Counts, Enqueued, Entry, Lease, Page, Record, Settings, State, Store,
-    StoreError, Swept, TaskId, entry::millis,
+    BoxFuture, Claimed, Counts, Enqueued, Entry, Lanes, Lease, Page, Record, Settings, State,
+    Store, StoreError, Swept, TaskId, entry::millis, lanes::Wanted,
 };
 use buttress_store::sqlite::{Database, rusqlite::Connection};
 use bytes::Bytes;
@@ -130,14 +130,18 @@ impl Store for SqliteStore {
         self.write(move |connection, queue| change::enqueue(connection, queue, &entry))
     }
 
-    fn claim<'a>(
+    fn claim_of<'a>(
         &'a self,
+        lanes: &'a Lanes,
         worker: &'a str,
         most: usize,
         lease: Duration,
     ) -> BoxFuture<'a, Result<Vec<Claimed>, StoreError>> {
-        let worker = worker.to_owned();
-        self.write(move |connection, queue| claim::claim(connection, queue, &worker, most, lease))
+        let (lanes, worker) = (lanes.clone(), worker.to_owned());
+        self.write(move |connection, queue| {
+            let wanted = Wanted::new(&lanes, most);
+            claim::claim(connection, queue, wanted, &worker, lease)
+        })
     }
 
     fn renew<'a>(

@@ -19,11 +19,13 @@ pub(super) const DEAD: i64 = 4;
 pub(super) struct Sql {
     name: String,
     tables: String,
+    lanes_added: String,
     pub(super) by_key: String,
     pub(super) held: String,
     pub(super) has_open: String,
     pub(super) insert: String,
     pub(super) ran_out: String,
+    pub(super) lanes: String,
     pub(super) due: String,
     pub(super) lease: String,
     pub(super) renew: String,
@@ -45,7 +47,7 @@ pub(super) struct Sql {
 }
 
 /// What the tables are like. To be raised with each change of them.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 impl Sql {
     pub(super) fn new(name: &str) -> Result<Self, StoreError> {
@@ -58,35 +60,46 @@ impl Sql {
         Ok(Self {
             name: name.to_owned(),
             tables: sql(TABLES),
+            lanes_added: sql(LANES_ADDED),
             by_key: sql(r#"SELECT id FROM "{t}" WHERE key = ?1"#),
             held: sql(r#"SELECT TOTAL(tasks), TOTAL(bytes) FROM "{t}:totals" WHERE state <> 3"#),
             has_open: sql(r#"SELECT 1 FROM "{t}" WHERE session = ?1 AND state < 3"#),
-            insert: sql(
-                r#"INSERT INTO "{t}" (id, state, due_at, session, key, queued_at, bytes, payload)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING"#,
-            ),
+            insert: sql(r#"INSERT INTO "{t}"
+                    (id, state, due_at, session, key, queued_at, bytes, payload, lane)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING"#),
             // What ends later than anything could that was begun by now, was begun before the
             // clock was set back.
-            ran_out: sql(r#"SELECT seq, deliveries FROM (
-                    SELECT seq, deliveries, due_at FROM "{t}" INDEXED BY "{t}:leased"
+            ran_out: sql(r#"SELECT due_at, seq, deliveries, lane FROM (
+                    SELECT due_at, seq, deliveries, lane FROM "{t}" INDEXED BY "{t}:leased"
                         WHERE state = 2 AND due_at <= ?1
                     UNION ALL
-                    SELECT seq, deliveries, due_at FROM "{t}" INDEXED BY "{t}:leased"
+                    SELECT due_at, seq, deliveries, lane FROM "{t}" INDEXED BY "{t}:leased"
                         WHERE state = 2 AND due_at > ?2)
-                ORDER BY due_at, seq LIMIT ?3"#),
-            due: sql(r#"SELECT seq, deliveries FROM (
-                    SELECT seq, deliveries, due_at FROM (
-                        SELECT seq, deliveries, due_at FROM "{t}" INDEXED BY "{t}:due"
-                        WHERE state = 0 AND due_at <= ?1 ORDER BY due_at, seq LIMIT ?3)
+                ORDER BY due_at, seq"#),
+            // From each lane to the next, past all that is in it.
+            lanes: sql(r#"WITH RECURSIVE lanes (lane) AS (
+                    SELECT (SELECT lane FROM "{t}" INDEXED BY "{t}:due"
+                        WHERE state = 0 ORDER BY lane LIMIT 1)
                     UNION ALL
-                    SELECT seq, deliveries, due_at FROM (
-                        SELECT seq, deliveries, due_at FROM "{t}" INDEXED BY "{t}:due"
-                        WHERE state = 0 AND due_at > ?2 ORDER BY due_at, seq LIMIT ?3))
+                    SELECT (SELECT lane FROM "{t}" INDEXED BY "{t}:due"
+                        WHERE state = 0 AND lane > before.lane ORDER BY lane LIMIT 1)
+                    FROM lanes AS before WHERE before.lane IS NOT NULL)
+                SELECT lane FROM lanes WHERE lane IS NOT NULL LIMIT ?1"#),
+            due: sql(r#"SELECT due_at, seq, deliveries FROM (
+                    SELECT due_at, seq, deliveries FROM (
+                        SELECT due_at, seq, deliveries FROM "{t}" INDEXED BY "{t}:due"
+                        WHERE state = 0 AND lane = ?4 AND due_at <= ?1
+                        ORDER BY due_at, seq LIMIT ?3)
+                    UNION ALL
+                    SELECT due_at, seq, deliveries FROM (
+                        SELECT due_at, seq, deliveries FROM "{t}" INDEXED BY "{t}:due"
+                        WHERE state = 0 AND lane = ?4 AND due_at > ?2
+                        ORDER BY due_at, seq LIMIT ?3))
                 ORDER BY due_at, seq LIMIT ?3"#),
             lease: sql(r#"UPDATE "{t}" SET state = 2, due_at = ?2, worker = ?3,
                     deliveries = deliveries + 1, token = token + 1
                 WHERE seq = ?1
-                RETURNING id, session, key, queued_at, payload, token, deliveries"#),
+                RETURNING id, session, key, queued_at, payload, token, deliveries, lane"#),
             renew: sql(
                 r#"UPDATE "{t}" SET due_at = ?3 WHERE id = ?1 AND token = ?2 AND state = 2"#,
             ),
@@ -124,12 +137,12 @@ impl Sql {
             remove: sql(r#"DELETE FROM "{t}" WHERE id = ?1 RETURNING session"#),
             one: sql(
                 r#"SELECT id, session, state, queued_at, due_at, ended_at, deliveries, bytes,
-                    reason, payload, result, seq
+                    reason, payload, result, seq, lane
                 FROM "{t}" WHERE id = ?1"#,
             ),
             before: sql(
                 r#"SELECT COUNT(*) FROM (SELECT 1 FROM "{t}" INDEXED BY "{t}:due"
-                WHERE state = 0 AND (due_at, seq) < (?1, ?2) LIMIT ?3)"#,
+                WHERE state = 0 AND lane = ?4 AND (due_at, seq) < (?1, ?2) LIMIT ?3)"#,
             ),
             page: sql(
                 r#"SELECT id, session, state, queued_at, due_at, ended_at, deliveries, bytes, reason
@@ -154,6 +167,11 @@ pub(super) fn prepare(connection: &Connection, sql: &Sql) -> rusqlite::Result<()
     let found = connection.query_row(version, [&sql.name], |row| row.get::<_, i64>(0));
     match found.optional()? {
         Some(VERSION) => Ok(()),
+        Some(1) => {
+            connection.execute_batch(&sql.lanes_added)?;
+            let kept = "UPDATE buttress SET version = ?2 WHERE name = ?1";
+            connection.execute(kept, (&sql.name, VERSION)).map(drop)
+        }
         Some(_) => Err(rusqlite::Error::InvalidQuery),
         None => {
             connection.execute_batch(&sql.tables)?;
@@ -162,6 +180,13 @@ pub(super) fn prepare(connection: &Connection, sql: &Sql) -> rusqlite::Result<()
         }
     }
 }
+
+/// From the first version to the second.
+const LANES_ADDED: &str = r#"
+    ALTER TABLE "{t}" ADD COLUMN lane TEXT NOT NULL DEFAULT '';
+    DROP INDEX "{t}:due";
+    CREATE INDEX "{t}:due" ON "{t}" (lane, due_at, seq) WHERE state = 0;
+"#;
 
 /// What is large stands last in a row, so that what is asked often is read without it.
 ///
@@ -177,6 +202,7 @@ const TABLES: &str = r#"
         queued_at INTEGER NOT NULL,
         ended_at INTEGER,
         bytes INTEGER NOT NULL,
+        lane TEXT NOT NULL DEFAULT '',
         session TEXT,
         key TEXT,
         worker TEXT,
@@ -184,7 +210,7 @@ const TABLES: &str = r#"
         payload BLOB,
         result BLOB
     );
-    CREATE INDEX "{t}:due" ON "{t}" (due_at, seq) WHERE state = 0;
+    CREATE INDEX "{t}:due" ON "{t}" (lane, due_at, seq) WHERE state = 0;
     CREATE INDEX "{t}:leased" ON "{t}" (due_at) WHERE state = 2;
     CREATE INDEX "{t}:session" ON "{t}" (session, state, seq) WHERE session IS NOT NULL AND state < 3;
     CREATE UNIQUE INDEX "{t}:key" ON "{t}" (key) WHERE key IS NOT NULL;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::{Delivery, Task, Verdict, Worker};
+use buttress_store::sqlite::rusqlite;
 use std::{
     convert::Infallible,
     sync::atomic::{AtomicI64, Ordering::Relaxed},
@@ -312,4 +313,57 @@ async fn one_that_fails_takes_no_other_along() {
     assert!(matches!(panicked, Err(StoreError::Engine(_))));
     whole.unwrap();
     assert_eq!(store.counts().await.unwrap().waiting, 1);
+}
+
+#[tokio::test]
+async fn a_file_without_lanes_is_given_them() {
+    let folder = TempDir::new().unwrap();
+    let (store, hands) = open(&folder);
+    let id = store.enqueue(task(&hands, None)).await.unwrap().id;
+    // As the first version made it.
+    let first = r#"
+        DROP INDEX "agent_retry_queue:due";
+        ALTER TABLE agent_retry_queue DROP COLUMN lane;
+        CREATE INDEX "agent_retry_queue:due" ON agent_retry_queue (due_at, seq) WHERE state = 0;
+        UPDATE buttress SET version = 1;
+    "#;
+    let back = store.write(move |connection, _| Ok(connection.execute_batch(first)?));
+    back.await.unwrap();
+    drop(store);
+    for _ in 0..2 {
+        let (store, hands) = open(&folder);
+        store.enqueue(task(&hands, None)).await.unwrap();
+    }
+    let (store, _) = open(&folder);
+    let claimed = store.claim("w", 9, MINUTE).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].entry.id), (3, id));
+    assert_eq!(claimed[0].entry.lane, None);
+}
+
+#[tokio::test]
+async fn a_long_lane_is_passed_over_in_one_step() {
+    let folder = TempDir::new().unwrap();
+    let (store, hands) = open(&folder);
+    let fill = r#"
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000)
+        INSERT INTO agent_retry_queue (id, state, due_at, queued_at, bytes, payload, lane)
+        SELECT randomblob(16), 0, 0, 0, 0, '', 'down' FROM n
+    "#;
+    let filled = store.write(move |connection, _| Ok(connection.execute_batch(fill)?));
+    filled.await.unwrap();
+    let last = task(&hands, None).lane("up");
+    let last = store.enqueue(last).await.unwrap().id;
+    let steps = store.read(|connection, queue| {
+        let mut lanes = connection.prepare(&queue.sql.lanes)?;
+        let found: Vec<String> = lanes
+            .query_map([9], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        assert_eq!(found, ["down", "up"]);
+        Ok(lanes.get_status(rusqlite::StatementStatus::VmStep))
+    });
+    let steps = steps.await.unwrap();
+    assert!(steps < 500, "{steps}");
+    let lanes = Lanes::new(1).of("down", 0);
+    let claimed = store.claim_of(&lanes, "w", 9, MINUTE).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].entry.id), (1, last));
 }

@@ -19,8 +19,10 @@ pub struct Progress {
     pub under_way: usize,
     /// How many may be, just now.
     pub at_once: usize,
-    /// It waits before it takes more, since nothing was let through.
+    /// It waits before it takes more, since nothing was let through in any lane.
     pub paused: bool,
+    /// In so many [lanes](crate::Entry::lane) it waits, and goes on with the others.
+    pub lanes_paused: usize,
     /// Tasks done or given up in a second, over the last minute.
     pub rate: f64,
     /// Tasks in the queue that are neither done nor dead, of all workers, where that is known.
@@ -100,10 +102,10 @@ impl Meter {
     }
 
     /// What the pace is.
-    pub(super) const fn pace(&mut self, under_way: usize, at_once: usize, paused: bool) {
+    pub(super) const fn pace(&mut self, under_way: usize, at_once: usize, paused: (bool, usize)) {
         self.progress.under_way = under_way;
         self.progress.at_once = at_once;
-        self.progress.paused = paused;
+        (self.progress.paused, self.progress.lanes_paused) = paused;
     }
 
     /// So many tasks are open; or nobody can tell.

@@ -3,6 +3,7 @@
 mod backoff;
 mod deliver;
 mod hold;
+mod lanes;
 mod meter;
 mod outage;
 mod pace;

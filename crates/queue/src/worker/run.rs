@@ -2,12 +2,13 @@ use super::{
     Delivery, Progress, Verdict,
     backoff::Backoff,
     deliver::{Desk, Ended, Times, deliver, put_back},
+    lanes::{Paces, Ticket},
     meter::{Count, Meter},
     outage::Outage,
-    pace::{Epoch, Pace},
 };
-use crate::{Claimed, Queue, StoreError, TaskId};
+use crate::{Claimed, Lanes, Queue, StoreError, TaskId};
 use std::{
+    collections::HashMap,
     fmt::Display,
     ops::ControlFlow,
     pin::{Pin, pin},
@@ -16,7 +17,7 @@ use std::{
 };
 use tokio::{
     sync::watch,
-    task::{JoinError, JoinSet},
+    task::{Id, JoinError, JoinSet},
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tower_service::Service;
@@ -28,6 +29,8 @@ use tower_service::Service;
 /// - **Gently.** It begins with one task at a time, and may have twice as many under way when as
 ///   many as there may be have succeeded. Where the service says that nothing was even tried, since
 ///   circuits are open or gates closed, it falls back to one and pauses.
+/// - **Lane by lane.** All of this is learned of each [lane](crate::Entry::lane) by itself. While it
+///   pauses in one, the others go on, however many tasks of that one stand before theirs.
 /// - **Not for ever.** A task that fails waits longer each time, and is a dead letter after as many
 ///   deliveries as the [store](crate::Settings::max_deliveries) allows, or at once when the service
 ///   says that it is its own fault. What was not tried does not count. A service that has no
@@ -200,8 +203,10 @@ impl<S> Worker<S> {
             desk: Arc::clone(&desk),
             service: self.service,
             name: self.name,
-            pace: Pace::new(self.at_once, pauses),
+            at_once: self.at_once,
+            paces: Paces::new(self.at_once, pauses),
             under_way: JoinSet::new(),
+            tickets: HashMap::new(),
             look_at: now,
             idle: self.idle,
             failures: 0,
@@ -221,8 +226,11 @@ struct Run<S> {
     desk: Arc<Desk>,
     service: S,
     name: String,
-    pace: Pace,
-    under_way: JoinSet<(Epoch, Ended)>,
+    at_once: usize,
+    paces: Paces,
+    under_way: JoinSet<Ended>,
+    /// Of what is under way.
+    tickets: HashMap<Id, Ticket>,
     /// The store is not asked before this.
     look_at: Instant,
     idle: Duration,
@@ -240,21 +248,18 @@ where
         let mut shutdown = pin!(shutdown);
         loop {
             let now = Instant::now();
-            let paused = self.pace.paused(now);
-            let room = self.pace.room(now, self.under_way.len());
-            self.tell(paused.is_some());
-            let wake = match paused {
-                Some(until) => until.max(self.look_at),
-                None => self.look_at,
+            let room = self.at_once - self.under_way.len();
+            self.tell(now);
+            let wake = match self.paces.wanted(now).is_none() {
+                false => Some(self.look_at),
+                true => self.paces.wakes(now).map(|wakes| wakes.max(self.look_at)),
             };
+            let wake = wake.filter(|_| room > 0);
             tokio::select! {
                 biased;
                 () = &mut shutdown => return,
-                Some(ended) = self.under_way.join_next() => self.ended(ended),
-                () = sleep_until(wake), if room > 0 || paused.is_some() => {
-                    if room == 0 {
-                        continue;
-                    }
+                Some(ended) = self.under_way.join_next_with_id() => self.ended(ended),
+                () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {
                     if self.take(room, shutdown.as_mut()).await.is_break() {
                         return;
                     }
@@ -271,7 +276,8 @@ where
     ) -> ControlFlow<()> {
         let (desk, name) = (Arc::clone(&self.desk), self.name.clone());
         let asked = Instant::now();
-        let mut claim = pin!(claim(&desk, &name, room));
+        let wanted = self.paces.wanted(asked);
+        let mut claim = pin!(claim(&desk, &wanted, &name, room));
         tokio::select! {
             biased;
             claimed = &mut claim => {
@@ -300,36 +306,41 @@ where
     fn begin(&mut self, claimed: Vec<Claimed>, room: usize, asked: Instant) {
         self.desk.outage.ends();
         self.failures = 0;
-        if claimed.len() < room {
-            self.look_at = Instant::now() + self.idle;
-        }
+        let now = Instant::now();
+        // Of lanes that were not known there was one at most: there may be more.
+        let mut all = claimed.len() < room;
         let until = asked + self.desk.times.lease;
         for claimed in claimed {
+            let lane = claimed.entry.lane.clone().unwrap_or_default();
+            all &= self.paces.knows(&lane);
+            let ticket = self.paces.begin(&lane, now);
             let desk = Arc::clone(&self.desk);
             let service = self.service.clone();
-            let epoch = self.pace.epoch();
-            self.under_way.spawn(async move {
-                let ended = deliver(&desk, service, claimed, until).await;
-                (epoch, ended)
-            });
+            let delivery = async move { deliver(&desk, service, claimed, until).await };
+            self.tickets
+                .insert(self.under_way.spawn(delivery).id(), ticket);
+        }
+        if all {
+            self.look_at = now + self.idle;
         }
     }
 
-    fn ended(&mut self, ended: Result<(Epoch, Ended), JoinError>) {
+    fn ended(&mut self, ended: Result<(Id, Ended), JoinError>) {
         let now = Instant::now();
         // A panic beside the service's own: as it let go of what it held, perhaps.
-        let (epoch, ended) = ended.unwrap_or((self.pace.epoch(), Ended::Failed));
-        match ended {
-            Ended::Concluded => {
-                self.pace.succeeded(epoch);
-                // The next one of its session is due.
-                if self.failures == 0 {
-                    self.look_at = now;
-                }
-            }
-            Ended::Failed => self.pace.failed(epoch, now, rand::random()),
-            Ended::Refused(said) => self.pace.refused(epoch, now, said, rand::random()),
+        let (id, ended) = ended.unwrap_or_else(|error| (error.id(), Ended::Failed));
+        let Some(ticket) = self.tickets.remove(&id) else {
+            return;
+        };
+        self.paces.end(&ticket, |pace, began| match ended {
+            Ended::Concluded => pace.succeeded(began),
+            Ended::Failed => pace.failed(began, now, rand::random()),
+            Ended::Refused(said) => pace.refused(began, now, said, rand::random()),
             Ended::Aside => {}
+        });
+        // There is room in its lane again, and the next one of its session may be due.
+        if self.failures == 0 {
+            self.look_at = now;
         }
     }
 
@@ -343,8 +354,9 @@ where
         self.look_at = Instant::now() + WAITS.wait(self.failures, None, rand::random());
     }
 
-    fn tell(&self, paused: bool) {
-        let (under_way, at_once) = (self.under_way.len(), self.pace.limit());
+    fn tell(&self, now: Instant) {
+        let (under_way, at_once) = (self.under_way.len(), self.paces.limit());
+        let paused = (self.paces.all_paused(now), self.paces.paused(now));
         self.desk
             .note(|meter, _| meter.pace(under_way, at_once, paused));
     }
@@ -361,14 +373,19 @@ where
             let put_back = async { while self.under_way.join_next().await.is_some() {} };
             let _ = timeout(LAST_WORDS, put_back).await;
         }
-        self.tell(false);
+        self.tell(Instant::now());
     }
 }
 
-async fn claim(desk: &Desk, name: &str, most: usize) -> Result<Vec<Claimed>, StoreError> {
+async fn claim(
+    desk: &Desk,
+    lanes: &Lanes,
+    name: &str,
+    most: usize,
+) -> Result<Vec<Claimed>, StoreError> {
     let lease = desk.times.lease;
     // What comes later than that has run out already.
-    let claimed = timeout(lease, desk.queue.claim(name, most, lease)).await;
+    let claimed = timeout(lease, desk.queue.claim_of(lanes, name, most, lease)).await;
     claimed.unwrap_or_else(|late| Err(StoreError::Unavailable(late.into())))
 }
 

@@ -815,3 +815,107 @@ async fn one_that_dies_leaves_its_tasks_to_the_next() {
     assert_eq!(hung.seen.dropped.lock().unwrap().len(), 1);
     next.stop().await;
 }
+
+fn in_lane(n: usize, lane: &str) -> Entry {
+    Entry::new(task(n).to_json()).lane(lane)
+}
+
+/// However many tasks of a model that is down stand before one of another.
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_is_down_holds_up_no_other() {
+    let store = store();
+    for n in 0..2000 {
+        let entry = in_lane(n, "down");
+        store.memory().enqueue(entry).await.unwrap();
+    }
+    for n in 2000..2100 {
+        let entry = in_lane(n, "up");
+        store.memory().enqueue(entry).await.unwrap();
+    }
+    let service = Scripted::new(|delivery| {
+        let up =
+            delivery.task.messages.get().len() == 6 && delivery.task.messages.get() >= "[2000]";
+        async move {
+            match up {
+                true => {
+                    sleep(SECOND).await;
+                    Verdict::Done(Bytes::new())
+                }
+                false => Verdict::refused("circuit open").after(300 * SECOND),
+            }
+        }
+    });
+    let began = Instant::now();
+    let mut running = start(worker(&store, &service));
+    running.until(|progress| progress.done == 100).await;
+    // One, two, four, and then eight at a time.
+    assert!(began.elapsed() < 20 * SECOND, "{:?}", began.elapsed());
+    let progress = *running.progress.borrow();
+    assert!(progress.refused < 8, "{progress:?}");
+    assert_eq!((progress.paused, progress.lanes_paused), (false, 1));
+
+    // Nor is it tried more often, or the store asked, than when it is all that there is.
+    let claims = store.calls("claim");
+    sleep(60 * MINUTE).await;
+    let progress = running.stop().await;
+    assert!((10..40).contains(&progress.refused), "{progress:?}");
+    assert!(store.calls("claim") - claims <= 3700);
+    let counts = store.memory().counts().await.unwrap();
+    assert_eq!((counts.waiting, counts.dead), (2000, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_that_fails_slows_down_no_other() {
+    let store = store();
+    for n in 0..400 {
+        let entry = in_lane(n, ["a", "b"][n % 2]);
+        store.memory().enqueue(entry).await.unwrap();
+    }
+    let service = Scripted::new(|delivery| {
+        let n = delivery.task.messages.get().trim_matches(['[', ']']);
+        let fails = n.parse::<usize>().unwrap() % 2 == 0;
+        async move {
+            sleep(SECOND).await;
+            match fails {
+                true => Verdict::failed("overloaded"),
+                false => Verdict::Done(Bytes::new()),
+            }
+        }
+    });
+    let began = Instant::now();
+    let mut running = start(worker(&store, &service));
+    running.until(|progress| progress.done == 200).await;
+    // Eight at a time, or seven while the other lane is tried.
+    assert!(began.elapsed() < 40 * SECOND, "{:?}", began.elapsed());
+    let progress = running.stop().await;
+    assert!(progress.failed < 8, "{progress:?}");
+}
+
+/// A session may go from one lane to another, and is done in its order all the same.
+#[tokio::test(start_paused = true)]
+async fn a_session_waits_for_a_lane_that_is_down() {
+    let store = store();
+    for (n, lane) in ["up", "down", "up"].into_iter().enumerate() {
+        let entry = in_lane(n, lane).session("s");
+        store.memory().enqueue(entry).await.unwrap();
+    }
+    let began = Instant::now();
+    let service = Scripted::new(move |delivery| {
+        let down = delivery.task.messages.get() == "[1]" && began.elapsed() < 10 * MINUTE;
+        async move {
+            match down {
+                true => Verdict::refused("circuit open"),
+                false => Verdict::Done(Bytes::new()),
+            }
+        }
+    });
+    let mut running = start(worker(&store, &service));
+    sleep(9 * MINUTE).await;
+    assert_eq!(running.progress.borrow().done, 1);
+    running.until(|progress| progress.done == 3).await;
+    running.stop().await;
+    let calls = service.seen.calls.lock().unwrap();
+    let mut ids: Vec<_> = calls.iter().map(|(id, _)| *id).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 3);
+}

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a module of several test programs")]
 
 mod keys;
+mod lanes;
 mod leases;
 mod life;
 mod limits;
@@ -11,7 +12,9 @@ mod model;
 mod sessions;
 mod sweep;
 
-pub use self::{keys::*, leases::*, life::*, limits::*, look::*, model::*, sessions::*, sweep::*};
+pub use self::{
+    keys::*, lanes::*, leases::*, life::*, limits::*, look::*, model::*, sessions::*, sweep::*,
+};
 
 use buttress_queue::{Claimed, Entry, Settings, State, Store, StoreError, TaskId};
 use std::{sync::Arc, time::Duration};
@@ -65,6 +68,13 @@ macro_rules! contract {
             a_task_that_dies_lets_the_next_go_on
             a_task_that_is_removed_leaves_the_others_in_their_order
             a_dead_letter_comes_back_behind_its_session
+            a_lane_of_which_nothing_is_wanted_hides_none
+            no_more_of_a_lane_is_given_out_than_is_wanted
+            no_lane_is_passed_over_for_ever
+            a_task_keeps_its_lane
+            leases_that_ran_out_are_of_their_lanes
+            a_lane_may_have_any_name
+            positions_are_those_in_a_lane
             sessions_do_not_hold_back_each_other
             a_session_may_have_any_name
             no_more_tasks_than_may_be_are_kept

@@ -1,7 +1,7 @@
 //! Any sequence of operations, against a model of a few lines.
 
 use super::*;
-use buttress_queue::{Counts, Lease};
+use buttress_queue::{Counts, Lanes, Lease};
 use bytes::Bytes;
 use proptest::{
     prelude::*,
@@ -17,8 +17,8 @@ const MOST_TASKS: u64 = 12;
 
 #[derive(Clone, Debug)]
 enum Step {
-    Enqueue(Option<u8>, Option<u8>),
-    Claim(usize),
+    Enqueue(Option<u8>, Option<u8>, u8),
+    Claim(usize, [usize; 3]),
     Renew(usize),
     Finish(usize),
     Postpone(usize, bool, bool),
@@ -31,9 +31,10 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let which = || 0..30_usize;
     prop_oneof![
-        6 => (prop::option::of(0..3_u8), prop::option::weighted(0.3, 0..4_u8))
-            .prop_map(|(session, key)| Step::Enqueue(session, key)),
-        5 => (0..5_usize).prop_map(Step::Claim),
+        6 => (prop::option::of(0..3_u8), prop::option::weighted(0.3, 0..4_u8), 0..4_u8)
+            .prop_map(|(session, key, lane)| Step::Enqueue(session, key, lane)),
+        5 => (0..5_usize, prop::array::uniform3(0..4_usize))
+            .prop_map(|(most, of)| Step::Claim(most, of)),
         1 => which().prop_map(Step::Renew),
         3 => which().prop_map(Step::Finish),
         4 => (which(), any::<bool>(), any::<bool>())
@@ -48,6 +49,8 @@ fn step() -> impl Strategy<Value = Step> {
 struct Kept {
     session: Option<u8>,
     key: Option<u8>,
+    /// None has no name, and two are never named.
+    lane: u8,
     bytes: u64,
     state: State,
     due: bool,
@@ -128,10 +131,11 @@ impl Model {
 
 async fn take(store: &dyn Store, model: &mut Model, step: &Step, worker: usize) {
     match *step {
-        Step::Enqueue(session, key) => {
+        Step::Enqueue(session, key, lane) => {
             let mut entry = Entry::new(vec![b'x'; model.places]);
             entry.session = session.map(|session| session.to_string());
             entry.key = key.map(|key| key.to_string());
+            entry.lane = (lane > 0).then(|| lane.to_string());
             let (id, bytes) = (entry.id, entry.payload.len() as u64);
             let answer = store.enqueue(entry).await;
             let same = model
@@ -154,6 +158,7 @@ async fn take(store: &dyn Store, model: &mut Model, step: &Step, worker: usize) 
             let kept = Kept {
                 session,
                 key,
+                lane,
                 bytes,
                 state,
                 due: true,
@@ -162,9 +167,13 @@ async fn take(store: &dyn Store, model: &mut Model, step: &Step, worker: usize) 
             };
             model.tasks.insert(id, kept);
         }
-        Step::Claim(most) => {
+        Step::Claim(most, of) => {
+            let [none, first, others] = of;
+            let lanes = Lanes::new(others).of("", none).of("1", first);
+            // Of the others there are so many in all.
+            let group = |lane: u8| usize::from(lane).min(2);
             let claimed = store
-                .claim(&format!("w{worker}"), most, MINUTE)
+                .claim_of(&lanes, &format!("w{worker}"), most, MINUTE)
                 .await
                 .unwrap();
             // Which of those that were delivered too often it has met is for the store to say.
@@ -197,9 +206,17 @@ async fn take(store: &dyn Store, model: &mut Model, step: &Step, worker: usize) 
                 model.leases.push((claimed.lease.clone(), true));
             }
             assert!(claimed.len() <= most);
+            let mut left = of;
+            for claimed in &claimed {
+                let lane = model.tasks[&claimed.entry.id].lane;
+                assert_eq!(claimed.entry.lane, (lane > 0).then(|| lane.to_string()));
+                left[group(lane)] -= 1;
+            }
             if claimed.len() < most {
                 let mut due = model.tasks.values();
-                assert!(!due.any(|task| task.state == State::Waiting && task.due));
+                assert!(!due.any(|task| {
+                    task.state == State::Waiting && task.due && left[group(task.lane)] > 0
+                }));
             }
         }
         Step::Renew(number) => {

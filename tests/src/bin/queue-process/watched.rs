@@ -2,8 +2,8 @@
 
 use crate::die;
 use buttress_queue::{
-    BoxFuture, Claimed, Counts, Enqueued, Entry, Lease, Page, Record, State, Store, StoreError,
-    Swept, TaskId,
+    BoxFuture, Claimed, Counts, Enqueued, Entry, Lanes, Lease, Page, Record, State, Store,
+    StoreError, Swept, TaskId,
 };
 use buttress_tests::queue::{Death, End, What, now};
 use bytes::Bytes;
@@ -74,15 +74,18 @@ impl Store for Watched {
         Box::pin(self.call(self.store.enqueue(entry)))
     }
 
-    fn claim<'a>(
+    fn claim_of<'a>(
         &'a self,
+        lanes: &'a Lanes,
         worker: &'a str,
         most: usize,
         lease: Duration,
     ) -> BoxFuture<'a, Result<Vec<Claimed>, StoreError>> {
         Box::pin(async move {
             let asked = now();
-            let answer = self.call(self.store.claim(worker, most, lease)).await;
+            let answer = self
+                .call(self.store.claim_of(lanes, worker, most, lease))
+                .await;
             for claimed in answer.iter().flatten() {
                 What::Given {
                     id: claimed.lease.id.to_string(),

@@ -170,6 +170,7 @@ async fn log(mut progress: watch::Receiver<Progress>) {
                 refused = now.refused,
                 under_way = now.under_way,
                 paused = now.paused,
+                models_paused = now.lanes_paused,
                 open = now.open,
                 per_second = now.rate,
                 left_seconds = now.left.map(|left| left.as_secs()),

@@ -3,8 +3,18 @@
 -- Nothing is any later than this, however the clock has been set since.
 local LONGEST = 86400000
 
--- Up to which entry the stream has been read.
-local read
+-- Up to which entry the stream of each lane has been read.
+local read = {}
+
+-- A lane of which nothing is left is forgotten, and its entries begin from one again.
+local function forget_lane(lane)
+  if lane ~= '' and call('XLEN', p .. of('ready', lane)) == 0 then
+    call('DEL', p .. of('ready', lane), p .. of('gaps', lane))
+    call('HDEL', p .. 'meta', of('entry', lane), of('read', lane))
+    call('ZREM', p .. 'lanes', lane)
+    read[lane] = nil
+  end
+end
 
 -- Takes a task out of all that it is in because of its state.
 local function leave(id, state)
@@ -12,12 +22,15 @@ local function leave(id, state)
   if state == 'waiting' or state == 'leased' then
     local entry = call('HGET', task, 'entry')
     if entry then
-      call('XACK', p .. 'ready', 'workers', '0-' .. entry)
-      call('XDEL', p .. 'ready', '0-' .. entry)
+      local lane = lane_of(id)
+      local stream = p .. of('ready', lane)
+      call('XACK', stream, 'workers', '0-' .. entry)
+      call('XDEL', stream, '0-' .. entry)
       if state == 'waiting' then
-        read = read or tonumber(call('HGET', p .. 'meta', 'read') or 0)
-        if tonumber(entry) > read then call('ZADD', p .. 'gaps', entry, entry) end
+        read[lane] = read[lane] or tonumber(call('HGET', p .. 'meta', of('read', lane)) or 0)
+        if tonumber(entry) > read[lane] then call('ZADD', p .. of('gaps', lane), entry, entry) end
       end
+      forget_lane(lane)
     else
       call('ZREM', p .. 'later', id)
     end

@@ -2,7 +2,7 @@
 
 -- Answers with the name of the one that is kept, whether it is new, and what there is too much of.
 -- A session and a key begin with `=`, where there are any.
-local function put(id, queued, session, key, payload, most_tasks, most_bytes)
+local function put(id, queued, session, lane, key, payload, most_tasks, most_bytes)
   if key ~= '' then
     local known = call('GET', p .. 'key:' .. key:sub(2))
     if known then return {known, 0} end
@@ -10,7 +10,7 @@ local function put(id, queued, session, key, payload, most_tasks, most_bytes)
   local task = p .. 'task:' .. id
   if call('EXISTS', task) == 1 then return {id, 0} end
 
-  local held = call('HMGET', p .. 'meta', 'tasks', 'bytes', 'entry')
+  local held = call('HMGET', p .. 'meta', 'tasks', 'bytes')
   local tasks, bytes = (held[1] or 0) + 1, (held[2] or 0) + #payload
   if tasks > most_tasks then return {id, 0, 'tasks'} end
   if bytes > most_bytes then return {id, 0, 'bytes'} end
@@ -25,19 +25,17 @@ local function put(id, queued, session, key, payload, most_tasks, most_bytes)
     call('ZADD', line, call('HINCRBY', p .. 'meta', 'last', 1), id)
     about[5], about[6] = 'session', name
   end
+  if lane ~= '' then about[#about + 1], about[#about + 2] = 'lane', lane end
   if key ~= '' then
     call('SET', p .. 'key:' .. key:sub(2), id)
     about[#about + 1], about[#about + 2] = 'key', key:sub(2)
   end
   if state == 'waiting' then
-    local entry = (held[3] or 0) + 1
-    call('XADD', p .. 'ready', '0-' .. entry, 'task', id)
-    call('HSET', task, 'state', state, 'entry', entry, 'due', now, unpack(about))
-    call('HSET', p .. 'meta', 'tasks', tasks, 'bytes', bytes, 'entry', entry)
+    call('HSET', task, 'state', state, 'entry', append(id, lane), 'due', now, unpack(about))
   else
     call('HSET', task, 'state', state, unpack(about))
-    call('HSET', p .. 'meta', 'tasks', tasks, 'bytes', bytes)
   end
+  call('HSET', p .. 'meta', 'tasks', tasks, 'bytes', bytes)
   call('ZADD', p .. state, 0, id)
   call('ZADD', p .. 'age', queued, id)
   return {id, 1}

@@ -39,13 +39,14 @@ for state, span in pairs({done = ARGV[2], dead = ARGV[3]}) do
   end
 end
 
-local consumers = redis.pcall('XINFO', 'CONSUMERS', p .. 'ready', 'workers')
-if not consumers.err then
-  for _, consumer in ipairs(consumers) do
+for _, lane in ipairs(call('ZRANGE', p .. 'lanes', 0, AT_ONCE - 1)) do
+  local stream = p .. of('ready', lane)
+  local consumers = redis.pcall('XINFO', 'CONSUMERS', stream, 'workers')
+  for _, consumer in ipairs(consumers.err and {} or consumers) do
     local about = {}
     for at = 1, #consumer, 2 do about[consumer[at]] = consumer[at + 1] end
     if about.pending == 0 and about.idle > GONE then
-      call('XGROUP', 'DELCONSUMER', p .. 'ready', 'workers', about.name)
+      call('XGROUP', 'DELCONSUMER', stream, 'workers', about.name)
     end
   end
 end
