@@ -20,7 +20,8 @@ pub struct Entry {
     /// can be left where they are, and others taken \[one that has no name\]. Of a lane the task
     /// that is due first is given out first.
     pub lane: Option<String>,
-    /// What it is told from others by: of two tasks with the same key, one is kept.
+    /// What it is told from others by: of two tasks with the same key, one is kept. That is the
+    /// first, unless it is a dead letter when the second comes.
     pub key: Option<String>,
     /// When it was queued first, which its age is counted from.
     pub queued_at: SystemTime,

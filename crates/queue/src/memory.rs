@@ -70,9 +70,13 @@ impl Memory {
 
     fn put(&self, entry: Entry) -> Result<Enqueued, StoreError> {
         let mut inner = self.inner();
-        if let Some(&id) = entry.key.as_ref().and_then(|key| inner.keys.get(key)) {
-            return Ok(Enqueued::new(id, false));
+        let known = entry.key.as_ref().and_then(|key| inner.keys.get(key));
+        let known = known.and_then(|id| inner.tasks.get(id));
+        let dead = known.filter(|known| known.is_dead() && known.entry.id != entry.id);
+        if let (Some(known), None) = (known, dead) {
+            return Ok(Enqueued::new(known.entry.id, false));
         }
+        let dead = dead.map(|dead| (dead.entry.id, dead.entry.payload.len() as u64));
         let Settings {
             max_tasks,
             max_bytes,
@@ -83,12 +87,19 @@ impl Memory {
         if bytes > most {
             return Err(StoreError::TooLarge { bytes, most });
         }
-        let kept = inner.counts();
+        let mut kept = inner.counts();
+        if let Some((_, bytes)) = dead {
+            kept.dead -= 1;
+            kept.bytes -= bytes;
+        }
         if kept.open() + kept.dead >= max_tasks {
             return Err(StoreError::Full("it has as many tasks as it may"));
         }
         if kept.bytes.saturating_add(bytes as u64) > max_bytes {
             return Err(StoreError::Full("its tasks are as large as they may be"));
+        }
+        if let Some((dead, _)) = dead {
+            inner.remove(dead);
         }
         let id = entry.id;
         if let Some(key) = &entry.key {
@@ -314,6 +325,10 @@ impl Slot {
 
     fn lane(&self) -> &str {
         self.entry.lane.as_deref().unwrap_or_default()
+    }
+
+    const fn is_dead(&self) -> bool {
+        matches!(self.stage, Stage::Dead { .. })
     }
 
     const fn is_open(&self) -> bool {

@@ -24,6 +24,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Stores a task. When it returns, the task is kept.
     ///
+    /// Where there is one with the same key already, that one is it, and this is not stored; but
+    /// one that is a dead letter gives way to it, since nobody would answer that.
+    ///
     /// # Errors
     /// [`Full`](StoreError::Full) when there is no room, [`TooLarge`](StoreError::TooLarge) when
     /// the task is larger than one may be: then it is not kept.

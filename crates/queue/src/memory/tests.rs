@@ -175,3 +175,25 @@ async fn tasks_are_listed_in_pages_and_know_their_place() {
     let dead = memory.list(State::Dead, None, 2).await.unwrap();
     assert!(dead.records.is_empty() && dead.next.is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_gives_way_to_a_task_with_its_key() {
+    let mut settings = Settings::new();
+    (settings.max_tasks, settings.max_bytes) = (1, 3);
+    let memory = Memory::new(settings);
+    let first = put(&memory, Entry::new("one").key("k")).await;
+    let lease = claim(&memory, 1).await.remove(0).lease;
+    memory.bury(&lease, "bad").await.unwrap();
+    let large = memory.enqueue(Entry::new("four").key("k")).await;
+    assert!(matches!(large, Err(StoreError::Full(_))), "{large:?}");
+    assert_eq!(state(&memory, first).await, State::Dead);
+
+    let second = Entry::new("two").key("k");
+    let kept = memory.enqueue(second.clone()).await.unwrap();
+    assert_eq!((kept.id, kept.new), (second.id, true));
+    assert!(memory.inspect(first).await.unwrap().is_none());
+    let claimed = claim(&memory, 1).await.remove(0);
+    assert_eq!((claimed.entry.id, claimed.deliveries), (second.id, 1));
+    let again = memory.enqueue(Entry::new("six").key("k")).await.unwrap();
+    assert_eq!((again.id, again.new), (second.id, false));
+}

@@ -29,7 +29,7 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            enqueue: script!("common" "put" "enqueue"),
+            enqueue: script!("common" "move" "forget" "put" "enqueue"),
             claim: script!("common" "urgent" "move" "claim"),
             renew: script!("common" "urgent" "move" "renew"),
             finish: script!("common" "urgent" "move" "finish"),
@@ -42,7 +42,7 @@ impl Scripts {
             remove: script!("common" "urgent" "move" "forget" "remove"),
             sweep: script!("common" "urgent" "move" "forget" "sweep"),
             look: script!("look"),
-            take: script!("common" "move" "put" "take"),
+            take: script!("common" "move" "forget" "put" "take"),
         }
     }
 }

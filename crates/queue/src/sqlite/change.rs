@@ -3,7 +3,7 @@
 use super::{
     Queue,
     rows::{id_of, number},
-    schema::{BEHIND, WAITING},
+    schema::{BEHIND, DEAD, WAITING},
 };
 use crate::{Enqueued, Entry, Lease, StoreError, TaskId, entry::millis};
 use buttress_store::sqlite::rusqlite::{self, Connection, OptionalExtension};
@@ -27,8 +27,12 @@ pub(super) fn enqueue(
     let sql = &queue.sql;
     if let Some(key) = &entry.key {
         let mut by_key = connection.prepare_cached(&sql.by_key)?;
-        if let Some(id) = by_key.query_row([key], |row| id_of(row, 0)).optional()? {
-            return Ok(Enqueued::new(id, false));
+        let known = by_key.query_row([key], |row| Ok((id_of(row, 0)?, row.get(1)?)));
+        match known.optional()? {
+            // If this one is refused then, all of this is undone.
+            Some((id, DEAD)) if id != entry.id => remove(connection, queue, id).map(drop)?,
+            Some((id, _)) => return Ok(Enqueued::new(id, false)),
+            None => {}
         }
     }
     has_room(connection, queue, entry.payload.len())?;

@@ -61,7 +61,7 @@ impl Sql {
             name: name.to_owned(),
             tables: sql(TABLES),
             lanes_added: sql(LANES_ADDED),
-            by_key: sql(r#"SELECT id FROM "{t}" WHERE key = ?1"#),
+            by_key: sql(r#"SELECT id, state FROM "{t}" WHERE key = ?1"#),
             held: sql(r#"SELECT TOTAL(tasks), TOTAL(bytes) FROM "{t}:totals" WHERE state <> 3"#),
             has_open: sql(r#"SELECT 1 FROM "{t}" WHERE session = ?1 AND state < 3"#),
             insert: sql(r#"INSERT INTO "{t}"

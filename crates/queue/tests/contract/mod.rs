@@ -55,6 +55,9 @@ macro_rules! contract {
             the_same_key_is_the_same_task_as_long_as_it_is_kept
             a_task_that_is_enqueued_twice_is_there_once
             many_who_enqueue_the_same_key_at_once_store_one_task
+            a_dead_letter_gives_way_to_a_task_with_its_key
+            a_dead_letter_stays_if_there_is_no_room_for_another
+            many_who_enqueue_the_key_of_a_dead_letter_store_one_task
             a_lease_that_ran_out_is_taken_over_and_the_first_is_told
             a_lease_that_ran_out_is_still_held_if_nobody_took_over
             a_lease_is_renewed_from_wherever_and_to_whatever

@@ -142,15 +142,24 @@ async fn take(store: &dyn Store, model: &mut Model, step: &Step, worker: usize) 
                 .tasks
                 .iter()
                 .find(|(_, task)| key.is_some() && task.key == key);
-            if let Some((same, _)) = same {
+            let dead = same.filter(|(_, task)| task.state == State::Dead);
+            if let (Some((same, _)), None) = (same, dead) {
                 let answer = answer.unwrap();
                 assert_eq!((answer.id, answer.new), (*same, false));
                 return;
             }
+            let dead = dead.map(|(id, _)| *id);
             let counts = model.counts();
-            if counts.iter().sum::<u64>() - counts[3] >= MOST_TASKS {
+            let kept = counts.iter().sum::<u64>() - counts[3] - u64::from(dead.is_some());
+            if kept >= MOST_TASKS {
                 assert!(answer.is_err());
                 return;
+            }
+            if let Some(dead) = dead {
+                model.tasks.remove(&dead);
+                for (lease, held) in &mut model.leases {
+                    *held &= lease.id != dead;
+                }
             }
             let answer = answer.unwrap();
             assert_eq!((answer.id, answer.new), (id, true));
