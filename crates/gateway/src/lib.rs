@@ -8,6 +8,7 @@ pub mod cli;
 mod command;
 pub mod config;
 pub mod explain;
+mod files;
 mod logging;
 pub mod queue;
 pub mod schema;

@@ -51,6 +51,8 @@ pub use self::{
     task::{InvalidTask, Task},
     worker::{Delivery, Progress, Verdict, Worker},
 };
+#[cfg(feature = "sqlite")]
+pub use buttress_store::sqlite::Database;
 pub use buttress_store::{CannotOpen, CannotSeal, Cipher, StoreError};
 #[cfg(feature = "seal")]
 pub use buttress_store::{InvalidKey, Seal};

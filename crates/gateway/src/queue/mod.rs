@@ -15,6 +15,7 @@ use crate::{
     cli::{QueueArgs, QueueCommand},
     command::{self, BoxError, FAILED, FINE},
     config::{Config, Lookup},
+    files::Files,
 };
 use buttress_queue::Queue;
 use std::io::{self, Write};
@@ -35,7 +36,7 @@ pub fn run(args: &QueueArgs, env: Lookup<'_>, out: &mut dyn Write) -> io::Result
 }
 
 async fn act(args: &QueueArgs, config: &Config, out: &mut dyn Write) -> Result<u8, BoxError> {
-    let Some(queue) = open(&config.queue).await? else {
+    let Some(queue) = open(&config.queue, &mut Files::default()).await? else {
         return Err(NOT_CONFIGURED.into());
     };
     match &args.command {

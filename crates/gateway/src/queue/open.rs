@@ -3,17 +3,21 @@
 use crate::{
     command::{BoxError, in_full},
     config::{self, StoreUrl},
+    files::Files,
 };
 use buttress::replay::lane_of;
 use buttress_queue::{Intake, Queue, RedisStore, Seal, Settings, SqliteStore, Store};
 use std::{sync::Arc, time::Duration};
 
 /// Opens the queue that is configured. `None` when none is.
-pub(crate) async fn open(config: &config::Queue) -> Result<Option<Queue>, BoxError> {
+pub(crate) async fn open(
+    config: &config::Queue,
+    files: &mut Files,
+) -> Result<Option<Queue>, BoxError> {
     let Some(store) = &config.store else {
         return Ok(None);
     };
-    let opened = open_store(store, settings(config), config.default_model.clone()).await;
+    let opened = open_store(store, settings(config), config.default_model.clone(), files).await;
     let opened = opened.map_err(|error| format!("queue {store}: {}", in_full(&*error)))?;
     let queue = Queue::from(opened);
     Ok(Some(match &config.seal_keys {
@@ -24,7 +28,10 @@ pub(crate) async fn open(config: &config::Queue) -> Result<Option<Queue>, BoxErr
 
 /// Opens the queue of what the webhook has to be told yet, in the same store. `None` when no queue
 /// is configured.
-pub(crate) async fn open_announcements(config: &config::Queue) -> Result<Option<Queue>, BoxError> {
+pub(crate) async fn open_announcements(
+    config: &config::Queue,
+    files: &mut Files,
+) -> Result<Option<Queue>, BoxError> {
     const DAY: Duration = Duration::from_secs(86_400);
     let Some(store) = &config.store else {
         return Ok(None);
@@ -37,7 +44,7 @@ pub(crate) async fn open_announcements(config: &config::Queue) -> Result<Option<
     settings.max_age = 3 * DAY;
     settings.keep_results = DAY;
     settings.keep_dead = DAY;
-    let opened = open_store(store, settings, None).await;
+    let opened = open_store(store, settings, None, files).await;
     let opened = opened.map_err(|error| format!("queue {store}: {}", in_full(&*error)))?;
     Ok(Some(Queue::from(opened)))
 }
@@ -47,12 +54,12 @@ async fn open_store(
     store: &StoreUrl,
     settings: Settings,
     model: Option<String>,
+    files: &mut Files,
 ) -> Result<Arc<dyn Store>, BoxError> {
     match store {
         StoreUrl::Sqlite(path) => {
-            let path = path.clone();
-            let open = move || SqliteStore::open(path, settings);
-            Ok(Arc::new(tokio::task::spawn_blocking(open).await??))
+            let database = files.open(path).await?;
+            Ok(Arc::new(SqliteStore::new(database, settings).await?))
         }
         StoreUrl::Redis(url) => {
             let intake = Intake::in_lane(move |task| lane_of(task, model.as_deref()));

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     config::{Config, Mode},
+    files::Files,
     queue,
     session::{self, OpenJournal},
 };
@@ -86,16 +87,17 @@ async fn app_of(config: Config, sandbox: Option<Sandbox>) -> Result<Arc<App>, Bo
     let metrics = Metrics::new()?;
     let upstreams = Upstreams::new(&config, metrics.recorder())?;
     metrics.keep(upstreams.metrics());
-    let queue = queue::open(&config.queue).await;
+    let mut files = Files::default();
+    let queue = queue::open(&config.queue, &mut files).await;
     let queue = queue.map_err(|error| -> Box<dyn Error> { error })?;
-    let journal = session::open(&config.journal).await;
+    let journal = session::open(&config.journal, &mut files).await;
     let journal = journal.map_err(|error| -> Box<dyn Error> { error })?;
     let layer = journal.map(|OpenJournal { sessions, layer }| {
         tokio::spawn(async move { sessions.keep_swept(SWEEP).await });
         layer
     });
     let webhook = match &queue {
-        Some(queue) => Webhook::open(&config.queue, queue).await?,
+        Some(queue) => Webhook::open(&config.queue, queue, &mut files).await?,
         None => None,
     };
     Ok(Arc::new(App::new(

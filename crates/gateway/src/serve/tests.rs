@@ -1,7 +1,8 @@
 //! What only shows on the wire.
 
 use super::{Running, start};
-use crate::config::{Config, Options};
+use crate::config::{Config, Options, StoreUrl};
+use buttress_client::Secret;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -52,4 +53,27 @@ async fn a_body_that_is_announced_too_large_is_not_asked_for() {
         assert!(answer.contains("connection: close\r\n"), "{answer}");
     }
     assert_eq!(running.stop().await.unwrap(), 0);
+}
+
+/// The queue, the announcements of the webhook and the journal.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_in_which_all_is_kept_is_opened_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.db");
+    let options = Options::new(&|_: &str| None);
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut config = Config::sandbox(&options.listen(Some(any))).unwrap();
+    config.queue.store = Some(StoreUrl::Sqlite(path.clone()));
+    config.queue.webhook.url = Some("http://127.0.0.1:9/".to_owned());
+    config.queue.webhook.secret = Some(Secret::new("0123456789abcdef0123456789abcdef"));
+    // Spelled otherwise.
+    let other = folder.path().join(".").join("all.db");
+    config.journal.store = Some(StoreUrl::Sqlite(other));
+    let running = start(config).await.unwrap();
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let open = open.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+    // By its writer, and by its reader.
+    assert_eq!(open.filter(|file| *file == path).count(), 2);
+    running.stop().await.unwrap();
 }

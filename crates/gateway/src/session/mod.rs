@@ -8,6 +8,7 @@ use crate::{
     cli::{Listing, SessionArgs, SessionCommand},
     command::{self, BoxError, FAILED, FINE},
     config::{Config, Lookup},
+    files::Files,
 };
 use buttress::journal::{SessionInfo, Sessions, Step};
 use jiff::Timestamp;
@@ -34,7 +35,8 @@ pub fn run(args: &SessionArgs, env: Lookup<'_>, out: &mut dyn Write) -> io::Resu
 }
 
 async fn act(args: &SessionArgs, config: &Config, out: &mut dyn Write) -> Result<u8, BoxError> {
-    let Some(OpenJournal { sessions, .. }) = open(&config.journal).await? else {
+    let Some(OpenJournal { sessions, .. }) = open(&config.journal, &mut Files::default()).await?
+    else {
         return Err(NOT_CONFIGURED.into());
     };
     match &args.command {

@@ -3,6 +3,7 @@
 use crate::{
     command::{BoxError, in_full},
     config::{self, StoreUrl},
+    files::Files,
 };
 use buttress::journal::{
     JournalLayer, LlmJournal, OnChange, Records, RedisRecords, Sessions, Settings, SqliteRecords,
@@ -17,11 +18,14 @@ pub(crate) struct OpenJournal {
 }
 
 /// Opens the journal that is configured. `None` when none is.
-pub(crate) async fn open(config: &config::Journal) -> Result<Option<OpenJournal>, BoxError> {
+pub(crate) async fn open(
+    config: &config::Journal,
+    files: &mut Files,
+) -> Result<Option<OpenJournal>, BoxError> {
     let Some(store) = &config.store else {
         return Ok(None);
     };
-    let opened = open_store(store).await;
+    let opened = open_store(store, files).await;
     let opened = opened.map_err(|error| format!("journal {store}: {}", in_full(&*error)))?;
     let mut settings = Settings::new();
     settings.max_age = config.max_age;
@@ -40,12 +44,11 @@ pub(crate) async fn open(config: &config::Journal) -> Result<Option<OpenJournal>
     Ok(Some(OpenJournal { sessions, layer }))
 }
 
-async fn open_store(store: &StoreUrl) -> Result<Arc<dyn Records>, BoxError> {
+async fn open_store(store: &StoreUrl, files: &mut Files) -> Result<Arc<dyn Records>, BoxError> {
     match store {
         StoreUrl::Sqlite(path) => {
-            let path = path.clone();
-            let open = move || SqliteRecords::open(path);
-            Ok(Arc::new(tokio::task::spawn_blocking(open).await??))
+            let database = files.open(path).await?;
+            Ok(Arc::new(SqliteRecords::new(database).await?))
         }
         StoreUrl::Redis(url) => Ok(Arc::new(RedisRecords::connect(url).await?)),
     }

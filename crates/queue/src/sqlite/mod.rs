@@ -63,6 +63,19 @@ impl SqliteStore {
         Ok(Self::of(database, sql, settings))
     }
 
+    /// In this database, which other things may be kept in too, as the tasks of another queue: they
+    /// share its writer, and what is written for them at a time is one flush.
+    ///
+    /// # Errors
+    /// The name of the queue can't be one; it can't be written, or was written by a newer version.
+    pub async fn new(database: Database, settings: Settings) -> Result<Self, StoreError> {
+        let sql = Sql::new(&settings.name)?;
+        let tables = sql.clone();
+        let prepared = database.write(move |connection| Ok(schema::prepare(connection, &tables)?));
+        prepared.await?;
+        Ok(Self::of(database, sql, settings))
+    }
+
     fn of(database: Database, sql: Sql, settings: Settings) -> Self {
         let queue = Queue {
             sql,

@@ -121,7 +121,8 @@ fn gone() -> StoreError {
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    // Of all that is kept in one file.
+    connection.set_prepared_statement_cache_capacity(128);
     connection.pragma_update(None, "journal_mode", "wal")?;
     // In WAL mode less than this may lose what was acknowledged when power fails.
     connection.pragma_update(None, "synchronous", "full")?;

@@ -15,7 +15,7 @@ mod tests;
 pub(in crate::serve) use self::announce::Announce;
 
 use self::{overlooked::overlooked, tell::Tell};
-use crate::{config, queue, signature::Signer};
+use crate::{config, files::Files, queue, signature::Signer};
 use buttress_queue::{Queue, Worker};
 use std::{error::Error, time::Duration};
 
@@ -31,12 +31,13 @@ impl Webhook {
     pub(in crate::serve) async fn open(
         config: &config::Queue,
         tasks: &Queue,
+        files: &mut Files,
     ) -> Result<Option<Self>, Box<dyn Error>> {
         let (Some(url), Some(secret)) = (&config.webhook.url, &config.webhook.secret) else {
             return Ok(None);
         };
         let tell = Tell::new(tasks.clone(), url.parse()?, Signer::new(secret.expose())?)?;
-        let announcements = queue::open_announcements(config).await;
+        let announcements = queue::open_announcements(config, files).await;
         let announcements = announcements.map_err(|error| -> Box<dyn Error> { error })?;
         Ok(announcements.map(|announcements| Self {
             announcements,
