@@ -1,19 +1,19 @@
-//! What it costs to be ready to queue a call that is answered.
-#![cfg(feature = "queue")]
+//! What it costs to be ready for what does not happen: to queue a call, to correct an answer.
 
 use allocation_counter::measure;
 use buttress::{
-    degrade::LlmDegrade,
+    correct::{LlmCorrect, ToolCalls},
     llm::{AnswerBody, Dialect, LlmError, LlmRequest, LlmResponse},
-    queue::{Degrade, Memory, Queue, Settings},
 };
 use std::{
     future::{Future, Ready, ready},
     pin::pin,
     task::{Context, Poll, Waker},
 };
-use tower::Service;
+use tower::{Layer, Service};
 
+/// Answers at once.
+#[derive(Clone)]
 struct Healthy;
 
 impl Service<LlmRequest> for Healthy {
@@ -42,8 +42,14 @@ fn allocations<S: Service<LlmRequest>>(mut service: S, request: &LlmRequest) -> 
     counted.count_total
 }
 
+#[cfg(feature = "queue")]
 #[test]
 fn a_call_that_is_answered_costs_no_more_allocations() {
+    use buttress::{
+        degrade::LlmDegrade,
+        queue::{Degrade, Memory, Queue, Settings},
+    };
+
     let body = r#"{"model": "m", "messages": []}"#;
     let headers = [("anthropic-version", "2023-06-01"), ("anthropic-beta", "b")];
     let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
@@ -53,4 +59,30 @@ fn a_call_that_is_answered_costs_no_more_allocations() {
     let queue = Queue::new(Memory::new(Settings::new()));
     let degrade = Degrade::new(Healthy, queue, LlmDegrade::new().session_id("s"));
     assert_eq!(allocations(degrade, &request), bare);
+}
+
+#[test]
+fn a_call_whose_answer_may_be_anything_costs_no_more_allocations() {
+    let parse = |body: &'static str| {
+        let request = LlmRequest::parse(Dialect::OpenAiChat, body.into());
+        request.unwrap()
+    };
+    let plain = parse(r#"{"model": "m", "messages": []}"#);
+    let streamed = parse(r#"{"model": "m", "messages": [], "stream": true}"#);
+    let tools = parse(
+        r#"{"model": "m", "messages": [], "tools": [{"type": "function",
+            "function": {"name": "f", "parameters": {"type": "object"}}}]}"#,
+    );
+    let json =
+        parse(r#"{"model": "m", "messages": [], "response_format": {"type": "json_object"}}"#);
+    let correct = || LlmCorrect::new().tools(ToolCalls::Never).layer();
+    for request in [&plain, &streamed, &tools] {
+        let bare = allocations(Healthy, request);
+        assert_eq!(allocations(correct().layer(Healthy), request), bare);
+    }
+    let unwanted = json.clone().corrections(0);
+    let bare = allocations(Healthy, &unwanted);
+    assert_eq!(allocations(correct().layer(Healthy), &unwanted), bare);
+    let counted = allocations(correct().layer(Healthy), &json);
+    assert!(counted > bare, "one that is checked does");
 }
