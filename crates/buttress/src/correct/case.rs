@@ -42,14 +42,19 @@ impl Case {
         self.attempts.push(AttemptUsage::new(route.clone(), usage));
     }
 
+    /// What all answers so far were counted as together. `None` when there was none.
+    pub(super) fn counted(&self) -> Option<Usage> {
+        let attempts = self.attempts.iter().map(|attempt| attempt.usage);
+        attempts.reduce(Usage::and)
+    }
+
     /// Puts what all attempts were counted as into the answer that is given out, and says whether
     /// there were several.
     pub(super) fn sum_up(&self, response: &mut LlmResponse, said: &mut Said) -> bool {
         if self.attempts.len() < 2 {
             return false;
         }
-        let sum = self.attempts.iter().map(|attempt| attempt.usage);
-        let sum = sum.reduce(Usage::and).unwrap_or_default();
+        let sum = self.counted().unwrap_or_default();
         (response.usage, said.usage) = (sum, sum);
         response.attempts.clone_from(&self.attempts);
         true

@@ -3,13 +3,13 @@
 use super::{LlmCorrect, case::Case, policy::noted};
 use buttress_correct::Found;
 use buttress_llm::{
-    AnswerBody, EventStream, LlmError, LlmResponse, SaidReader, StreamEvent, WrongAnswer,
+    AnswerBody, EventStream, LlmError, LlmResponse, SaidReader, StreamEvent, Usage, WrongAnswer,
 };
 use futures_core::Stream;
 use std::{
     future::poll_fn,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     vec,
 };
 
@@ -43,7 +43,12 @@ pub(super) async fn check(
             _ => None,
         };
         if let Some(note) = unchecked {
-            response.body = AnswerBody::Stream(given_out(held, Some(events)));
+            let rest = Rest {
+                events,
+                earlier: case.counted(),
+                so_far: Usage::default(),
+            };
+            response.body = AnswerBody::Stream(given_out(held, Some(rest)));
             return Ok(noted(response, vec![note]));
         }
         if is_last {
@@ -65,15 +70,34 @@ pub(super) async fn check(
     Ok(noted(response, judged.notes))
 }
 
+/// The rest of a stream that is passed on unchecked.
+struct Rest {
+    events: EventStream,
+    /// What the wrong answers before it were counted as. It is told beside what this one was
+    /// counted as, and not in its words, which are passed on as they are.
+    earlier: Option<Usage>,
+    so_far: Usage,
+}
+
+impl Rest {
+    fn counted(&mut self, mut event: StreamEvent) -> StreamEvent {
+        if let (Some(earlier), Some(usage)) = (self.earlier, event.usage) {
+            self.so_far.update(usage);
+            event.usage = Some(self.so_far.and(earlier));
+        }
+        event
+    }
+}
+
 /// These events, and then the rest of the stream that they come from.
-fn given_out(held: Vec<StreamEvent>, rest: Option<EventStream>) -> EventStream {
+fn given_out(held: Vec<StreamEvent>, rest: Option<Rest>) -> EventStream {
     let held = held.into_iter();
     EventStream::new(GivenOut { held, rest })
 }
 
 struct GivenOut {
     held: vec::IntoIter<StreamEvent>,
-    rest: Option<EventStream>,
+    rest: Option<Rest>,
 }
 
 impl Stream for GivenOut {
@@ -81,12 +105,14 @@ impl Stream for GivenOut {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        if let Some(event) = this.held.next() {
-            return Poll::Ready(Some(Ok(event)));
-        }
-        match &mut this.rest {
-            Some(rest) => Pin::new(rest).poll_next(cx),
-            None => Poll::Ready(None),
-        }
+        let event = match (this.held.next(), &mut this.rest) {
+            (Some(event), _) => Some(Ok(event)),
+            (None, Some(rest)) => ready!(Pin::new(&mut rest.events).poll_next(cx)),
+            (None, None) => None,
+        };
+        Poll::Ready(match (event, &mut this.rest) {
+            (Some(Ok(event)), Some(rest)) => Some(Ok(rest.counted(event))),
+            (event, _) => event,
+        })
     }
 }

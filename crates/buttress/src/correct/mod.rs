@@ -67,6 +67,10 @@
 //! more, it can be [passed on](Streams::Pass) as it comes, and ends in the error as soon as it
 //! can't become right any more.
 //!
+//! One that is held and grows beyond 1 MiB of text, or 16 MiB of events, is passed on unchecked.
+//! The usage of its events is still that of all attempts together, but its words are passed on as
+//! they came: what stands in them is its own.
+//!
 //! [`LlmError::Uncorrected`]: buttress_llm::LlmError::Uncorrected
 //! [`LlmResponse::attempts`]: buttress_llm::LlmResponse::attempts
 //! [`LlmRequest::correctable`]: buttress_llm::LlmRequest::correctable

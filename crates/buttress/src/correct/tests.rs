@@ -462,3 +462,28 @@ async fn a_stream_that_is_passed_on_ends_where_it_can_not_become_right() {
         assert_eq!(notes(&request), ["stopped a stream whose answer is wrong"]);
     }
 }
+
+#[tokio::test]
+async fn the_usage_of_all_attempts_is_told_beside_a_stream_that_is_too_long_to_be_held() {
+    let long = "x".repeat((1 << 20) + 1);
+    let inner = Scripted::new([says("1"), says(&long)]);
+    let request = request(true);
+    let answer = ask(LlmCorrect::new(), &inner, request.clone())
+        .await
+        .unwrap();
+    let mut notes = notes(&request).into_iter();
+    assert!(notes.any(|note| note.contains("passed on unchecked")));
+    let AnswerBody::Stream(events) = answer.body else {
+        panic!("a stream");
+    };
+    let events: Vec<_> = events.map(Result::unwrap).collect().await;
+    let told: Vec<_> = events.iter().filter_map(|event| event.usage).collect();
+    let told: Vec<_> = told.iter().map(|told| (told.input, told.output)).collect();
+    assert_eq!(told, [(Some(20), Some(6))]);
+    let written: Vec<u8> = events
+        .iter()
+        .flat_map(|event| event.frame.to_vec())
+        .collect();
+    let written = String::from_utf8(written).unwrap();
+    assert!(written.contains(r#""total_tokens":13"#), "as it came");
+}

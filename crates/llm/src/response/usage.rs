@@ -49,7 +49,7 @@ impl Usage {
 
     /// Takes over what a later part of the same answer says: providers count up, they do not
     /// count on.
-    pub(crate) fn update(&mut self, later: Self) {
+    pub fn update(&mut self, later: Self) {
         self.input = later.input.or(self.input);
         self.output = later.output.or(self.output);
         self.cached = later.cached.or(self.cached);
