@@ -291,6 +291,22 @@ pub enum TranslateKind {
     Error,
 }
 
+/// Which configuration says where something is kept.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConfigArgs {
+    /// The configuration [default: what `serve` would read]
+    // Not that of `serve`, which can be given without a subcommand.
+    #[arg(
+        id = "config_of_store",
+        short = 'c',
+        long = "config",
+        global = true,
+        value_name = "FILE"
+    )]
+    pub config: Option<PathBuf>,
+}
+
 /// How much to list, and how.
 #[derive(Args, Clone, Debug)]
 #[non_exhaustive]
@@ -438,6 +454,20 @@ mod tests {
             let error = error.unwrap_err();
             assert_eq!(error.exit_code(), 2);
             assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn where_something_is_kept_can_be_told_on_either_side() {
+        for line in ["-c a.toml list", "list --config a.toml"] {
+            let (command, _) = parse(&format!("buttress queue {line}")).unwrap();
+            assert!(
+                matches!(command, Command::Queue(args) if args.from.config == Some("a.toml".into()))
+            );
+            let (command, _) = parse(&format!("buttress session {line}")).unwrap();
+            assert!(
+                matches!(command, Command::Session(args) if args.from.config == Some("a.toml".into()))
+            );
         }
     }
 

@@ -1,8 +1,8 @@
-use super::Listing;
+use super::{ConfigArgs, Listing};
 use crate::config::parse_duration;
 use buttress_queue::TaskId;
 use clap::{Args, Subcommand, ValueEnum};
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 pub(super) const EXAMPLES: &str = r#"Examples:
   buttress queue list                  What is still to be done
@@ -15,15 +15,9 @@ pub(super) const EXAMPLES: &str = r#"Examples:
 #[derive(Args, Clone, Debug)]
 #[non_exhaustive]
 pub struct QueueArgs {
-    /// The configuration [default: what `serve` would read]
-    #[arg(
-        id = "queue_config",
-        short = 'c',
-        long = "config",
-        global = true,
-        value_name = "FILE"
-    )]
-    pub config: Option<PathBuf>,
+    /// Where it is told
+    #[command(flatten)]
+    pub from: ConfigArgs,
 
     /// What to do
     #[command(subcommand)]

@@ -1,6 +1,5 @@
-use super::Listing;
+use super::{ConfigArgs, Listing};
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
 
 pub(super) const EXAMPLES: &str = r#"Examples:
   buttress session list
@@ -12,15 +11,9 @@ pub(super) const EXAMPLES: &str = r#"Examples:
 #[derive(Args, Clone, Debug)]
 #[non_exhaustive]
 pub struct SessionArgs {
-    /// The configuration [default: what `serve` would read]
-    #[arg(
-        id = "session_config",
-        short = 'c',
-        long = "config",
-        global = true,
-        value_name = "FILE"
-    )]
-    pub config: Option<PathBuf>,
+    /// Where it is told
+    #[command(flatten)]
+    pub from: ConfigArgs,
 
     /// What to do
     #[command(subcommand)]

@@ -30,7 +30,7 @@ pub(crate) const NOT_CONFIGURED: &str = "no queue is configured: write [queue] w
 ///
 /// When `out` can't be written to.
 pub fn run(args: &QueueArgs, env: Lookup<'_>, out: &mut dyn Write) -> io::Result<u8> {
-    command::run(args.config.as_deref(), env, async |config| {
+    command::run(args.from.config.as_deref(), env, async |config| {
         act(args, &config, out).await
     })
 }

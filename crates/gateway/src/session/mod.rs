@@ -29,7 +29,7 @@ const WHOLE: usize = 8;
 ///
 /// When `out` can't be written to.
 pub fn run(args: &SessionArgs, env: Lookup<'_>, out: &mut dyn Write) -> io::Result<u8> {
-    command::run(args.config.as_deref(), env, async |config| {
+    command::run(args.from.config.as_deref(), env, async |config| {
         act(args, &config, out).await
     })
 }

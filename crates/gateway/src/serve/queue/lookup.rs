@@ -7,67 +7,67 @@ use super::{
 use crate::{command::in_full, queue::as_json};
 use axum::{
     Json,
-    extract::{Path, Request, State as Shared},
+    extract::{FromRequestParts, Path, Request},
     response::{IntoResponse, Response},
 };
 use buttress::{llm::Kind, replay::error_of};
 use buttress_queue::{Kept, Queue, State, StoreError, TaskId};
-use http::{HeaderMap, StatusCode, header::ACCEPT};
+use http::{HeaderMap, StatusCode, header::ACCEPT, request::Parts};
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// The task that the address of a request names.
+pub(in crate::serve) struct Named {
+    queue: Queue,
+    id: TaskId,
+}
+
+impl FromRequestParts<Arc<App>> for Named {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        let id = Path::<String>::from_request_parts(parts, app).await;
+        let asked = Asked::of(&parts.uri, &parts.headers);
+        let Some(queue) = app.queue.clone() else {
+            let message = "there is no queue: none is configured";
+            return Err(asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, message));
+        };
+        // One that is no name is not there either.
+        let id = id.ok().and_then(|Path(id)| id.parse().ok());
+        let id = id.ok_or_else(|| unknown(&asked))?;
+        Ok(Self { queue, id })
+    }
+}
 
 /// Where a task stands, and what came of it; as events, for who wants to be told.
 pub(in crate::serve) async fn show(
     _: NoPage,
-    Shared(app): Shared<Arc<App>>,
-    Path(id): Path<String>,
+    Named { queue, id }: Named,
     request: Request,
 ) -> Response {
-    let asked = Asked::of(request.uri(), request.headers());
-    let (queue, id) = match named(&app, &id, &asked) {
-        Ok(named) => named,
-        Err(refused) => return *refused,
-    };
     match queue.inspect(id).await {
-        Ok(Some(_)) if wants_events(request.headers()) => wait::events(queue.clone(), id),
+        Ok(Some(_)) if wants_events(request.headers()) => wait::events(queue, id),
         Ok(Some(kept)) => Json(describe(&kept)).into_response(),
-        Ok(None) => unknown(&asked),
-        Err(error) => unavailable(&asked, &error),
+        Ok(None) => unknown(&asked(&request)),
+        Err(error) => unavailable(&asked(&request), &error),
     }
 }
 
 /// Takes a task out: its caller does not want it any more.
 pub(in crate::serve) async fn forget(
     _: NoPage,
-    Shared(app): Shared<Arc<App>>,
-    Path(id): Path<String>,
+    Named { queue, id }: Named,
     request: Request,
 ) -> Response {
-    let asked = Asked::of(request.uri(), request.headers());
-    let (queue, id) = match named(&app, &id, &asked) {
-        Ok(named) => named,
-        Err(refused) => return *refused,
-    };
     match queue.remove(id).await {
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
-        Ok(false) => unknown(&asked),
-        Err(error) => unavailable(&asked, &error),
+        Ok(false) => unknown(&asked(&request)),
+        Err(error) => unavailable(&asked(&request), &error),
     }
 }
 
-fn named<'a>(
-    app: &'a App,
-    id: &str,
-    asked: &Asked<'_>,
-) -> Result<(&'a Queue, TaskId), Box<Response>> {
-    let Some(queue) = &app.queue else {
-        let message = "there is no queue: none is configured";
-        let refused = asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, message);
-        return Err(Box::new(refused));
-    };
-    // One that is no name is not there either.
-    let id = id.parse().map_err(|_| Box::new(unknown(asked)))?;
-    Ok((queue, id))
+fn asked(request: &Request) -> Asked<'_> {
+    Asked::of(request.uri(), request.headers())
 }
 
 fn unknown(asked: &Asked<'_>) -> Response {
