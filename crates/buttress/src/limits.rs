@@ -30,12 +30,11 @@ struct Last {
 }
 
 impl LastLimits {
-    pub(crate) const fn new() -> Self {
-        const NOTHING: Last = Last {
+    pub(crate) fn new() -> Self {
+        Self(COUNTED.map(|_| Last {
             remaining: AtomicU64::new(UNKNOWN),
             limit: AtomicU64::new(UNKNOWN),
-        };
-        Self([NOTHING; COUNTED.len()])
+        }))
     }
 
     pub(crate) fn put(&self, told: &RateLimit) {

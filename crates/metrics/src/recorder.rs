@@ -22,19 +22,16 @@ impl Recorder {
     }
 
     /// Resolves a counter.
-    #[must_use]
     pub fn counter<const N: usize>(&self, name: &'static str, labels: [Label; N]) -> Counter {
         self.with(|| metrics::counter!(name, &labels))
     }
 
     /// Resolves a gauge.
-    #[must_use]
     pub fn gauge<const N: usize>(&self, name: &'static str, labels: [Label; N]) -> Gauge {
         self.with(|| metrics::gauge!(name, &labels))
     }
 
     /// Resolves a histogram.
-    #[must_use]
     pub fn histogram<const N: usize>(&self, name: &'static str, labels: [Label; N]) -> Histogram {
         self.with(|| metrics::histogram!(name, &labels))
     }

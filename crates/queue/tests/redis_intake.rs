@@ -182,7 +182,7 @@ async fn what_is_taken_over_may_be_changed_on_its_way() {
     let sealed = |text: Bytes| Bytes::from([b"sealed ", &text[..]].concat());
     let intake = Intake::new(move |text| match text.starts_with(b"{") {
         true => Ok(Entry::new(sealed(text)).session("s")),
-        false => Err(Entry::new(sealed(text))),
+        false => Err(Box::new(Entry::new(sealed(text)))),
     });
     let store = connect(&server, Settings::new()).await.intake(intake);
     push(&server, "RPUSH", "{}");

@@ -5,6 +5,7 @@ mod asking;
 mod gemini;
 mod journal;
 mod limits;
+mod live;
 mod metrics;
 mod models;
 mod passing;

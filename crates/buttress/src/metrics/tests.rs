@@ -15,8 +15,10 @@ use tower::ServiceExt;
 
 fn route(name: &str, url: &str) -> Route {
     let client = LlmClient::builder(Provider::OpenAi).base_url(url);
-    let mut declares = Declares::default();
-    declares.prices = Some(Prices::new(1.0, 10.0));
+    let declares = Declares {
+        prices: Some(Prices::new(1.0, 10.0)),
+        ..Declares::default()
+    };
     Route::new(name, client.build().unwrap().model("m")).declares(declares)
 }
 

@@ -36,7 +36,7 @@ pub(super) fn success(app: &App, answer: LlmResponse, mut log: CallLog) -> Respo
     } = answer;
     let sign = route.as_ref().and_then(|route| app.upstreams.sign(route));
     if sign.is_none() && route.as_deref() == Some(buttress::journal::ROUTE) {
-        app.metrics.from_journal();
+        app.metrics.answered_from_journal();
         head.insert(ROUTE, HeaderValue::from_static(buttress::journal::ROUTE));
     }
     if let Some(sign) = sign {

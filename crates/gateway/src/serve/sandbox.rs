@@ -24,9 +24,11 @@ struct Acting {
     mood: Mutex<&'static str>,
 }
 
+type Mood = (&'static str, Option<fn() -> Reply>);
+
 /// What a provider can be told to do, by name: the first is what it does when nobody tells it
-/// anything.
-const MOODS: [(&str, Option<fn() -> Reply>); 11] = [
+/// anything, the second is to be well.
+const MOODS: [Mood; 11] = [
     ("usual", None),
     ("well", None),
     (

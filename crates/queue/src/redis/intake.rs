@@ -15,11 +15,11 @@ const AT_ONCE_BYTES: usize = 8 << 20;
 #[derive(Clone)]
 pub struct Intake(Arc<Read>);
 
-type Read = dyn Fn(Bytes) -> Result<Entry, Entry> + Send + Sync;
+type Read = dyn Fn(Bytes) -> Result<Entry, Box<Entry>> + Send + Sync;
 
 impl Intake {
     /// Reads it so.
-    pub fn new(read: impl Fn(Bytes) -> Result<Entry, Entry> + Send + Sync + 'static) -> Self {
+    pub fn new(read: impl Fn(Bytes) -> Result<Entry, Box<Entry>> + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
     }
 }
@@ -34,7 +34,7 @@ impl Intake {
                 key: task.idempotency_key.clone(),
                 ..Entry::new(text).lane(lane(&task).unwrap_or_default())
             }),
-            Err(_) => Err(Entry::new(text)),
+            Err(_) => Err(Box::new(Entry::new(text))),
         })
     }
 }
@@ -64,13 +64,14 @@ enum End {
 /// An item of the list, and the entry that is made of it.
 struct Item {
     text: Bytes,
-    entry: Result<Entry, Entry>,
+    entry: Result<Entry, Box<Entry>>,
 }
 
 impl Item {
-    const fn entry(&self) -> &Entry {
+    fn entry(&self) -> &Entry {
         match &self.entry {
-            Ok(entry) | Err(entry) => entry,
+            Ok(entry) => entry,
+            Err(entry) => entry,
         }
     }
 }

@@ -193,8 +193,8 @@ function show(told) {
   const [well, recovered, failed] = [sum(calls.well), sum(calls.recovered), sum(calls.failed)];
   chart("ends", "How calls ended", `${well} at once, ${recovered} recovered, ${failed} failed`, [
     { values: calls.well, colour: "good" }, { values: calls.recovered, colour: "warn" }, { values: calls.failed, colour: "bad" }]);
-  chart("took", "How long they took, on average", millis(calls.mean_ms.at(-1) || calls.mean_ms.at(-2)), [{ values: calls.mean_ms, colour: "calm" }]);
-  chart("longest", "The longest", millis(Math.max(0, ...calls.longest_ms)), [{ values: calls.longest_ms, colour: "calm" }]);
+  chart("took", "Time on average", millis(calls.mean_ms.at(-1) || calls.mean_ms.at(-2)), [{ values: calls.mean_ms, colour: "calm" }]);
+  chart("longest", "Longest", millis(Math.max(0, ...calls.longest_ms)), [{ values: calls.longest_ms, colour: "calm" }]);
   queue(told.queue, told.may_change);
   sandbox(told.sandbox);
   at("none").hidden = told.journeys.length > 0;

@@ -90,7 +90,7 @@ impl Metrics {
     }
 
     /// A call was answered from the journal.
-    pub(in crate::serve) fn from_journal(&self) {
+    pub(in crate::serve) fn answered_from_journal(&self) {
         self.from_journal.increment(1);
     }
 
