@@ -9,12 +9,14 @@ mod command;
 pub mod config;
 pub mod explain;
 mod files;
+pub mod journey;
 mod logging;
 pub mod queue;
 pub mod schema;
 pub mod serve;
 pub mod session;
 mod signature;
+pub mod status;
 pub mod translate;
 
 pub use self::logging::log;

@@ -3,9 +3,13 @@
 use buttress_gateway::{
     check,
     cli::{self, Command},
-    explain, queue, schema, serve, session, translate,
+    explain, journey, queue, schema, serve, session, status, translate,
 };
-use std::{env, io::ErrorKind, process::ExitCode};
+use std::{
+    env,
+    io::{ErrorKind, IsTerminal},
+    process::ExitCode,
+};
 
 fn main() -> ExitCode {
     let (command, log) = cli::parse(env::args_os()).unwrap_or_else(|error| error.exit());
@@ -27,6 +31,11 @@ fn main() -> ExitCode {
         }
         Command::Session(args) => session::run(&args, &variable, &mut anstream::stdout()),
         Command::Queue(args) => queue::run(&args, &variable, &mut anstream::stdout()),
+        Command::Status(args) => {
+            let terminal = std::io::stdout().is_terminal();
+            status::run(&args, &variable, terminal, &mut anstream::stdout())
+        }
+        Command::ReplayJourney(args) => journey::run(&args, &mut anstream::stdout()),
         _ => {
             anstream::eprintln!("buttress: this command is not there yet");
             return ExitCode::from(check::WRONG);

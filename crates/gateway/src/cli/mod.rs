@@ -8,9 +8,10 @@ pub use self::{
     session::{SessionArgs, SessionCommand, SessionNameArgs, SessionShowArgs},
 };
 
-use crate::{config::parse_listen, logging::parse_filter, translate::Side};
+use crate::{config::parse_listen, logging::parse_filter, status::parse_url, translate::Side};
 use buttress_llm::{Dialect, Provider};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use http::Uri;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Error recovery for LLM calls, in front of any client that speaks to OpenAI or Anthropic.
@@ -46,10 +47,12 @@ Examples:
   BUTTRESS_QUEUE_URL=sqlite:buttress.db buttress
                                  Serve, and keep what nobody can answer until somebody can
   buttress queue list            Say what is kept
+  buttress status                Say how the gateway on this machine stands
 
 Environment:
   BUTTRESS_CONFIG      The file to read, where --config is not given
   BUTTRESS_CLIENT_KEY  The key that callers have to present, if it is set
+  BUTTRESS_ADMIN_KEY   The key of whoever operates it: opens the live page and changes by hand
   BUTTRESS_LOG         What --log takes
   BUTTRESS_QUEUE_URL, BUTTRESS_JOURNAL_URL
                        Where requests are kept that nobody could answer, and sessions recorded:
@@ -160,6 +163,22 @@ pub enum Command {
     /// command line is wrong.
     #[command(after_help = session::EXAMPLES)]
     Session(SessionArgs),
+    /// Show how a gateway that runs stands: its routes, calls and queue.
+    ///
+    /// In a terminal it goes on until it is interrupted. It asks for what the live page shows, with
+    /// the key in BUTTRESS_ADMIN_KEY, if that is set.
+    ///
+    /// Ends with 0 when it was shown, with 1 when it could not be, with 2 when the command line is
+    /// wrong.
+    Status(StatusArgs),
+    /// Explain what was done for a call: each step of a recorded journey, and why.
+    ///
+    /// The journey is a line of the log (as text or as JSON), or what `GET /admin/state` has of a
+    /// call.
+    ///
+    /// Ends with 0 when there was a journey, with 1 when there was none, with 2 when the command
+    /// line is wrong.
+    ReplayJourney(JourneyArgs),
 }
 
 /// How to serve.
@@ -289,6 +308,32 @@ pub enum TranslateKind {
     Stream,
     /// A failing answer
     Error,
+}
+
+/// Which gateway to ask, and how to show it.
+#[derive(Args, Clone, Debug)]
+#[non_exhaustive]
+pub struct StatusArgs {
+    /// Where it is
+    #[arg(value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = parse_url)]
+    pub url: Uri,
+
+    /// Show it once
+    #[arg(long)]
+    pub once: bool,
+
+    /// Print all of it once, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which journey to explain.
+#[derive(Args, Clone, Debug)]
+#[non_exhaustive]
+pub struct JourneyArgs {
+    /// Where it was recorded; `-` is the standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
 }
 
 /// Which configuration says where something is kept.

@@ -137,6 +137,14 @@ impl CallLog {
             return;
         }
         self.keep(words, end);
+        let mut kept_back = None;
+        if let (Level::WARN, Some(recent)) = (level, &self.recent) {
+            let kind = end.error.map(|error| error.kind().as_str());
+            let Some(before) = recent.repeats((words, kind, end.status)) else {
+                return;
+            };
+            kept_back = (before > 0).then_some(before);
+        }
         // The level of an event is part of what is compiled in.
         macro_rules! line {
             ($level:expr) => {
@@ -153,6 +161,7 @@ impl CallLog {
                     waited_ms = millis(self.call.total_waited()),
                     duration_ms = millis(self.began.elapsed()),
                     journey = one_line(&self.call.journey()),
+                    kept_back,
                     "{words}"
                 )
             };

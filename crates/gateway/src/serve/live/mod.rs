@@ -6,6 +6,7 @@
 mod assets;
 mod history;
 mod recent;
+mod repeats;
 mod state;
 
 pub(super) use self::recent::{Ended, Recent};

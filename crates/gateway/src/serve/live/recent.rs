@@ -1,7 +1,10 @@
 //! What happened lately: how calls ended, what routes did, and the journeys of those that had to be
 //! recovered.
 
-use super::history::History;
+use super::{
+    history::History,
+    repeats::{Alike, Repeats},
+};
 use buttress::{
     Journey,
     core::{Event, Heard, Listener},
@@ -21,6 +24,7 @@ const KEPT: usize = 50;
 pub(in crate::serve) struct Recent {
     calls: Mutex<Calls>,
     routes: Box<[(Arc<str>, Mutex<History<2>>)]>,
+    repeats: Repeats,
 }
 
 #[derive(Debug)]
@@ -57,7 +61,14 @@ impl Recent {
                 told: 0,
             }),
             routes: routes.into_iter().map(route).collect(),
+            repeats: Repeats::default(),
         }
+    }
+
+    /// Whether a line of the log like this is to be told, and with how many like it before were
+    /// not.
+    pub(in crate::serve) fn repeats(&self, line: Alike) -> Option<u64> {
+        self.repeats.tell(line)
     }
 
     /// A call went well at once.

@@ -1,0 +1,207 @@
+//! Journeys, in any of the forms in which they are recorded: a line of the log, as text or as JSON;
+//! what the live page knows of a call; or the steps by themselves.
+
+use serde_json::Value;
+
+/// What was done for one call.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Journey {
+    /// What else is known of the call: name and value.
+    pub(super) facts: Vec<(&'static str, String)>,
+    pub(super) steps: Vec<Step>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Step {
+    /// When, as it is written.
+    pub(super) at: String,
+    pub(super) route: Option<String>,
+    pub(super) what: String,
+}
+
+/// What is told of a call beside its steps.
+const FACTS: [&str; 9] = [
+    "request_id",
+    "id",
+    "model",
+    "route",
+    "status",
+    "kind",
+    "attempts",
+    "waited_ms",
+    "duration_ms",
+];
+
+pub(super) fn journeys(text: &str) -> Vec<Journey> {
+    if let Ok(value) = serde_json::from_str::<Value>(text) {
+        return of_json(&value);
+    }
+    let mut found = Vec::new();
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        match serde_json::from_str::<Value>(line) {
+            Ok(value) => found.extend(of_json(&value)),
+            Err(_) => match of_log(line) {
+                Some(journey) => found.push(journey),
+                None => lines.push(line),
+            },
+        }
+    }
+    let steps: Vec<_> = lines.into_iter().flat_map(of_line).collect();
+    if !steps.is_empty() {
+        let facts = Vec::new();
+        found.push(Journey { facts, steps });
+    }
+    found
+}
+
+fn of_json(value: &Value) -> Vec<Journey> {
+    let many = value.as_array().or_else(|| value["journeys"].as_array());
+    if let Some(many) = many {
+        return many.iter().flat_map(of_json).collect();
+    }
+    let fields = match &value["fields"] {
+        Value::Object(_) => &value["fields"],
+        _ => value,
+    };
+    let steps: Vec<_> = match (&fields["journey"], &fields["steps"]) {
+        (Value::String(journey), _) => of_line(journey),
+        (_, Value::Array(steps)) => steps.iter().filter_map(shown).collect(),
+        _ => Vec::new(),
+    };
+    if steps.is_empty() {
+        return Vec::new();
+    }
+    let fact = |name: &'static str| {
+        let fact = match &fields[name] {
+            Value::Null => return None,
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        Some((name, fact))
+    };
+    let facts = FACTS.into_iter().filter_map(fact).collect();
+    vec![Journey { facts, steps }]
+}
+
+/// A step as the live page has it.
+fn shown(step: &Value) -> Option<Step> {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a call")]
+    let at = step["at_ms"].as_u64().map(|at| at as f64 / 1e3);
+    Some(Step {
+        at: at.map_or_else(String::new, |at| format!("{at:.3}s")),
+        route: step["route"].as_str().map(str::to_owned),
+        what: step["what"].as_str()?.to_owned(),
+    })
+}
+
+/// A line of the log as text.
+fn of_log(line: &str) -> Option<Journey> {
+    let (before, journey) = line.split_once("journey=\"")?;
+    let steps = of_line(&journey[..journey.rfind('"')?].replace("\\\"", "\""));
+    let fact = |name: &'static str| {
+        let value = before.split_once(&format!(" {name}="))?.1;
+        let value = match value.strip_prefix('"') {
+            Some(value) => value.split('"').next(),
+            None => value.split(' ').next(),
+        };
+        Some((name, value?.to_owned()))
+    };
+    let facts = FACTS.into_iter().filter_map(fact).collect();
+    (!steps.is_empty()).then_some(Journey { facts, steps })
+}
+
+/// The steps on one line.
+fn of_line(journey: &str) -> Vec<Step> {
+    journey.split("; ").filter_map(step).collect()
+}
+
+/// `0.123s route: what`.
+fn step(text: &str) -> Option<Step> {
+    let (at, rest) = text.trim().split_once("s ")?;
+    at.parse::<f64>().ok()?;
+    // A route may have a colon in its name; what was done never begins with one.
+    let known = |what: &str| super::words::meaning(what).is_some();
+    let mut places = rest.match_indices(": ").map(|(at, _)| at);
+    let route = match known(rest) {
+        true => None,
+        false => places.find(|&at| known(&rest[at + 2..])),
+    };
+    let (route, what) = match route {
+        Some(at) => (Some(rest[..at].to_owned()), &rest[at + 2..]),
+        None => (None, rest),
+    };
+    Some(Step {
+        at: format!("{at}s"),
+        route,
+        what: what.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use buttress::{Call, Context as _, Failure, GiveUp, core::Event};
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_written_down_is_read_again() {
+        let call = Call::new();
+        let route = call.for_route("openai/gpt: mini".into(), None);
+        for event in [
+            Event::Entered,
+            Event::Attempt,
+            Event::Failed(Failure::SERVICE),
+            Event::Retry {
+                wait: Duration::from_millis(40),
+            },
+            Event::GaveUp(GiveUp::BudgetEmpty),
+            Event::Note("carrying on a stream that broke"),
+        ] {
+            route.record(event);
+        }
+        let written = call.journey().to_string();
+        let read = journeys(&written);
+        assert_eq!(read.len(), 1, "{written}");
+        assert_eq!(read[0].steps.len(), 6);
+        for (step, event) in read[0].steps.iter().zip(call.journey().steps()).take(5) {
+            assert_eq!(step.route.as_deref(), Some("openai/gpt: mini"), "{written}");
+            assert_eq!(step.what, event.event.to_string());
+        }
+    }
+
+    #[test]
+    fn each_form_is_known() {
+        let one = "0.001s a: called; 0.020s a: failed, overloaded: transient, blames the service";
+        for text in [
+            one.to_owned(),
+            one.replace("; ", "\n"),
+            format!(
+                "2026-11-26T12:00:00Z  WARN buttress: given up request_id=\"r\" model=\"m\" journey=\"{one}\""
+            ),
+            format!(
+                "{{\"level\":\"WARN\",\"fields\":{{\"model\":\"m\",\"journey\":\"{one}\"}}}}\n{{\"fields\":{{}}}}"
+            ),
+            r#"{"journeys": [{"id": "i", "steps": [{"at_ms": 1, "route": "a", "what": "called"},
+                {"at_ms": 20, "route": "a", "what": "failed, overloaded: transient"}]}]}"#
+                .to_owned(),
+        ] {
+            let read = journeys(&text);
+            assert_eq!(read.len(), 1, "{text}");
+            assert_eq!(read[0].steps.len(), 2, "{text}");
+            assert_eq!(read[0].steps[0].route.as_deref(), Some("a"), "{text}");
+            assert_eq!(read[0].steps[0].what, "called", "{text}");
+        }
+        for text in [
+            "",
+            "nothing",
+            "{}",
+            "[1, {}]",
+            "journey=\"",
+            "s s s",
+            "\u{0}",
+        ] {
+            assert_eq!(journeys(text), [], "{text}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+use crate::command::BoxError;
+use buttress_client::{Connector, HttpVersion, Secret};
+use bytes::Bytes;
+use http::{Request, Uri, header::AUTHORIZATION};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a gateway may take to say how it stands.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// The most that it may say.
+const MOST: usize = 16 << 20;
+
+/// How the gateway at this address stands.
+pub(super) async fn state(base: &Uri, key: Option<&Secret>) -> Result<Value, BoxError> {
+    let asked = async {
+        let connector = Connector::new(LIMIT, HttpVersion::Http1, None)?;
+        let client: Client<Connector, Empty<Bytes>> =
+            Client::builder(TokioExecutor::new()).build(connector);
+        let base = base.to_string();
+        let url = format!("{}/admin/state", base.trim_end_matches('/'));
+        let mut request = Request::get(url);
+        if let Some(key) = key {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", key.expose()));
+        }
+        let answer = client.request(request.body(Empty::new())?).await?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MOST).collect().await?;
+        let told: Result<Value, _> = serde_json::from_slice(&body.to_bytes());
+        if status.is_success() {
+            return Ok(told?);
+        }
+        let told = told.unwrap_or_default();
+        let told = told["error"]
+            .as_str()
+            .unwrap_or("this is no gateway of this version");
+        Err(format!("{status}: {told}").into())
+    };
+    timeout(LIMIT, asked)
+        .await
+        .unwrap_or_else(|_| Err("it does not answer".into()))
+}

@@ -1,0 +1,96 @@
+//! `buttress status`: how a gateway stands, in a terminal.
+
+mod fetch;
+mod table;
+
+use crate::{
+    cli::StatusArgs,
+    command::{FAILED, FINE, in_full},
+    config::Lookup,
+};
+use buttress_client::Secret;
+use http::Uri;
+use serde_json::Value;
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+use tokio::time::sleep;
+
+/// How often it is asked anew.
+const EACH: Duration = Duration::from_secs(1);
+
+/// Home, and nothing below it.
+const CLEAR: &str = "\x1b[H\x1b[J";
+
+/// Shows it, and goes on showing it where it is shown in a terminal.
+///
+/// What it ends with is what the program is to end with: 0 when it was shown, 1 when it could not
+/// be.
+///
+/// # Errors
+/// Output could not be written.
+pub fn run(
+    args: &StatusArgs,
+    env: Lookup<'_>,
+    terminal: bool,
+    out: &mut dyn Write,
+) -> io::Result<u8> {
+    let key = env("BUTTRESS_ADMIN_KEY").map(Secret::new);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(show(
+        args,
+        key.as_ref(),
+        terminal && !args.once && !args.json,
+        out,
+    ))
+}
+
+async fn show(
+    args: &StatusArgs,
+    key: Option<&Secret>,
+    again: bool,
+    out: &mut dyn Write,
+) -> io::Result<u8> {
+    loop {
+        let state = fetch::state(&args.url, key).await;
+        if again {
+            out.write_all(CLEAR.as_bytes())?;
+        }
+        match (&state, again) {
+            (Ok(state), _) => write(out, args, state)?,
+            (Err(error), true) => writeln!(out, "{}: {}", args.url, in_full(&**error))?,
+            (Err(error), false) => {
+                anstream::eprintln!("buttress: {}: {}", args.url, in_full(&**error));
+                return Ok(FAILED);
+            }
+        }
+        out.flush()?;
+        if !again {
+            return Ok(FINE);
+        }
+        sleep(EACH).await;
+    }
+}
+
+fn write(out: &mut dyn Write, args: &StatusArgs, state: &Value) -> io::Result<()> {
+    match args.json {
+        true => writeln!(out, "{state}"),
+        false => out.write_all(table::of(&args.url, state).as_bytes()),
+    }
+}
+
+/// Reads the address of a gateway.
+pub(crate) fn parse_url(text: &str) -> Result<Uri, String> {
+    let with_scheme = match text.contains("://") {
+        true => text.to_owned(),
+        false => format!("http://{text}"),
+    };
+    let uri: Uri = with_scheme.parse().map_err(|error| format!("{error}"))?;
+    match uri.authority() {
+        Some(_) => Ok(uri),
+        None => Err("write it as http://HOST:PORT".to_owned()),
+    }
+}

@@ -1,0 +1,181 @@
+//! The state, laid out for a terminal.
+
+use http::Uri;
+use serde_json::Value;
+use std::{fmt::Write as _, time::Duration};
+
+/// Names that are longer are cut off.
+const WIDEST: usize = 40;
+
+pub(super) fn of(url: &Uri, state: &Value) -> String {
+    let mut text = String::new();
+    let standing = match state["draining"].as_bool() {
+        Some(true) => "draining",
+        _ => "ready",
+    };
+    let version = state["version"].as_str().unwrap_or("?");
+    let up = span(number(&state["up_s"]));
+    let _ = writeln!(
+        text,
+        "buttress {version} at {url}, {standing}, up for {up}\n"
+    );
+    text += &table(&routes(state));
+    let calls = &state["calls"];
+    let _ = writeln!(
+        text,
+        "\nCalls of the last five minutes: {} at once, {} recovered, {} failed",
+        sum(&calls["well"]),
+        sum(&calls["recovered"]),
+        sum(&calls["failed"]),
+    );
+    let queue = &state["queue"];
+    if let Some(waiting) = queue["waiting"].as_u64() {
+        let oldest = match queue["oldest_s"].as_f64() {
+            Some(age) => format!(", the oldest for {}", span(age)),
+            None => String::new(),
+        };
+        let _ = writeln!(
+            text,
+            "Queue: {waiting} waiting{oldest}, {} running, {} done, {} dead",
+            queue["running"], queue["done"], queue["dead"],
+        );
+    } else if queue.is_object() {
+        text += "Queue: its store does not answer\n";
+    }
+    for journey in state["journeys"].as_array().into_iter().flatten().take(5) {
+        let kind = journey["kind"].as_str();
+        let kind = kind.map_or(String::new(), |kind| format!(" ({kind})"));
+        let _ = writeln!(
+            text,
+            "  {} {}{kind}: {} attempts in {}",
+            clean(&journey["model"]),
+            clean(&journey["words"]),
+            journey["attempts"],
+            span(number(&journey["took_ms"]) / 1e3),
+        );
+    }
+    text
+}
+
+fn routes(state: &Value) -> Vec<[String; 6]> {
+    let heads = ["ROUTE", "CIRCUIT", "KEY", "ANSWERED", "FAILED", "LEFT"];
+    let mut rows = vec![heads.map(str::to_owned)];
+    for route in state["routes"].as_array().into_iter().flatten() {
+        let with_time = |name: &str, seconds: &str| {
+            let state = clean(&route[name]);
+            match route[seconds].as_f64() {
+                Some(left) => format!("{state}, {}", span(left)),
+                None => state,
+            }
+        };
+        let mut key = with_time("gate", "gate_seconds");
+        if let Some(waiting) = route["gate_waiting"].as_u64() {
+            let _ = write!(key, ", {waiting} in line");
+        }
+        let limits = route["limits"].as_array().into_iter().flatten();
+        let limits = limits.map(|left| format!("{} {}", left["remaining"], clean(&left["counts"])));
+        let limits: Vec<_> = limits.collect();
+        rows.push([
+            clean(&route["route"]),
+            with_time("circuit", "circuit_seconds"),
+            key,
+            sum(&route["history"]["answered"]).to_string(),
+            sum(&route["history"]["failed"]).to_string(),
+            limits.join(", "),
+        ]);
+    }
+    rows
+}
+
+fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let widths = rows.iter().map(|row| row[column].chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let widths: Vec<_> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, "{cell:<width$}  ");
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// A name that may come from somebody else: on one line, without what moves a terminal.
+fn clean(name: &Value) -> String {
+    let name = name.as_str().unwrap_or("?");
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    name.chars().map(plain).take(WIDEST).collect()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_default()
+}
+
+fn sum(values: &Value) -> u64 {
+    let values = values.as_array().into_iter().flatten();
+    values.filter_map(Value::as_u64).sum()
+}
+
+fn span(seconds: f64) -> String {
+    let span = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    match span.as_secs() {
+        0..10 => format!("{:.1} s", span.as_secs_f64()),
+        seconds @ 10..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn it_is_all_on_a_screen() {
+        let state = json!({
+            "version": "1.2.3", "up_s": 300, "draining": false,
+            "routes": [{
+                "route": "openai/gpt", "circuit": "open", "circuit_seconds": 4.25, "gate": "open",
+                "gate_waiting": 3, "limits": [{"counts": "requests", "remaining": 42}],
+                "history": {"answered": [1, 2], "failed": [0, 4]},
+            }],
+            "calls": {"well": [10], "recovered": [2], "failed": [1]},
+            "queue": {"waiting": 7, "running": 1, "done": 2, "dead": 3, "oldest_s": 200},
+            "journeys": [{
+                "model": "m\u{1b}[2J", "words": "given up", "kind": "overloaded", "attempts": 4,
+                "took_ms": 3210
+            }],
+        });
+        let expected = "\
+buttress 1.2.3 at http://localhost:1/, ready, up for 5 min
+
+ROUTE       CIRCUIT      KEY              ANSWERED  FAILED  LEFT
+openai/gpt  open, 4.2 s  open, 3 in line  3         4       42 requests
+
+Calls of the last five minutes: 10 at once, 2 recovered, 1 failed
+Queue: 7 waiting, the oldest for 3 min, 1 running, 2 done, 3 dead
+  m?[2J given up (overloaded): 4 attempts in 3.2 s
+";
+        assert_eq!(
+            of(&Uri::from_static("http://localhost:1"), &state),
+            expected
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_left_out() {
+        for state in [
+            json!({}),
+            json!({"queue": {}, "routes": 7, "journeys": {"a": 1}}),
+        ] {
+            let text = of(&Uri::from_static("http://localhost:1"), &state);
+            assert!(text.starts_with("buttress ? at"), "{text}");
+        }
+    }
+}
