@@ -146,6 +146,11 @@ async fn one(name: &str, reply: Reply, of_request: bool, mode: Mode) {
         .and("timeout.headers = '500ms'")
         .and("timeout.first_content = '500ms'")
         .and("gate.park_for = '100ms'")
+        // What is told by the provider, and what is made of its silence, are alike but for that.
+        .and("gate.backoff = '100ms'")
+        .and("gate.max_backoff = '500ms'")
+        .and("gate.max_closed = '500ms'")
+        .and("gate.max_wait = '2s'")
         .and("breaker.open = '100ms'")
         .start()
         .await;

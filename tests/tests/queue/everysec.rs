@@ -2,6 +2,7 @@
 
 use crate::redis_server::RedisServer;
 use buttress_queue::{Entry, RedisStore, Settings, Store, TaskId};
+use futures_util::{StreamExt, stream};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},
@@ -39,9 +40,14 @@ async fn with_everysec_a_server_that_is_killed_loses_the_last_seconds_at_most() 
         while store.counts().await.is_err() {
             sleep(Duration::from_millis(20)).await;
         }
-        for (id, at) in acknowledged.into_iter().flatten() {
+        let looks = acknowledged.into_iter().flatten().map(async |(id, at)| {
+            let found = store.inspect(id).await.expect("it is there");
+            (at, found.is_some())
+        });
+        let mut looks = stream::iter(looks).buffer_unordered(64);
+        while let Some((at, is_there)) = looks.next().await {
             kept += 1;
-            if store.inspect(id).await.expect("it is there").is_none() {
+            if !is_there {
                 lost += 1;
                 let age = killed.duration_since(at).unwrap_or_default();
                 assert!(

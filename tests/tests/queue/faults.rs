@@ -2,7 +2,8 @@
 
 use crate::{process::Process, redis_server::RedisServer, story::Story};
 use buttress_queue::{
-    Delivery, Queue, Settings, SqliteStore, State, Store, StoreError, Task, Verdict, Worker,
+    Delivery, Queue, Record, Settings, SqliteStore, State, Store, StoreError, Task, TaskId,
+    Verdict, Worker,
 };
 use buttress_tests::queue::{Death, Job, Lane, Order, Role, What, open};
 use bytes::Bytes;
@@ -73,6 +74,58 @@ async fn until_drained(store: &dyn Store) {
     until("all are done", empty).await;
 }
 
+async fn keep(queue: &Queue, task: Task) -> TaskId {
+    queue.enqueue(task).await.expect("it is kept").id
+}
+
+async fn record(store: &dyn Store, id: TaskId) -> Record {
+    let record = store.inspect(id).await.expect("it is there");
+    record.expect("it is kept")
+}
+
+/// A process that puts [`ALL`] tasks in, and one that works at them.
+struct Pair {
+    enqueuer: Process,
+    worker: Process,
+}
+
+const ALL: u64 = 240;
+
+impl Pair {
+    /// Starts both, and waits until some are done.
+    async fn at_work(url: &str) -> Self {
+        let pair = Self {
+            enqueuer: Process::start(&enqueue(url, ALL / 4)),
+            worker: Process::start(&work(url)),
+        };
+        let store = store(url).await;
+        let some = async || store.counts().await.is_ok_and(|counts| counts.done > 5);
+        until("there are some", some).await;
+        pair
+    }
+
+    /// Waits until all are done, each once, and says why any was refused at first.
+    async fn end(self, url: &str) -> Vec<String> {
+        let store = store(url).await;
+        let done = async || {
+            let counts = store.counts().await;
+            counts.is_ok_and(|counts| counts.done + counts.dead >= ALL)
+        };
+        until("all are done", done).await;
+        let mut story = Story::default();
+        let enqueuer = self.enqueuer.end().await;
+        story.add(&enqueuer);
+        story.add(&self.worker.end().await);
+        let tally = story.check(LEASE);
+        assert_eq!(
+            (tally.kept as u64, tally.after_a_kill),
+            (ALL, 0),
+            "{tally:?}"
+        );
+        refusals(&enqueuer).into_iter().map(str::to_owned).collect()
+    }
+}
+
 /// Why it was refused, each reason once.
 fn refusals(life: &crate::process::Life) -> Vec<&str> {
     let mut whys: Vec<&str> = life
@@ -136,17 +189,10 @@ async fn a_disk_that_is_full_refuses_new_tasks_and_is_gone_on_with_when_there_is
 async fn poison(url: &str) {
     let store = store(url).await;
     let queue = Queue::from(Arc::clone(&store));
-    let poison = queue
-        .enqueue(Job(Job::POISON).task())
-        .await
-        .expect("it is kept")
-        .id;
+    let poison = keep(&queue, Job(Job::POISON).task()).await;
     for lane in 1..4 {
         for at in 0..5 {
-            queue
-                .enqueue(Job::new(lane, at).task())
-                .await
-                .expect("it is kept");
+            keep(&queue, Job::new(lane, at).task()).await;
         }
     }
     let mut killed = 0;
@@ -160,8 +206,7 @@ async fn poison(url: &str) {
         killed += usize::from(met);
     }
     assert_eq!(killed, 4);
-    let record = store.inspect(poison).await.expect("it is there");
-    let record = record.expect("it is kept");
+    let record = record(&*store, poison).await;
     assert_eq!(record.state, State::Dead);
     assert_eq!(record.reason.as_deref(), Some("delivered too often"));
     assert_eq!(record.deliveries, 4);
@@ -186,11 +231,7 @@ async fn ten_megabytes(url: &str) {
     let queue = Queue::from(store(url).await);
     let text = "0123456789".repeat(1 << 20);
     let messages = to_raw_value(&json!([text])).expect("it is JSON");
-    let id = queue
-        .enqueue(Task::new(messages))
-        .await
-        .expect("it is kept")
-        .id;
+    let id = keep(&queue, Task::new(messages)).await;
     let echo = service_fn(async |delivery: Delivery| {
         let said = delivery.task.messages.get().to_owned();
         Ok::<_, Infallible>(Verdict::Done(said.into()))
@@ -240,11 +281,7 @@ async fn a_clock_that_jumps_while_a_task_is_worked_at_ends_it_once() {
         let folder = TempDir::new().expect("a folder");
         let (store, hands) = with_hands(&folder.path().join("queue.db"));
         let queue = Queue::new(store);
-        let id = queue
-            .enqueue(Job::new(0, 0).task())
-            .await
-            .expect("it is kept")
-            .id;
+        let id = keep(&queue, Job::new(0, 0).task()).await;
         let (began, ended) = (Arc::new(Notify::new()), Arc::new(AtomicUsize::new(0)));
         let service = {
             let (began, ended) = (Arc::clone(&began), Arc::clone(&ended));
@@ -278,8 +315,7 @@ async fn a_clock_that_jumps_while_a_task_is_worked_at_ends_it_once() {
             done += progress.done;
             lost += progress.lost;
         }
-        let record = queue.store().inspect(id).await.expect("it is there");
-        let record = record.expect("it is kept");
+        let record = record(&**queue.store(), id).await;
         assert_eq!((record.state, done), (State::Done, 1), "{hours} h");
         assert_eq!(ended.load(SeqCst), 1, "{hours} h: whoever lost it went on");
         assert_eq!(u64::from(record.deliveries), 1 + lost, "{hours} h");
@@ -293,82 +329,40 @@ async fn a_file_that_another_program_holds_is_waited_for() {
     let store = store(&url).await;
     let path = folder.path().join("queue.db");
     let mut holder = rusqlite::Connection::open(path).expect("it is there");
-    let (enqueuer, worker) = (
-        Process::start(&enqueue(&url, 60)),
-        Process::start(&work(&url)),
-    );
-    until("there are some", async || {
-        store.counts().await.is_ok_and(|counts| counts.done > 5)
-    })
-    .await;
+    let pair = Pair::at_work(&url).await;
     holder
         .busy_timeout(Duration::from_secs(30))
         .expect("it is a number");
     let held = holder
         .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
         .expect("it is our turn");
-    // Longer than anybody waits for a turn.
-    sleep(Duration::from_secs(13)).await;
     let refused = store.enqueue(buttress_queue::Entry::new("x")).await;
     assert!(
         matches!(refused, Err(StoreError::Unavailable(_))),
         "{refused:?}"
     );
+    // So long did all others wait as well.
+    sleep(Duration::from_secs(1)).await;
     drop(held);
-    let done = async || {
-        store
-            .counts()
-            .await
-            .is_ok_and(|counts| counts.done + counts.dead >= 240)
-    };
-    until("all are done", done).await;
-    let lives = [enqueuer.end().await, worker.end().await];
     // None, where it had put them all in before the file was held.
-    let refused = refusals(&lives[0]);
+    let refused = pair.end(&url).await;
     assert!(
         refused.iter().all(|why| *why == "unavailable"),
         "{refused:?}"
     );
-    let mut story = Story::default();
-    lives.iter().for_each(|life| story.add(life));
-    let tally = story.check(LEASE);
-    assert_eq!((tally.kept, tally.after_a_kill), (240, 0), "{tally:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_gone_for_a_while_is_waited_for() {
     // `BUTTRESS_OUTAGE=60` for a minute.
-    let outage = crate::setting("BUTTRESS_OUTAGE", 8);
+    let outage = crate::setting("BUTTRESS_OUTAGE", 4);
     let mut server = RedisServer::start(&["--appendfsync", "always"]);
     let url = server.url();
-    let (enqueuer, worker) = (
-        Process::start(&enqueue(&url, 60)),
-        Process::start(&work(&url)),
-    );
-    {
-        let store = store(&url).await;
-        until("there are some", async || {
-            store.counts().await.is_ok_and(|counts| counts.done > 5)
-        })
-        .await;
-    }
+    let pair = Pair::at_work(&url).await;
     server.kill();
     sleep(Duration::from_secs(outage)).await;
     server.restart();
-    let store = store(&url).await;
-    let done = async || {
-        store
-            .counts()
-            .await
-            .is_ok_and(|counts| counts.done + counts.dead >= 240)
-    };
-    until("all are done", done).await;
-    let lives = [enqueuer.end().await, worker.end().await];
-    assert_eq!(refusals(&lives[0]), ["unavailable"]);
-    let mut story = Story::default();
-    lives.iter().for_each(|life| story.add(life));
-    let tally = story.check(LEASE);
-    assert_eq!((tally.kept, tally.after_a_kill), (240, 0), "{tally:?}");
+    assert_eq!(pair.end(&url).await, ["unavailable"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -376,9 +370,9 @@ async fn a_server_without_memory_refuses_new_tasks_and_is_drained() {
     let server = RedisServer::start(&["--maxmemory-policy", "noeviction"]);
     let url = server.url();
     let store = store(&url).await;
-    server.say(&[b"CONFIG", b"SET", b"maxmemory", b"12mb"]);
+    server.say(&[b"CONFIG", b"SET", b"maxmemory", b"6mb"]);
     let enqueuer = Process::start(&enqueue(&url, 1_000_000));
-    let life = enqueuer.live(Duration::from_secs(10)).await;
+    let life = enqueuer.live(Duration::from_secs(6)).await;
     assert_eq!(refusals(&life), ["full"]);
     let mut story = Story::default();
     story.add(&life);

@@ -2,7 +2,7 @@
 //!
 //! `BUTTRESS_KILLS` says how many processes are killed at random, for each store \[60\],
 //! `BUTTRESS_SEED` in which way \[1\], `BUTTRESS_OUTAGE` how many seconds a Redis server is gone
-//! \[8\], and `BUTTRESS_SERVER_KILLS` how often one is killed that flushes every second \[4\].
+//! \[4\], and `BUTTRESS_SERVER_KILLS` how often one is killed that flushes every second \[4\].
 #![allow(
     clippy::print_stdout,
     reason = "how much was done says what a test that passed is worth"
