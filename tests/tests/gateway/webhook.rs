@@ -187,7 +187,7 @@ async fn a_receiver_that_is_gone_for_good_is_told_no_more() {
     queued(&gateway).await;
     receiver.next().await;
     let counts = all_told(&file).await;
-    assert_eq!((counts.done, counts.dead), (0, 1));
+    assert_eq!((counts.done, counts.dead), (1, 0));
     drop(gateway);
     assert!(receiver.more().is_none());
 }

@@ -248,7 +248,7 @@ where
         let mut shutdown = pin!(shutdown);
         loop {
             let now = Instant::now();
-            let room = self.at_once - self.under_way.len();
+            let room = self.at_once.saturating_sub(self.under_way.len());
             self.tell(now);
             let wake = match self.paces.wanted(now).is_none() {
                 false => Some(self.look_at),

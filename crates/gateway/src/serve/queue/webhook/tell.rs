@@ -101,6 +101,8 @@ impl Shared {
             }
             Verdict::Dead(reason) => {
                 tracing::error!(%task, reason, "the webhook will not be told of a task");
+                // A dead letter would give way to the next who finds that the task has ended.
+                return Verdict::Done(Bytes::new());
             }
             _ => {}
         }

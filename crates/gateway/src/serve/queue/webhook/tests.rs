@@ -5,14 +5,17 @@ use super::{
     tell::{Tell, verdict},
 };
 use crate::signature::Signer;
-use buttress_queue::{Delivery, Memory, Queue, Settings, State, Task, TaskId, Verdict};
+use buttress_queue::{Delivery, Memory, Queue, Settings, State, Task, TaskId, Verdict, Worker};
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use serde_json::Value;
 use std::{
     convert::Infallible,
     time::{Duration, SystemTime},
 };
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 use tower::{ServiceExt, service_fn};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -109,9 +112,13 @@ async fn who_is_told_is_told_where_the_task_stands() {
     assert!(at.parse::<jiff::Timestamp>().is_ok(), "{at}");
 }
 
-async fn told(tasks: &Queue, about: TaskId, url: String) -> Verdict {
+fn tell(tasks: &Queue, url: &str) -> Tell {
     let signer = Signer::new("secret").unwrap();
-    let tell = Tell::new(tasks.clone(), url.parse().unwrap(), signer).unwrap();
+    Tell::new(tasks.clone(), url.parse().unwrap(), signer).unwrap()
+}
+
+async fn told(tasks: &Queue, about: TaskId, url: String) -> Verdict {
+    let tell = tell(tasks, &url);
     let delivery = Delivery::new(TaskId::new(SystemTime::now()), announcement(about), 1);
     tell.oneshot(delivery).await.unwrap()
 }
@@ -144,6 +151,40 @@ async fn a_receiver_that_says_nothing_is_waited_for_no_longer_than_that() {
     assert!(
         matches!(told, Verdict::Later { counts: true, .. }),
         "{told:?}"
+    );
+}
+
+/// Of an end that several come upon, one announcement was given up.
+#[tokio::test]
+async fn a_receiver_that_wants_to_hear_no_more_of_it_does_not() {
+    let (tasks, announcements) = (queue(), queue());
+    let id = queued(&tasks).await;
+    let claimed = tasks.claim("w", 1, SECOND).await.unwrap();
+    let store = tasks.store();
+    store.bury(&claimed[0].lease, "bad").await.unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", gone.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut caller, _) = gone.accept().await.unwrap();
+        let mut asked = [0; 1024];
+        caller.read(&mut asked).await.unwrap();
+        let answer = b"HTTP/1.1 410 Gone\r\ncontent-length: 0\r\n\r\n";
+        caller.write_all(answer).await.unwrap();
+    });
+    let worker = Worker::new(announcements.clone(), tell(&tasks, &url));
+    let before = SystemTime::now() - Duration::from_secs(600);
+    look(&tasks, &announcements, before).await.unwrap();
+    let mut progress = worker.progress();
+    let over = async move {
+        let over = progress.wait_for(|progress| progress.done + progress.dead == 1);
+        let _ = over.await;
+    };
+    worker.run(over).await;
+    look(&tasks, &announcements, before).await.unwrap();
+    assert_eq!(announcements.counts().await.unwrap().open(), 0);
+    assert_eq!(
+        tasks.inspect(id).await.unwrap().unwrap().record.state,
+        State::Dead
     );
 }
 
