@@ -50,6 +50,8 @@ test("a provider fails by a button, and its circuit opens and closes again", asy
   const journey = await page.$eval("#journeys > li", (item) => item.textContent);
   assert.match(journey, /sandbox-openai.*sandbox-anthropic/s);
   if (process.env.SCREENSHOT) {
+    // So that there is something to see.
+    await new Promise((resolve) => setTimeout(resolve, 20_000));
     await page.click("#journeys > li summary");
     await page.evaluate(() => scrollTo(0, 0));
     await page.screenshot({ path: process.env.SCREENSHOT });
