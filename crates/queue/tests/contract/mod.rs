@@ -76,6 +76,7 @@ macro_rules! contract {
             no_lane_is_passed_over_for_ever
             a_task_keeps_its_lane
             leases_that_ran_out_are_of_their_lanes
+            many_leases_that_ran_out_hide_no_other_lane
             a_lane_may_have_any_name
             positions_are_those_in_a_lane
             sessions_do_not_hold_back_each_other

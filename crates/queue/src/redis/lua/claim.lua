@@ -52,8 +52,9 @@ local function give(id, state, known)
 end
 
 -- What was begun already is finished first.
-for _, id in ipairs(over('leases', math.min(most, AT_ONCE))) do
-  if room <= 0 then break end
+local unwanted = {}
+for _, id in ipairs(over('leases', AT_ONCE)) do
+  if #given >= most or room <= 0 then break end
   local known = about(id)
   if not known[5] then
     -- Somebody has deleted its key.
@@ -63,7 +64,12 @@ for _, id in ipairs(over('leases', math.min(most, AT_ONCE))) do
     call('XCLAIM', stream, 'workers', worker, 0, '0-' .. known[5], 'FORCE', 'JUSTID')
     give(id, 'leased', known)
   else
-    -- Back into its lane, so that it does not hide those of others.
+    unwanted[#unwanted + 1] = id
+  end
+end
+-- So many would hide those of other lanes: they go back into theirs.
+if #unwanted == AT_ONCE then
+  for _, id in ipairs(unwanted) do
     leave(id, 'leased')
     due(id)
   end
