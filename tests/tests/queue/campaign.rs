@@ -98,15 +98,19 @@ impl Campaign {
     /// of the store, and each command to the server, up to this one.
     pub(crate) async fn kill_at_each_of(&self, calls: u64) {
         for nth in 1..=calls {
-            for after in [false, true] {
-                let own = || Fate::Own(Death::Call { nth, after });
-                tokio::join!(self.one(0, own()), self.one(WORKERS, own()));
-                if matches!(self.place, Place::Redis(_)) {
-                    let kills = true;
-                    let cut = || Fate::Cut(Cut { nth, after, kills });
-                    tokio::join!(self.one(0, cut()), self.one(WORKERS, cut()));
-                }
-            }
+            tokio::join!(self.kill_at(nth, false, 0), self.kill_at(nth, true, 1));
+        }
+    }
+
+    /// Of each kind the process of this number.
+    async fn kill_at(&self, nth: u64, after: bool, number: u64) {
+        let (worker, enqueuer) = (number, WORKERS + number);
+        let own = || Fate::Own(Death::Call { nth, after });
+        tokio::join!(self.one(worker, own()), self.one(enqueuer, own()));
+        if matches!(self.place, Place::Redis(_)) {
+            let kills = true;
+            let cut = || Fate::Cut(Cut { nth, after, kills });
+            tokio::join!(self.one(worker, cut()), self.one(enqueuer, cut()));
         }
     }
 
