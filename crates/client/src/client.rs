@@ -102,6 +102,12 @@ impl LlmClient {
         self.asked.place.target.dialect()
     }
 
+    /// The host and the port that are asked.
+    #[must_use]
+    pub fn address(&self) -> Option<(&str, u16)> {
+        self.asked.shared.endpoint.address()
+    }
+
     /// Whether a request may go there in a dialect that is not [the usual one](Self::dialect).
     #[must_use]
     pub fn asks_as_callers_do(&self) -> bool {

@@ -26,7 +26,7 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
     for note in &encoded.notes {
         call.record(Event::Note(note));
     }
-    let outgoing = outgoing(shared, &target, endpoint, &request, &encoded)?;
+    let mut outgoing = outgoing(shared, &target, endpoint, &request, &encoded)?;
 
     let limits = if request.streams() {
         place.streamed
@@ -35,6 +35,9 @@ pub(crate) async fn run(asked: Arc<Asked>, request: LlmRequest) -> Result<LlmRes
     };
     let mut watch = Stopwatch::start(limits, call.deadline());
     call.record(Event::Attempt);
+    if let Some(call) = &call {
+        put_own(outgoing.headers_mut(), &told(call));
+    }
     let response = within(&mut watch, shared.http.request(outgoing)).await?;
     let response = response.map_err(|error| LlmError::transport(transport_error(&error), error))?;
     watch.headers();
@@ -98,6 +101,17 @@ fn outgoing(
     Ok(outgoing)
 }
 
+/// What those who listen to the call want its provider to be told, such as which trace it is in.
+fn told(call: &Call) -> HeaderMap {
+    let mut told = HeaderMap::new();
+    call.tell(&mut |name, value| {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse()) {
+            told.insert(name, value);
+        }
+    });
+    told
+}
+
 /// Puts a request's own headers in the place of the client's of the same names, with all values
 /// that they have. They have no say in who asks, whom, and how the two bodies are framed.
 fn put_own(headers: &mut HeaderMap, own: &HeaderMap) {
@@ -113,6 +127,7 @@ fn put_own(headers: &mut HeaderMap, own: &HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use buttress_core::{Heard, Listener};
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let lines = lines.iter().copied();
@@ -133,6 +148,27 @@ mod tests {
             ("anthropic-beta", "two"),
             ("user-agent", "buttress"),
         ]);
+        assert_eq!(sent, expected);
+    }
+
+    #[test]
+    fn a_listener_has_its_word_sent_and_no_more_say_than_a_request() {
+        struct Tells;
+        impl Listener for Tells {
+            fn heard(&self, _: &Heard<'_>) {}
+            fn tell(&self, put: &mut dyn FnMut(&str, &str)) {
+                put("traceparent", "00-1");
+                put("authorization", "other");
+                put("two words", "is no name");
+                put("x-broken", "is no\nvalue");
+            }
+        }
+        let call = Call::new();
+        assert!(told(&call).is_empty());
+        call.listen(Arc::new(Tells));
+        let mut sent = headers(&[("authorization", "Bearer key")]);
+        put_own(&mut sent, &told(&call));
+        let expected = headers(&[("authorization", "Bearer key"), ("traceparent", "00-1")]);
         assert_eq!(sent, expected);
     }
 

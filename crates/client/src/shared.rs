@@ -91,6 +91,27 @@ impl Endpoint {
         })
     }
 
+    /// The host and the port.
+    pub(crate) fn address(&self) -> Option<(&str, u16)> {
+        let (secure, authority) = match self {
+            Self::One(url) => (url.scheme_str()? == "https", url.authority()?.as_str()),
+            Self::OfModel(base) => {
+                let (scheme, rest) = base.split_once("://")?;
+                (scheme == "https", rest.split(['/', '?']).next()?)
+            }
+        };
+        let authority = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, rest)| rest);
+        let port = |text: &str| text.parse().ok();
+        let usual = if secure { 443 } else { 80 };
+        match authority.rsplit_once(':') {
+            // The last part of an address in brackets is no port.
+            Some((host, last)) if !last.ends_with(']') => Some((host, port(last)?)),
+            _ => Some((authority, usual)),
+        }
+    }
+
     /// The address for this request.
     pub(crate) fn of(&self, request: &LlmRequest, target: &Target) -> Result<Uri, InvalidRequest> {
         match self {
@@ -103,6 +124,27 @@ impl Endpoint {
                     field: "model".to_owned(),
                     problem: "is too long for an address".to_owned(),
                 })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_tells_its_host_and_port_and_nothing_else() {
+        for dialect in [Dialect::OpenAiChat, Dialect::Gemini] {
+            for (base, host, port) in [
+                ("https://api.example.com/v1", "api.example.com", 443),
+                ("http://localhost:8000", "localhost", 8000),
+                ("http://[::1]/v1/", "[::1]", 80),
+                ("https://[::1]:9/v1", "[::1]", 9),
+                ("https://name:key@example.com/v1", "example.com", 443),
+            ] {
+                let endpoint = Endpoint::new(base, dialect).unwrap();
+                assert_eq!(endpoint.address(), Some((host, port)), "{base}");
             }
         }
     }

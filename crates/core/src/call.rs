@@ -115,6 +115,14 @@ impl Call {
         self.shared.listeners.add(listener);
     }
 
+    /// Asks those who listen what the attempt that has just begun is to
+    /// [tell](Listener::tell) whom it asks: names of headers, and their values.
+    pub fn tell(&self, put: &mut dyn FnMut(&str, &str)) {
+        for listener in self.shared.listeners.iter() {
+            listener.tell(put);
+        }
+    }
+
     /// The handle to give to one route of a fallback: what happens there is recorded under its
     /// name, and the time spent waiting there is limited by `patience`, if given. Where this is a
     /// route's handle already, that route's limit holds too.

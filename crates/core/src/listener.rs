@@ -18,6 +18,12 @@ pub trait Listener: Send + Sync {
     fn waited(&self, route: Option<&Arc<str>>, wait: Duration) {
         let _ = (route, wait);
     }
+
+    /// What the attempt that has just begun is to tell whom it asks: puts each piece by its name
+    /// and its value, as they stand in a header. An attempt is sent without it otherwise.
+    fn tell(&self, put: &mut dyn FnMut(&str, &str)) {
+        let _ = put;
+    }
 }
 
 /// One thing that was done for a call.
@@ -111,6 +117,31 @@ mod tests {
             assert_eq!(heard.last().unwrap().1, Event::Answered);
             assert_eq!(*listener.1.lock().unwrap(), Duration::from_secs(waited));
         }
+    }
+
+    struct Tells(&'static str);
+
+    impl Listener for Tells {
+        fn heard(&self, _: &Heard<'_>) {}
+
+        fn tell(&self, put: &mut dyn FnMut(&str, &str)) {
+            put("x-of", self.0);
+        }
+    }
+
+    #[test]
+    fn each_may_tell_whom_an_attempt_asks() {
+        let call = Call::new();
+        let told = || {
+            let mut told = Vec::new();
+            call.tell(&mut |name, value| told.push(format!("{name}: {value}")));
+            told
+        };
+        assert_eq!(told(), [""; 0]);
+        call.listen(Arc::new(Log::default()));
+        call.listen(Arc::new(Tells("one")));
+        call.listen(Arc::new(Tells("two")));
+        assert_eq!(told(), ["x-of: one", "x-of: two"]);
     }
 
     struct Times(Mutex<Vec<Option<u64>>>);
