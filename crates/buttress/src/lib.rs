@@ -13,6 +13,7 @@
 //! | [`carry_on`] | [`CarryOnLayer`] | a stream that breaks is carried on |
 //! | `journal`, a feature | `JournalLayer` | a session that runs again pays for no step twice |
 //! | [`metrics`] | [`MetricsLayer`](metrics::MetricsLayer), [`LlmMetrics`] | how recovery is doing |
+//! | [`trace`] | [`TraceLayer`](trace::TraceLayer) | what is done for a call, as spans |
 //! | [`timeout`] | [`DeadlineLayer`](timeout::DeadlineLayer), [`TimeoutLayer`](timeout::TimeoutLayer) | the whole call, and each phase of an attempt |
 //!
 //! With the feature `queue`, what can't be answered now is kept and answered later: modules
@@ -61,6 +62,7 @@ mod route;
 mod shapes;
 mod stack;
 mod switch;
+pub mod trace;
 
 pub use self::{
     ahead::{EncodeAhead, EncodeAheadFuture, EncodeAheadLayer},

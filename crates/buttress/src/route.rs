@@ -176,6 +176,10 @@ impl Route {
         shapes.layer(ahead.layer(tried))
     }
 
+    pub(crate) const fn client(&self) -> &LlmClient {
+        &self.client
+    }
+
     pub(crate) fn into_fallback(mut self) -> fallback::Route<RouteService, Declares> {
         // One that speaks as its callers do may understand what another one does not.
         let one = !self.client.asks_as_callers_do();

@@ -1,6 +1,8 @@
 use crate::{
     CarryOnLayer, Declares, LlmCorrect, LlmMetrics, LlmPolicy, Route, RouteService,
-    carry_on::CarryOn, metrics::Tallied,
+    carry_on::CarryOn,
+    metrics::Tallied,
+    trace::{TraceLayer, Traced, Traces},
 };
 use buttress_core::{Call, Carried, Carry};
 use buttress_correct::Correct;
@@ -18,12 +20,13 @@ use std::{
 use tower::{Layer, Service};
 
 type Routed = CarryOn<Fallback<RouteService, LlmPolicy, Declares>>;
-type Inner = Metered<Deadline<Correct<Routed, LlmCorrect, Carried>, Carried>, Tallied>;
+type Corrected = Correct<Routed, LlmCorrect, Carried>;
+type Inner = Traced<Metered<Deadline<Corrected, Carried>, Tallied>>;
 
 /// The ready-made stack over ordered routes, outermost first:
 ///
 /// ```text
-/// metrics · deadline · correct · carry on · fallback[ per route: shapes · retry · gate · circuit breaker · client (with its timeouts) ]
+/// trace · metrics · deadline · correct · carry on · fallback[ per route: shapes · retry · gate · circuit breaker · client (with its timeouts) ]
 /// ```
 ///
 /// The same can be written by hand with `ServiceBuilder`: every part of it is public, and the
@@ -37,6 +40,7 @@ pub struct Stack {
     continuations: u32,
     correct: LlmCorrect,
     metrics: MetricsLayer<Tallied>,
+    trace: TraceLayer,
 }
 
 impl Stack {
@@ -51,6 +55,7 @@ impl Stack {
             continuations: 0,
             correct: LlmCorrect::off(),
             metrics: MetricsLayer::off().judge(Tallied::off()),
+            trace: TraceLayer::off(),
         }
     }
 
@@ -101,6 +106,13 @@ impl Stack {
         self
     }
 
+    /// Opens a span for each call, and in it one for all that is done for it \[no call is traced\].
+    #[must_use]
+    pub fn traced(mut self, traces: &Traces) -> Self {
+        self.trace = traces.layer();
+        self
+    }
+
     /// Makes the service.
     #[must_use]
     pub fn service(self) -> StackService {
@@ -110,8 +122,9 @@ impl Stack {
         let carried = CarryOnLayer::new().max(self.continuations).layer(fallback);
         let corrected = self.correct.layer().layer(carried);
         let deadline = DeadlineLayer::new(Duration::MAX).limit(self.deadline);
+        let metered = self.metrics.layer(deadline.layer(corrected));
         StackService {
-            inner: self.metrics.layer(deadline.layer(corrected)),
+            inner: self.trace.layer(metered),
             max_calls: self.max_calls,
         }
     }
