@@ -120,7 +120,9 @@ impl Setup {
     }
 
     pub async fn start(self) -> Gateway {
-        let is_key = |name: &str| !name.ends_with("_URL") && name != "BUTTRESS_SEAL_KEYS";
+        let is_key = |name: &str| {
+            !name.ends_with("_URL") && !name.starts_with("OTEL_") && name != "BUTTRESS_SEAL_KEYS"
+        };
         let keys = |name: &str| is_key(name).then(|| "the-callers-key".to_owned());
         let parsed = Config::parse("test.toml", &self.file(), &Options::new(&keys));
         let (mut config, _) = parsed.unwrap_or_else(|report| panic!("{report}"));

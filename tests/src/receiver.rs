@@ -1,4 +1,4 @@
-//! A receiver of webhooks: each connection brings it one request.
+//! A receiver of webhooks, and of traces: each connection brings it one request.
 
 use bytes::Bytes;
 use std::{
@@ -71,6 +71,10 @@ impl Receiver {
             told,
             listening,
         }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn url(&self) -> String {

@@ -12,6 +12,7 @@ mod passing;
 mod preflight;
 mod queue;
 mod stopping;
+mod traces;
 mod webhook;
 
 use buttress_testkit::{Dialect, Provider, Reply};

@@ -2,7 +2,7 @@
 
 use super::{
     Chain, Config, Correct, Diagnostic, Journal, Limits, Mode, Options, Provider, Queue, Report,
-    Route, Server, checks,
+    Route, Server, Telemetry, checks,
     provider::{key, url},
     server::{ADMIN_KEY, CLIENT_KEY},
     value::{Wrong, quoted},
@@ -55,6 +55,10 @@ impl Config {
             found.push(unusable(variable, wrong));
             Journal::default()
         });
+        let telemetry = Telemetry::from_env(options.env).unwrap_or_else(|(variable, wrong)| {
+            found.push(unusable(variable, wrong));
+            Telemetry::default()
+        });
         if !found.is_empty() {
             return Err(Report::new("environment", "", found));
         }
@@ -68,6 +72,7 @@ impl Config {
             queue,
             journal,
             correct: Correct::default(),
+            telemetry,
             chains: chains(&providers),
             routes,
         }))
@@ -90,6 +95,8 @@ impl Config {
             journal: Journal::from_env(options.env)
                 .map_err(|(variable, wrong)| refuse(variable, wrong))?,
             correct: Correct::default(),
+            telemetry: Telemetry::from_env(options.env)
+                .map_err(|(variable, wrong)| refuse(variable, wrong))?,
             routes: Vec::new(),
             chains: Vec::new(),
         })

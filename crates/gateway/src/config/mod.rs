@@ -52,6 +52,7 @@ mod shape;
 mod store;
 mod stream;
 mod summary;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod timeout;
@@ -75,6 +76,7 @@ pub use self::{
     shape::Shape,
     store::StoreUrl,
     stream::{Commit, Stream},
+    telemetry::{Protocol, Telemetry},
     timeout::Timeout,
     units::{duration, rate, size},
 };
@@ -97,6 +99,8 @@ pub struct Config {
     pub correct: Correct,
     /// What is recorded of sessions.
     pub journal: Journal,
+    /// Where traces go.
+    pub telemetry: Telemetry,
     /// The routes that there are. Empty in the sandbox, which brings its own.
     pub routes: Vec<Route>,
     /// Which of them serve which model.

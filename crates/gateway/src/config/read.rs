@@ -1,5 +1,6 @@
 use super::{
     Chain, Config, Correct, Journal, Limits, Mode, Options, Provider, Queue, Route, Server,
+    Telemetry,
     chain::indices,
     fields::Fields,
     kind::Kind,
@@ -32,6 +33,9 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
     let mut journal = Journal::default();
     fields.section("journal", |fields| journal.read(fields, options.env));
 
+    let mut telemetry = Telemetry::default();
+    fields.section("telemetry", |fields| telemetry.read(fields, options.env));
+
     let mut providers = fields.section("providers", |fields| providers(fields, options));
     let defaults = fields.section("defaults", Defaults::read);
     let routes = fields.list("routes", |fields| {
@@ -57,6 +61,7 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
         queue,
         journal,
         correct,
+        telemetry,
         routes,
     }
 }

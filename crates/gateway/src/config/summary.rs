@@ -1,4 +1,5 @@
 use super::{Breaker, Config, Correct, Gate, Mode, Route, Window, duration, rate};
+use http::Uri;
 use std::fmt;
 
 /// What a configuration amounts to, for people.
@@ -30,6 +31,13 @@ impl fmt::Display for Config {
         }
         if let Some(store) = &self.journal.store {
             writeln!(f, "sessions are recorded in {store}")?;
+        }
+        if let Some(collector) = &self.telemetry.endpoint {
+            let what = match self.telemetry.content {
+                true => "with their prompts and answers",
+                false => "without prompts and answers",
+            };
+            writeln!(f, "calls are traced, {what}, to {}", host(collector))?;
         }
         if self.mode == Mode::Sandbox {
             return writeln!(
@@ -64,6 +72,13 @@ impl fmt::Display for Config {
         let head = ["MODEL", "SERVED BY"].map(str::to_owned);
         table(f, &[head].into_iter().chain(chains).collect::<Vec<_>>())
     }
+}
+
+/// Where an address is, without what may be a key in its path.
+fn host(address: &Uri) -> &str {
+    address
+        .authority()
+        .map_or("", |authority| authority.as_str())
 }
 
 fn row(route: &Route) -> [String; 8] {

@@ -2,7 +2,7 @@
 
 use super::{
     live::Recent, metrics::Metrics, queue::Webhook, room::Room, sandbox::Sandbox,
-    upstreams::Upstreams,
+    telemetry::Telemetry, upstreams::Upstreams,
 };
 use crate::config::Config;
 use buttress::{
@@ -26,6 +26,8 @@ pub(super) struct App {
     /// The providers, if they are in this process.
     pub(super) sandbox: Option<Sandbox>,
     pub(super) started: Instant,
+    /// Where calls are traced.
+    pub(super) telemetry: Telemetry,
     /// Where requests go that nobody could answer.
     pub(super) queue: Option<Queue>,
     /// What records sessions.
@@ -42,6 +44,7 @@ impl App {
         config: Config,
         upstreams: Upstreams,
         metrics: Metrics,
+        telemetry: Telemetry,
         queue: Option<Queue>,
         journal: Option<JournalLayer<LlmJournal>>,
         webhook: Option<Webhook>,
@@ -56,6 +59,7 @@ impl App {
             config,
             upstreams,
             metrics,
+            telemetry,
             queue,
             journal,
             webhook,

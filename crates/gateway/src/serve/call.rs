@@ -130,9 +130,13 @@ pub(super) async fn run(
     request.set_call(call.clone());
     let log = CallLog::new(asked.id().clone(), began, request.model(), call);
     let log = log.kept_in(&app.recent);
+    let trace = app.telemetry.layer(&head.headers, log.id());
     match &app.journal {
-        Some(journal) => ask(app, journal.layer(stack), request, &head.headers, log).await,
-        None => ask(app, stack, request, &head.headers, log).await,
+        Some(journal) => {
+            let service = trace.layer(journal.layer(stack));
+            ask(app, service, request, &head.headers, log).await
+        }
+        None => ask(app, trace.layer(stack), request, &head.headers, log).await,
     }
 }
 

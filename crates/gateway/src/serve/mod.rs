@@ -23,6 +23,7 @@ mod running;
 mod sandbox;
 mod session;
 mod signal;
+mod telemetry;
 mod upstreams;
 
 #[cfg(test)]
@@ -141,6 +142,7 @@ async fn work_at_queue(config: Config) -> Result<ExitCode, Box<dyn std::error::E
     tokio::select! {
         done = working.stop() => {
             let progress = done?;
+            app.telemetry.stop(app.config.server.shutdown_grace).await;
             tracing::info!(done = progress.done, dead = progress.dead, "stopped");
             Ok(ExitCode::SUCCESS)
         }

@@ -7,6 +7,7 @@ use super::{
     queue::{Webhook, Working},
     router,
     sandbox::{self, Sandbox},
+    telemetry::Telemetry,
     upstreams::Upstreams,
 };
 use crate::{
@@ -21,7 +22,7 @@ use tokio::{
     net::TcpListener,
     sync::oneshot,
     task::{JoinError, JoinHandle},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 /// A gateway that serves callers until it is told to stop.
@@ -75,6 +76,9 @@ pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
     })
 }
 
+/// How long the last traces may take to be delivered at least.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// How often what was recorded long ago is removed.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -87,6 +91,7 @@ async fn app_of(config: Config, sandbox: Option<Sandbox>) -> Result<Arc<App>, Bo
     let metrics = Metrics::new()?;
     let upstreams = Upstreams::new(&config, metrics.recorder())?;
     metrics.keep(upstreams.metrics());
+    let telemetry = Telemetry::start(&config.telemetry, upstreams.routes())?;
     let mut files = Files::default();
     let queue = queue::open(&config.queue, &mut files).await;
     let queue = queue.map_err(|error| -> Box<dyn Error> { error })?;
@@ -101,7 +106,7 @@ async fn app_of(config: Config, sandbox: Option<Sandbox>) -> Result<Arc<App>, Bo
         None => None,
     };
     Ok(Arc::new(App::new(
-        config, upstreams, metrics, queue, layer, webhook, sandbox,
+        config, upstreams, metrics, telemetry, queue, layer, webhook, sandbox,
     )))
 }
 
@@ -155,7 +160,13 @@ impl Running {
                 None => Ok(()),
             }
         };
+        let begun = Instant::now();
         let (cut_off, worked) = tokio::join!(self.served, worked);
+        // What is left of the grace, and a moment where nothing is: the last calls are the ones that
+        // people will ask about.
+        let server = &self.app.config.server;
+        let left = (server.drain_delay + server.shutdown_grace).saturating_sub(begun.elapsed());
+        self.app.telemetry.stop(left.max(MOMENT)).await;
         worked?;
         cut_off
     }

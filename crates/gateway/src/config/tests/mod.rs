@@ -4,13 +4,15 @@ mod good;
 mod messages;
 mod robustness;
 mod schema;
+mod telemetry;
 
 use super::{Config, Options, Report};
 
 /// Every variable is set.
 /// Of providers, callers and the webhook.
 fn keys(name: &str) -> Option<String> {
-    let is_key = !name.ends_with("_URL") && name != "BUTTRESS_SEAL_KEYS";
+    let is_key =
+        !name.ends_with("_URL") && !name.starts_with("OTEL_") && name != "BUTTRESS_SEAL_KEYS";
     is_key.then(|| "a-key".to_owned())
 }
 

@@ -136,7 +136,10 @@ impl Service<LlmRequest> for Dispatch {
 
     fn call(&mut self, request: LlmRequest) -> Self::Future {
         match self.0.stack(request.model()) {
-            Some(stack) => Box::pin(stack.oneshot(request)),
+            Some(stack) => {
+                let traced = self.0.telemetry.later().layer(stack);
+                Box::pin(traced.oneshot(request))
+            }
             None => Box::pin(async { Err(LlmError::Invalid(Box::new(unserved()))) }),
         }
     }
