@@ -57,6 +57,8 @@ Environment:
   BUTTRESS_QUEUE_URL, BUTTRESS_JOURNAL_URL
                        Where requests are kept that nobody could answer, and sessions recorded:
                        sqlite:FILE or redis://HOST
+  OTEL_EXPORTER_OTLP_ENDPOINT
+                       The collector that traces go to, such as http://localhost:4318
   BUTTRESS_SEAL_KEYS   The keys that seal both, where they are to be sealed
   X_API_KEY            The keys of the providers: OPENAI_API_KEY, ANTHROPIC_API_KEY, …
   X_BASE_URL, X_MODEL  Without a file: where to find them, and the model to stand in with";

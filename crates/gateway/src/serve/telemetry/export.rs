@@ -81,3 +81,67 @@ impl SpanExporter for Exporter {
         self.resource = resource.into();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Protocol;
+    use http::HeaderMap;
+    use std::{io, sync::Mutex, time::Duration};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            io::Write::write(&mut *self.0.lock().unwrap(), bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Answers everything so.
+    async fn answer(listener: &TcpListener, status: u16) {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await.unwrap();
+        let answer =
+            format!("HTTP/1.1 {status} S\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_lost_is_told_when_it_begins_and_when_it_is_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+        let limit = Duration::from_secs(20);
+        let url = url.parse().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-key", "SECRET".parse().unwrap());
+        let deliver = Deliver::new(&url, headers, Protocol::Http, limit).unwrap();
+        let exporter = Exporter::new(deliver);
+
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let _log = tracing::subscriber::set_default(subscriber.with_ansi(false).finish());
+        for status in [200, 400, 401, 200, 200] {
+            let (exported, ()) = tokio::join!(exporter.export(vec![]), answer(&listener, status));
+            assert_eq!(exported.is_ok(), status == 200);
+        }
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = log.lines().collect();
+        assert_eq!(lines.len(), 2, "{log}");
+        assert!(
+            lines[0].contains("lost") && lines[0].contains("400"),
+            "{log}"
+        );
+        assert!(lines[1].contains("delivered again"), "{log}");
+        assert!(!log.contains("SECRET"), "{log}");
+    }
+}

@@ -30,7 +30,7 @@ impl Telemetry {
         routes: &[Route],
     ) -> Result<Self, Box<dyn Error>> {
         let on = match &config.endpoint {
-            Some(collector) => Some(On::start(config, collector, routes)?),
+            Some(collector) => On::start(config, collector, routes)?,
             None => None,
         };
         Ok(Self(on))

@@ -26,7 +26,7 @@ impl On {
         config: &config::Telemetry,
         collector: &Uri,
         routes: &[Route],
-    ) -> Result<Self, Box<dyn Error>> {
+    ) -> Result<Option<Self>, Box<dyn Error>> {
         let headers = config.headers.clone();
         let deliver = Deliver::new(collector, headers, config.protocol, config.timeout)?;
         let batches = BatchSpanProcessor::builder(Exporter::new(deliver)).build();
@@ -46,7 +46,7 @@ impl On {
             .propagate(context::tell)
             .content(config.content)
             .to(dispatch(&provider));
-        Ok(Self { traces, provider })
+        Ok(Some(Self { traces, provider }))
     }
 
     pub(super) fn layer(&self, headers: &HeaderMap, id: &RequestId) -> TraceLayer {
