@@ -129,6 +129,9 @@ impl Setup {
         if !self.file().contains("client_key_env") {
             config.server.client_key = None;
         }
+        if !self.file().contains("admin_key_env") {
+            config.server.admin_key = None;
+        }
         let running = serve::start(config).await;
         let running = running.unwrap_or_else(|error| panic!("{error}"));
         Gateway { running }

@@ -89,7 +89,7 @@ async fn a_path_that_is_not_there() {
     let (_provider, gateway) = gateway().await;
     for (mode, path) in [
         (OPENAI, "/v1/embeddings"),
-        (OPENAI, "/"),
+        (OPENAI, "/nowhere"),
         (ANTHROPIC, "/v1/messages/count_tokens"),
     ] {
         let answer = read(mode, gateway.post(path, &[], "{}").await).await;

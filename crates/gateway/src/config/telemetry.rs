@@ -1,38 +1,41 @@
 use super::{
     Lookup,
+    documented::documented,
     fields::Fields,
     provider::{url, variable},
-    value::{Wrong, duration, flag, one_of, or_off, rate, text},
+    value::{Read, Wrong, duration, filled, flag, form, one_of, or_off, rate, text},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 use std::time::Duration;
 use toml::de::DeValue;
 
-/// `[telemetry]`: where traces go, and what they tell.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Telemetry {
-    /// The collector that traces go to; `None` is: no call is traced. The variables
-    /// `OTEL_EXPORTER_OTLP_ENDPOINT` and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` go before what a file
-    /// says.
-    pub endpoint: Option<Uri>,
-    /// How the collector is spoken to. `OTEL_EXPORTER_OTLP_PROTOCOL` goes before what a file says.
-    pub protocol: Protocol,
-    /// The environment variable with the headers that the collector wants, such as its key, as
-    /// `name=value,name=value`.
-    pub headers_env: String,
-    /// The headers themselves.
-    pub headers: HeaderMap,
-    /// What this program is called in traces. `OTEL_SERVICE_NAME` goes before what a file says.
-    pub service_name: String,
-    /// The share of the calls that are traced, of those whose caller has not decided about it; `None`
-    /// is what `OTEL_TRACES_SAMPLER` says.
-    pub sample: Option<f64>,
-    /// Whether prompts and answers are put into traces.
-    pub content: bool,
-    /// How long the collector may take for one delivery, with what is tried again.
-    pub timeout: Duration,
+documented! {
+    /// `[telemetry]`: where traces go, and what they tell.
+    #[derive(Clone, Debug)]
+    #[non_exhaustive]
+    pub struct Telemetry {
+        /// The collector that traces go to; `None` is: no call is traced. The variables
+        /// `OTEL_EXPORTER_OTLP_ENDPOINT` and `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` go before what a file
+        /// says.
+        pub endpoint: Option<Uri>,
+        /// How the collector is spoken to. `OTEL_EXPORTER_OTLP_PROTOCOL` goes before what a file says.
+        pub protocol: Protocol,
+        /// The environment variable with the headers that the collector wants, such as its key, as
+        /// `name=value,name=value`.
+        pub headers_env: String,
+        /// The headers themselves.
+        pub headers: HeaderMap,
+        /// What this program is called in traces. `OTEL_SERVICE_NAME` goes before what a file says.
+        pub service_name: String,
+        /// The share of the calls that are traced, of those whose caller has not decided about it; `None`
+        /// is what `OTEL_TRACES_SAMPLER` says.
+        pub sample: Option<f64>,
+        /// Whether prompts and answers are put into traces.
+        pub content: bool,
+        /// How long the collector may take for one delivery, with what is tried again.
+        pub timeout: Duration,
+    }
 }
 
 /// How a collector is spoken to.
@@ -76,8 +79,9 @@ impl Default for Telemetry {
 
 impl Telemetry {
     pub(super) fn read(&mut self, fields: &mut Fields<'_>, env: Lookup<'_>) {
+        fields.of::<Self>();
         let mut base = None;
-        fields.set("endpoint", &mut base, or_off(collector));
+        fields.set("endpoint", &mut base, or_off(collector()));
         fields.set("protocol", &mut self.protocol, one_of(&NAMES));
         fields.refuse(
             &["headers", "key", "api_key"],
@@ -85,12 +89,12 @@ impl Telemetry {
             "put it into an environment variable, and write the variable's name: \
              headers_env = \"OTEL_EXPORTER_OTLP_HEADERS\"",
         );
-        fields.set("headers_env", &mut self.headers_env, variable);
-        fields.set("service_name", &mut self.service_name, text);
+        fields.set("headers_env", &mut self.headers_env, variable());
+        fields.set("service_name", &mut self.service_name, text());
         let mut sample = 1.0;
-        fields.set("sample", &mut sample, rate);
+        fields.set("sample", &mut sample, rate());
         self.sample = Some(sample);
-        fields.set("content", &mut self.content, flag);
+        fields.set("content", &mut self.content, flag());
         let times = duration(Duration::from_millis(100)..=Duration::from_secs(60));
         fields.set("timeout", &mut self.timeout, times);
         if let Err((field, wrong)) = self.told(base, env) {
@@ -175,8 +179,9 @@ impl Telemetry {
     }
 }
 
-fn collector(value: &DeValue<'_>) -> Result<Uri, Wrong> {
-    parse(&text(value)?)
+fn collector() -> impl Read<Uri> {
+    let read = |value: &DeValue<'_>| parse(&filled(value)?);
+    form("the URL of a collector", "^https?://", read, Uri::to_string)
 }
 
 fn parse(address: &str) -> Result<Uri, Wrong> {

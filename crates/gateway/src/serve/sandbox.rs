@@ -171,10 +171,12 @@ fn hasty(call: &Received) -> Reply {
 pub(super) fn greeting(address: SocketAddr) -> String {
     format!(
         "\
-buttress listens on http://{address}, where a page shows what it does
+buttress listens on http://{address}
 
 THIS IS A SANDBOX. There is no configuration and no key in the environment, so the two providers
 behind it are scripted ones in this process, which fail on purpose. No model is asked.
+
+Open http://{address} in a browser to have them fail and to watch what is done about it.
 
 Try it, several times over:
 
