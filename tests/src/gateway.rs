@@ -150,8 +150,8 @@ impl Gateway {
     }
 
     /// The route at this place, from 0.
-    pub fn route(&self, at: usize) -> &Route {
-        &self.running.routes()[at]
+    pub fn route(&self, at: usize) -> Route {
+        self.running.routes().swap_remove(at)
     }
 
     pub fn breaker(&self, at: usize) -> Handle {

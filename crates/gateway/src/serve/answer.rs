@@ -1,6 +1,6 @@
 //! Answers to callers: whole, streamed, or an error in their own dialect.
 
-use super::{app::App, frames::Frames, log::CallLog};
+use super::{app::App, frames::Frames, log::CallLog, serving::Serving, upstreams::Upstreams};
 use axum::{body::Body, response::Response};
 use buttress::{
     Call,
@@ -24,7 +24,12 @@ pub(super) const QUEUED: HeaderName = HeaderName::from_static("x-buttress-queued
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// The answer of a route.
-pub(super) fn success(app: &App, answer: LlmResponse, mut log: CallLog) -> Response {
+pub(super) fn success(
+    app: &App,
+    serving: &Serving,
+    answer: LlmResponse,
+    mut log: CallLog,
+) -> Response {
     let LlmResponse {
         dialect,
         route,
@@ -34,7 +39,8 @@ pub(super) fn success(app: &App, answer: LlmResponse, mut log: CallLog) -> Respo
         body,
         ..
     } = answer;
-    let sign = route.as_ref().and_then(|route| app.upstreams.sign(route));
+    let upstreams = &serving.upstreams;
+    let sign = route.as_ref().and_then(|route| upstreams.sign(route));
     if sign.is_none() && route.as_deref() == Some(buttress::journal::ROUTE) {
         app.metrics.answered_from_journal();
         head.insert(ROUTE, HeaderValue::from_static(buttress::journal::ROUTE));
@@ -42,7 +48,7 @@ pub(super) fn success(app: &App, answer: LlmResponse, mut log: CallLog) -> Respo
     if let Some(sign) = sign {
         let cost = match &attempts[..] {
             [] => sign.prices.and_then(|prices| prices.cost(&usage)),
-            attempts => cost_of(app, attempts),
+            attempts => cost_of(upstreams, attempts),
         };
         if let Some(cost) = cost {
             put(&mut head, COST, format!("{cost:.6}"));
@@ -71,9 +77,9 @@ pub(super) fn success(app: &App, answer: LlmResponse, mut log: CallLog) -> Respo
 }
 
 /// What all attempts cost, each on its route; `None` where that is not known of one of them.
-fn cost_of(app: &App, attempts: &[AttemptUsage]) -> Option<f64> {
+fn cost_of(upstreams: &Upstreams, attempts: &[AttemptUsage]) -> Option<f64> {
     let cost = |attempt: &AttemptUsage| {
-        let sign = app.upstreams.sign(attempt.route.as_ref()?)?;
+        let sign = upstreams.sign(attempt.route.as_ref()?)?;
         sign.prices?.cost(&attempt.usage)
     };
     attempts.iter().map(cost).sum()

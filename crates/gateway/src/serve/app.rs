@@ -1,14 +1,12 @@
 //! What all requests share.
 
 use super::{
-    live::Recent, metrics::Metrics, queue::Webhook, room::Room, sandbox::Sandbox,
-    telemetry::Telemetry, upstreams::Upstreams,
+    metrics::Metrics, queue::Webhook, room::Room, sandbox::Sandbox, serving::Serving,
+    telemetry::Telemetry,
 };
-use crate::config::Config;
-use buttress::{
-    Route, StackService,
-    journal::{JournalLayer, LlmJournal},
-};
+use crate::config;
+use arc_swap::ArcSwap;
+use buttress::journal::{JournalLayer, LlmJournal};
 use buttress_queue::Queue;
 use std::sync::{
     Arc,
@@ -16,13 +14,13 @@ use std::sync::{
 };
 use tokio::time::Instant;
 
-/// What all requests share.
+/// What all requests share, for as long as the process runs.
 pub(super) struct App {
-    pub(super) config: Config,
-    pub(super) upstreams: Upstreams,
+    /// How callers are listened to.
+    pub(super) server: config::Server,
+    /// What answers them, which may be replaced.
+    serving: ArcSwap<Serving>,
     pub(super) metrics: Metrics,
-    /// What happened lately.
-    pub(super) recent: Arc<Recent>,
     /// The providers, if they are in this process.
     pub(super) sandbox: Option<Sandbox>,
     pub(super) started: Instant,
@@ -41,8 +39,7 @@ pub(super) struct App {
 
 impl App {
     pub(super) fn new(
-        config: Config,
-        upstreams: Upstreams,
+        serving: Serving,
         metrics: Metrics,
         telemetry: Telemetry,
         queue: Option<Queue>,
@@ -50,14 +47,13 @@ impl App {
         webhook: Option<Webhook>,
         sandbox: Option<Sandbox>,
     ) -> Self {
-        let routes = upstreams.routes().iter().map(Route::name);
+        let server = serving.config.server.clone();
         Self {
-            recent: Arc::new(Recent::new(routes)),
             started: Instant::now(),
             sandbox,
-            room: Room::new(config.server.max_in_flight_bytes),
-            config,
-            upstreams,
+            room: Room::new(server.max_in_flight_bytes),
+            server,
+            serving: ArcSwap::from_pointee(serving),
             metrics,
             telemetry,
             queue,
@@ -67,9 +63,10 @@ impl App {
         }
     }
 
-    /// What serves this model.
-    pub(super) fn stack(&self, model: &str) -> Option<StackService> {
-        self.upstreams.stack(self.config.chain_index(model)?)
+    /// What answers requests now. Whoever has to do with one takes it once and keeps it to the
+    /// end, so that what began in one way also ends in it.
+    pub(super) fn serving(&self) -> Arc<Serving> {
+        self.serving.load_full()
     }
 
     /// No longer ready for new calls, or ready again.

@@ -14,7 +14,7 @@ impl FromRequestParts<Arc<App>> for Admitted {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        match &app.config.server.client_key {
+        match &app.server.client_key {
             Some(key) if !is_allowed(&parts.headers, parts.uri.query(), key) => {
                 let message = "the gateway's key is missing or wrong: send it as the API key";
                 let asked = Asked::of(&parts.uri, &parts.headers);

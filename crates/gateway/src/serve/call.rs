@@ -1,7 +1,8 @@
 //! One call: read, sent through the stack of its model, answered.
 
 use super::{
-    answer, app::App, log::CallLog, page::is_json, queue, refusal::Asked, room::Taken, session,
+    answer, app::App, log::CallLog, page::is_json, queue, refusal::Asked, room::Taken,
+    serving::Serving, session,
 };
 use crate::config;
 use axum::{
@@ -55,7 +56,7 @@ pub(super) async fn run(
     let began = Instant::now();
     let (head, mut body) = request.into_parts();
     let asked = Asked::of(&head.uri, &head.headers).speaking(dialect);
-    let server = &app.config.server;
+    let server = &app.server;
     // Given back when the answer is there, or has begun: the request may be needed until then.
     let mut taken = app.room.enter();
     let readable = plain(&head.headers);
@@ -117,32 +118,37 @@ pub(super) async fn run(
             return asked.refuse(StatusCode::BAD_REQUEST, Kind::InvalidRequest, message);
         }
     }
-    let Some(stack) = app.stack(request.model()) else {
+    let serving = app.serving();
+    let Some(stack) = serving.stack(request.model()) else {
         let message = format!("no route serves the model {:?}", request.model());
         let asked = asked.for_model(request.model());
         return asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, &message);
     };
-    let limits = &app.config.limits;
+    let limits = &serving.config.limits;
     let mut call = Call::new().max_calls(limits.max_calls);
     if let Some(deadline) = limits.deadline {
         call = call.within(deadline);
     }
     request.set_call(call.clone());
     let log = CallLog::new(asked.id().clone(), began, request.model(), call);
-    let log = log.kept_in(&app.recent);
+    let log = log.kept_in(&serving.recent);
     let trace = app.telemetry.layer(&head.headers, log.id());
     match &app.journal {
         Some(journal) => {
-            let service = trace.layer(journal.layer(stack));
-            ask(app, service, request, &head.headers, log).await
+            let stack = trace.layer(journal.layer(stack));
+            ask(app, &serving, stack, request, &head.headers, log).await
         }
-        None => ask(app, trace.layer(stack), request, &head.headers, log).await,
+        None => {
+            let stack = trace.layer(stack);
+            ask(app, &serving, stack, request, &head.headers, log).await
+        }
     }
 }
 
 /// Asks this service; what it can't answer is queued, if it is to be.
 async fn ask<S>(
     app: &App,
+    serving: &Serving,
     service: S,
     request: LlmRequest,
     headers: &HeaderMap,
@@ -152,9 +158,9 @@ where
     S: Service<LlmRequest, Response = LlmResponse, Error = LlmError>,
 {
     let dialect = request.dialect();
-    let Some(queue) = queue::wanted(app, headers) else {
+    let Some(queue) = queue::wanted(app, &serving.config.queue, headers) else {
         return match service.oneshot(request).await {
-            Ok(response) => answer::success(app, response, log),
+            Ok(response) => answer::success(app, serving, response, log),
             Err(error) => answer::error(dialect, &error, log),
         };
     };
@@ -162,10 +168,10 @@ where
     let degrade = Degrade::new(service, queue.clone(), queue::Policy::new(log.id()));
     let answered = degrade.oneshot(request).await;
     match answered {
-        Ok(Degradable::Answered(response)) => answer::success(app, response, log),
+        Ok(Degradable::Answered(response)) => answer::success(app, serving, response, log),
         Ok(Degradable::Degraded(degraded)) => {
             app.metrics.degraded(&degraded.queued);
-            queue::answer(&app.config.queue.degraded, &kept, &degraded, log)
+            queue::answer(&serving.config.queue.degraded, &kept, &degraded, log)
         }
         Err(error) => answer::error(dialect, &error, log),
     }

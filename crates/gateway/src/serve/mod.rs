@@ -21,6 +21,7 @@ mod room;
 mod router;
 mod running;
 mod sandbox;
+mod serving;
 mod session;
 mod signal;
 mod telemetry;
@@ -133,7 +134,8 @@ async fn work_at_queue(config: Config) -> Result<ExitCode, Box<dyn std::error::E
     };
     let working = queue::Working::start(&app, queue);
     let mut stop = Stop::new()?;
-    let store = app.config.queue.store.as_ref();
+    let serving = app.serving();
+    let store = serving.config.queue.store.as_ref();
     let store = store.map_or_else(String::new, ToString::to_string);
     let _ = writeln!(anstream::stdout(), "buttress works at the queue in {store}");
 
@@ -142,7 +144,7 @@ async fn work_at_queue(config: Config) -> Result<ExitCode, Box<dyn std::error::E
     tokio::select! {
         done = working.stop() => {
             let progress = done?;
-            app.telemetry.stop(app.config.server.shutdown_grace).await;
+            app.telemetry.stop(app.server.shutdown_grace).await;
             tracing::info!(done = progress.done, dead = progress.dead, "stopped");
             Ok(ExitCode::SUCCESS)
         }

@@ -18,7 +18,8 @@ pub(super) async fn list(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let models = app.config.models();
+    let serving = app.serving();
+    let models = serving.config.models();
     let dialect = Asked::of(&uri, &headers).dialect();
     let shown: Value = models.iter().map(|model| show(model, dialect)).collect();
     let list = match dialect {
@@ -43,7 +44,7 @@ pub(super) async fn one(
     headers: HeaderMap,
 ) -> Response {
     let asked = Asked::of(&uri, &headers).for_model(&model);
-    if app.config.chain_index(&model).is_some() {
+    if app.serving().config.chain_index(&model).is_some() {
         return Json(show(&model, asked.dialect())).into_response();
     }
     let message = format!("no route serves the model {model:?}");

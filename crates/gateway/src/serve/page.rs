@@ -23,7 +23,7 @@ impl FromRequestParts<Arc<App>> for NoPage {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        let refused = if app.config.server.client_key.is_some() {
+        let refused = if app.server.client_key.is_some() {
             return Ok(Self);
         } else if !is_at_home(&parts.headers) {
             "this gateway asks for no key and takes no requests of web pages from elsewhere \

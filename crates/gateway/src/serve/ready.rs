@@ -19,7 +19,9 @@ use std::{sync::Arc, time::Duration};
 /// Whether new calls are taken, and how the routes are.
 pub(super) async fn show(_: NoPage, State(app): State<Arc<App>>) -> Response {
     let draining = app.is_draining();
-    let routes = app.upstreams.routes().iter().zip(&app.config.routes);
+    let serving = app.serving();
+    let routes = serving.upstreams.routes().iter();
+    let routes = routes.zip(&serving.config.routes);
     let routes = routes.map(|(route, settings)| {
         let mut shown = Map::new();
         self::route(&mut shown, route, settings);

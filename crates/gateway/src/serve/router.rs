@@ -51,7 +51,7 @@ pub(super) fn router(app: Arc<App>) -> Router {
         router = router.route(TASK, get(queue::show).delete(queue::forget));
     }
     // A layer costs every call a few allocations, so it is there only if it has something to do.
-    if app.config.server.client_key.is_some() {
+    if app.server.client_key.is_some() {
         router = router.route_layer(from_extractor_with_state::<Admitted, _>(Arc::clone(&app)));
     }
     router

@@ -7,6 +7,7 @@ use super::{
     queue::{Webhook, Working},
     router,
     sandbox::{self, Sandbox},
+    serving::Serving,
     telemetry::Telemetry,
     upstreams::Upstreams,
 };
@@ -47,14 +48,14 @@ pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
         _ => None,
     };
     let app = app_of(config, sandbox).await?;
-    let config = &app.config;
-    let listener = TcpListener::bind(config.server.listen).await;
+    let server = app.server.clone();
+    let listener = TcpListener::bind(server.listen).await;
     let listener =
-        listener.map_err(|error| format!("can't listen on {}: {error}", config.server.listen))?;
+        listener.map_err(|error| format!("can't listen on {}: {error}", server.listen))?;
     let address = listener.local_addr()?;
 
-    let server = config.server.clone();
-    let worker = app.queue.as_ref().filter(|_| config.queue.work);
+    let work = app.serving().config.queue.work;
+    let worker = app.queue.as_ref().filter(|_| work);
     let worker = worker.map(|queue| Working::start(&app, queue));
     let router = router::router(Arc::clone(&app));
     let (stop, stopped) = oneshot::channel();
@@ -105,8 +106,9 @@ async fn app_of(config: Config, sandbox: Option<Sandbox>) -> Result<Arc<App>, Bo
         Some(queue) => Webhook::open(&config.queue, queue, &mut files).await?,
         None => None,
     };
+    let serving = Serving::new(config, upstreams);
     Ok(Arc::new(App::new(
-        config, upstreams, metrics, telemetry, queue, layer, webhook, sandbox,
+        serving, metrics, telemetry, queue, layer, webhook, sandbox,
     )))
 }
 
@@ -120,8 +122,8 @@ impl Running {
     /// Its routes, in the order of the configuration, whose breakers and gates can be read and
     /// overridden while it runs.
     #[must_use]
-    pub fn routes(&self) -> &[Route] {
-        self.app.upstreams.routes()
+    pub fn routes(&self) -> Vec<Route> {
+        self.app.serving().upstreams.routes().to_vec()
     }
 
     /// What it was told to do, and where callers find it.
@@ -130,14 +132,15 @@ impl Running {
             Some(_) => sandbox::greeting(self.address),
             None => format!(
                 "buttress listens on http://{}\n\n{}",
-                self.address, self.app.config
+                self.address,
+                self.app.serving().config
             ),
         }
     }
 
     /// How long it still takes calls when it is told to stop.
     pub(super) fn drain_delay(&self) -> Duration {
-        self.app.config.server.drain_delay
+        self.app.server.drain_delay
     }
 
     /// Says that it is not ready any more, accepts no more callers after the delay that is
@@ -164,7 +167,7 @@ impl Running {
         let (cut_off, worked) = tokio::join!(self.served, worked);
         // What is left of the grace, and a moment where nothing is: the last calls are the ones that
         // people will ask about.
-        let server = &self.app.config.server;
+        let server = &self.app.server;
         let left = (server.drain_delay + server.shutdown_grace).saturating_sub(begun.elapsed());
         self.app.telemetry.stop(left.max(MOMENT)).await;
         worked?;

@@ -204,9 +204,10 @@ pub(super) async fn sandbox(
     Json(sandbox.moods()).into_response()
 }
 
-fn route<'a>(app: &'a App, name: &str) -> Option<&'a Route> {
-    let mut routes = app.upstreams.routes().iter();
-    routes.find(|route| **route.name() == *name)
+fn route(app: &App, name: &str) -> Option<Route> {
+    let serving = app.serving();
+    let mut routes = serving.upstreams.routes().iter();
+    routes.find(|route| **route.name() == *name).cloned()
 }
 
 fn no_route() -> Response {

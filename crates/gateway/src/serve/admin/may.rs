@@ -53,7 +53,7 @@ impl FromRequestParts<Arc<App>> for MayLook {
         if presents_key(parts, app) {
             return Ok(Self { change: true });
         }
-        if app.config.server.admin_key.is_some() {
+        if app.server.admin_key.is_some() {
             return Err(no_key());
         }
         NoPage::from_request_parts(parts, app).await?;
@@ -87,7 +87,7 @@ impl FromRequestParts<Arc<App>> for MayChange {
 }
 
 fn presents_key(parts: &Parts, app: &App) -> bool {
-    let key = app.config.server.admin_key.as_ref();
+    let key = app.server.admin_key.as_ref();
     key.is_some_and(|key| auth::is_allowed(&parts.headers, None, key))
 }
 

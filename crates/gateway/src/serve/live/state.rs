@@ -1,7 +1,7 @@
 //! How everything stands, as JSON.
 
 use super::{
-    super::{app::App, ready},
+    super::{app::App, ready, serving::Serving},
     history::History,
 };
 use crate::config;
@@ -18,12 +18,14 @@ const PATIENCE: Duration = Duration::from_millis(800);
 const LETTERS: usize = 20;
 
 pub(super) async fn of(app: &App, may_change: bool) -> Value {
-    let (history, journeys, told) = app.recent.calls();
-    let routes = app.upstreams.routes().iter().zip(&app.config.routes);
-    let routes = routes.map(|(made, settings)| route(app, made, settings));
-    let chains = app.config.chains.iter().map(|chain| {
+    let serving = app.serving();
+    let (history, journeys, told) = serving.recent.calls();
+    let routes = serving.upstreams.routes().iter();
+    let routes = routes.zip(&serving.config.routes);
+    let routes = routes.map(|(made, settings)| route(&serving, made, settings));
+    let chains = serving.config.chains.iter().map(|chain| {
         let names = chain.routes.iter();
-        let names = names.filter_map(|&at| Some(&*app.config.routes.get(at)?.name));
+        let names = names.filter_map(|&at| Some(&*serving.config.routes.get(at)?.name));
         json!({"model": chain.model, "routes": names.collect::<Vec<_>>()})
     });
     json!({
@@ -48,7 +50,7 @@ pub(super) async fn of(app: &App, may_change: bool) -> Value {
     })
 }
 
-fn route(app: &App, route: &Route, settings: &config::Route) -> Value {
+fn route(serving: &Serving, route: &Route, settings: &config::Route) -> Value {
     let mut shown = Map::new();
     ready::route(&mut shown, route, settings);
     let breaker = route.breaker_handle();
@@ -63,7 +65,7 @@ fn route(app: &App, route: &Route, settings: &config::Route) -> Value {
     shown.insert("circuit_calls".to_owned(), counts.calls.into());
     shown.insert("circuit_opened".to_owned(), counts.opened.into());
     shown.insert("limits".to_owned(), limits.collect());
-    shown.insert("history".to_owned(), app.recent.route(route.name()));
+    shown.insert("history".to_owned(), serving.recent.route(route.name()));
     Value::Object(shown)
 }
 

@@ -1,7 +1,7 @@
 //! Which requests are queued when nobody can answer them.
 
 use super::super::{app::App, request_id::RequestId};
-use crate::config::Accept;
+use crate::config::{self, Accept};
 use buttress::{
     Failure,
     degrade::LlmDegrade,
@@ -14,9 +14,13 @@ use http::{HeaderMap, HeaderName};
 const WANTED: HeaderName = HeaderName::from_static("x-buttress-queue");
 
 /// The queue, if a request with these headers goes there.
-pub(in crate::serve) fn wanted<'a>(app: &'a App, headers: &HeaderMap) -> Option<&'a Queue> {
+pub(in crate::serve) fn wanted<'a>(
+    app: &'a App,
+    settings: &config::Queue,
+    headers: &HeaderMap,
+) -> Option<&'a Queue> {
     let said = headers.get(&WANTED).map(|said| said.as_bytes());
-    let wanted = match app.config.queue.accept {
+    let wanted = match settings.accept {
         Accept::All => said != Some(b"false"),
         Accept::Asked => said == Some(b"true"),
     };

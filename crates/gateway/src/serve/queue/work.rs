@@ -1,10 +1,13 @@
 //! Answering what was queued, with the stacks that serve callers.
 
-use super::{super::app::App, webhook::Announce};
+use super::{
+    super::{app::App, serving::Serving},
+    webhook::Announce,
+};
 use buttress::{
     llm::{InvalidRequest, LlmError, LlmRequest, LlmResponse},
     queue::{Delivery, Progress, Queue, Verdict, Worker},
-    replay::Replay,
+    replay::{Replay, ReplayFuture},
 };
 use futures_util::future::BoxFuture;
 use std::{
@@ -34,15 +37,15 @@ struct Shift {
 
 impl Working {
     pub(in crate::serve) fn start(app: &Arc<App>, queue: &Queue) -> Self {
-        let settings = &app.config.queue;
-        let grace = app.config.server.shutdown_grace;
+        let serving = app.serving();
+        let settings = &serving.config.queue;
+        let max_deliveries = settings.max_deliveries;
+        let grace = app.server.shutdown_grace;
         let announce = app.webhook.as_ref().map(|webhook| {
             let announcements = webhook.announcements.clone();
-            layer_fn(move |replay| {
-                Announce::new(replay, announcements.clone(), settings.max_deliveries)
-            })
+            layer_fn(move |replay| Announce::new(replay, announcements.clone(), max_deliveries))
         });
-        let service = option_layer(announce).layer(replay(app));
+        let service = option_layer(announce).layer(Answers(Arc::clone(app)));
         let worker = Worker::new(queue.clone(), service)
             .at_once(settings.max_in_flight)
             .lease(settings.lease)
@@ -109,21 +112,39 @@ impl Shift {
     }
 }
 
-fn replay(app: &Arc<App>) -> Replay<Dispatch> {
-    let settings = &app.config.queue;
-    let limits = &app.config.limits;
-    let mut replay = Replay::new(Dispatch(Arc::clone(app)))
+/// Answers each task with what answers callers when it is its turn.
+#[derive(Clone)]
+struct Answers(Arc<App>);
+
+impl Service<Delivery> for Answers {
+    type Response = Verdict;
+    type Error = LlmError;
+    type Future = ReplayFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), LlmError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, delivery: Delivery) -> ReplayFuture {
+        replay(self.0.serving()).call(delivery)
+    }
+}
+
+/// Always ready, as the service behind it is.
+fn replay(serving: Arc<Serving>) -> Replay<Dispatch> {
+    let limits = &serving.config.limits;
+    let replay = Replay::new(Dispatch(Arc::clone(&serving)))
         .max_calls(limits.max_calls)
         .deadline(limits.deadline);
-    if let Some(model) = &settings.default_model {
-        replay = replay.model(model.as_str());
+    match &serving.config.queue.default_model {
+        Some(model) => replay.model(model.as_str()),
+        None => replay,
     }
-    replay
 }
 
 /// Gives each request to the stack of its model.
 #[derive(Clone)]
-struct Dispatch(Arc<App>);
+struct Dispatch(Arc<Serving>);
 
 impl Service<LlmRequest> for Dispatch {
     type Response = LlmResponse;
