@@ -6,14 +6,14 @@ use crate::{
 };
 use buttress::{Route, circuit_breaker::Handle};
 use buttress_gateway::{
-    config::{Config, Options},
-    serve::{self, Running},
+    config::{Changes, Config, Options},
+    serve::{self, NotReloaded, Running},
 };
 use buttress_testkit::Dialect;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use std::{fmt::Write, io, net::SocketAddr};
+use std::{fmt::Write, io, net::SocketAddr, path::Path};
 
 /// A configuration: routes, each to a provider of its own, and settings.
 ///
@@ -107,7 +107,8 @@ impl Setup {
         self
     }
 
-    fn file(&self) -> String {
+    /// As it stands in a file.
+    pub fn file(&self) -> String {
         let mut file = String::new();
         for (name, value) in &self.settings {
             writeln!(file, "{name} = {value}").expect("memory");
@@ -135,6 +136,21 @@ impl Setup {
         let running = serve::start(config).await;
         let running = running.unwrap_or_else(|error| panic!("{error}"));
         Gateway { running }
+    }
+}
+
+impl Gateway {
+    /// One that has read this file, and can read it again. No variable is set.
+    pub async fn from_file(file: &Path) -> Self {
+        let loaded = Config::load(Some(file), &Options::new(&|_: &str| None));
+        let (config, _) = loaded.unwrap_or_else(|report| panic!("{report}"));
+        let running = serve::start(config).await;
+        let running = running.unwrap_or_else(|error| panic!("{error}"));
+        Self { running }
+    }
+
+    pub async fn reload(&self) -> Result<Changes, NotReloaded> {
+        self.running.reload().await
     }
 }
 

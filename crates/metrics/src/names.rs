@@ -152,6 +152,9 @@ metrics! {
     JOURNAL_ANSWERS = "buttress_journal_answers_total", Counter,
         {},
         "Calls that were answered from the journal.";
+    CONFIG_RELOADS = "buttress_config_reloads_total", Counter,
+        {"outcome": "done, refused"},
+        "How often the gateway read its configuration again while it ran, by whether it could be used.";
 }
 
 /// Tells a recorder what each of them means.

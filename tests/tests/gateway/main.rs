@@ -11,6 +11,7 @@ mod models;
 mod passing;
 mod preflight;
 mod queue;
+mod reload;
 mod stopping;
 mod traces;
 mod webhook;

@@ -39,6 +39,12 @@ impl Circuit {
         self.put(self.handle.state());
     }
 
+    pub(super) fn forget(&self) {
+        for gauge in &self.states {
+            gauge.set(0.0);
+        }
+    }
+
     /// Counts the changes. Two in the same instant may be seen as one.
     pub(super) async fn follow(&self) {
         let mut changes = self.handle.watch();

@@ -84,6 +84,16 @@ impl LlmMetrics {
         }
     }
 
+    /// Writes down that this route is in no state any more: nobody asks it. What was counted of it
+    /// stays.
+    pub fn forget(&self, route: &str) {
+        let parts = self.circuits.iter().zip(&*self.states);
+        for (circuit, states) in parts.filter(|(_, states)| states.is_of(route)) {
+            circuit.forget();
+            states.forget();
+        }
+    }
+
     /// Counts the changes of all circuits, until it is dropped.
     pub async fn follow(&self) {
         futures_util::future::join_all(self.circuits.iter().map(Circuit::follow)).await;

@@ -27,6 +27,21 @@ impl States {
         }
     }
 
+    pub(super) fn is_of(&self, route: &str) -> bool {
+        **self.route.name() == *route
+    }
+
+    pub(super) fn forget(&self) {
+        for gauge in &self.gate {
+            gauge.set(0.0);
+        }
+        self.waiting.set(0.0);
+        for left in self.route.limits() {
+            // Nothing is known, which is not that nothing is left.
+            self.remaining(left.counts).set(f64::NAN);
+        }
+    }
+
     pub(super) fn sample(&self) {
         let handle = self.route.gate_handle();
         let state = handle.state().as_str();
@@ -37,12 +52,15 @@ impl States {
         let number = |count: u64| count as f64;
         self.waiting.set(number(handle.waiting() as u64));
         for left in self.route.limits() {
-            let labels = [
-                ("route", Arc::clone(self.route.name()).into()),
-                ("limit", left.counts.into()),
-            ];
-            let gauge = self.recorder.gauge(names::RATE_LIMIT_REMAINING, labels);
-            gauge.set(number(left.remaining));
+            self.remaining(left.counts).set(number(left.remaining));
         }
+    }
+
+    fn remaining(&self, limit: &'static str) -> Gauge {
+        let labels = [
+            ("route", Arc::clone(self.route.name()).into()),
+            ("limit", limit.into()),
+        ];
+        self.recorder.gauge(names::RATE_LIMIT_REMAINING, labels)
     }
 }

@@ -45,16 +45,30 @@ impl Config {
     }
 
     fn from_file(file: &Path, options: &Options<'_>) -> Result<(Self, Report), Report> {
-        let origin = file.display().to_string();
-        let bytes = fs::read(file).map_err(|error| {
+        Self::from_bytes(file, &Self::bytes_of(file)?, options)
+    }
+
+    /// What stands in a file.
+    pub(crate) fn bytes_of(file: &Path) -> Result<Vec<u8>, Report> {
+        fs::read(file).map_err(|error| {
+            let origin = file.display().to_string();
             let help = match (file.is_relative(), env::current_dir()) {
                 (true, Ok(directory)) => format!("it was looked for in {}", directory.display()),
                 _ => "name the file with --config FILE".to_owned(),
             };
             let found = Diagnostic::error("", format!("can't read {origin}: {error}")).help(help);
             Report::new(&origin, "", vec![found])
-        })?;
-        let (mut config, report) = Self::parse_bytes(&origin, &bytes, options)?;
+        })
+    }
+
+    /// Reads what stood in a file.
+    pub(crate) fn from_bytes(
+        file: &Path,
+        bytes: &[u8],
+        options: &Options<'_>,
+    ) -> Result<(Self, Report), Report> {
+        let origin = file.display().to_string();
+        let (mut config, report) = Self::parse_bytes(&origin, bytes, options)?;
         config.mode = Mode::File(file.to_owned());
         Ok((config, report))
     }

@@ -26,6 +26,7 @@
 
 mod breaker;
 mod chain;
+mod changes;
 mod checks;
 mod correct;
 mod diagnostic;
@@ -62,6 +63,7 @@ mod value;
 pub use self::{
     breaker::{Breaker, Forgives, Window},
     chain::Chain,
+    changes::Changes,
     correct::{Calls, Checked, Correct},
     diagnostic::{Diagnostic, Report, Severity},
     gate::Gate,

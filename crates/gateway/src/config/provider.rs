@@ -11,6 +11,7 @@ use buttress_llm::{self as llm, Dialect};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
+use subtle::ConstantTimeEq;
 use toml::de::DeValue;
 
 documented! {
@@ -140,6 +141,28 @@ impl Provider {
 }
 
 impl Provider {
+    /// Whether the other one is the same place, asked in the same way with the same key and the
+    /// same headers. How connections to it are made does not matter.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            kind,
+            api,
+            base_url,
+            key_env: _,
+            key,
+            headers,
+            connect_timeout: _,
+            http: _,
+        } = self;
+        *name == other.name
+            && *kind == other.kind
+            && *api == other.api
+            && *base_url == other.base_url
+            && same_secret(key.as_ref(), other.key.as_ref())
+            && *headers == other.headers
+    }
+
     /// The dialect that it is asked in, by callers who speak neither or both of two.
     #[must_use]
     pub fn dialect(&self) -> Option<Dialect> {
@@ -169,6 +192,26 @@ impl Provider {
             let help = "leave it out: it is asked in its own API";
             fields.wrong("api", Wrong::new(message, help));
         }
+    }
+}
+
+/// A variable of another name that holds the same key changes nothing.
+impl PartialEq for Provider {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same(other)
+            && self.connect_timeout == other.connect_timeout
+            && self.http == other.http
+    }
+}
+
+/// Whether two secrets are one. How long it takes does not say where they differ.
+pub(super) fn same_secret(one: Option<&Secret>, other: Option<&Secret>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            let (one, other) = (one.expose().as_bytes(), other.expose().as_bytes());
+            one.ct_eq(other).into()
+        }
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

@@ -126,6 +126,15 @@ impl Settings for Retry {
     }
 }
 
+impl Retry {
+    /// Whether the budget of the other one is made like its own.
+    pub(crate) fn has_same_budget(&self, other: &Self) -> bool {
+        self.budget == other.budget
+            && self.budget_cap == other.budget_cap
+            && self.budget_reserve == other.budget_reserve
+    }
+}
+
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn back_off() -> impl Read<Duration> {

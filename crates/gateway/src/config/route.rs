@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 documented! {
     /// `[[routes]]`: a model at a provider, and how a call to it is recovered.
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Debug, PartialEq)]
     #[non_exhaustive]
     pub struct Route {
         /// What answers, logs and `[models]` call it: `PROVIDER/MODEL` unless it is named.
@@ -143,6 +143,12 @@ impl Route {
             stream: defaults.stream,
             shape: defaults.shape,
         }
+    }
+
+    /// Whether the other one asks the same model at the same place with the same key, so that what
+    /// is known of one holds for the other.
+    pub(crate) fn asks_the_same(&self, other: &Self) -> bool {
+        self.model == other.model && self.provider.is_same(&other.provider)
     }
 
     /// The model that the provider is asked for, when the caller asked for this one.

@@ -1,8 +1,8 @@
 //! What all requests share.
 
 use super::{
-    metrics::Metrics, queue::Webhook, room::Room, sandbox::Sandbox, serving::Serving,
-    telemetry::Telemetry,
+    metrics::Metrics, queue::Webhook, reload::Source, room::Room, sandbox::Sandbox,
+    serving::Serving, telemetry::Telemetry,
 };
 use crate::config;
 use arc_swap::ArcSwap;
@@ -18,6 +18,8 @@ use tokio::time::Instant;
 pub(super) struct App {
     /// How callers are listened to.
     pub(super) server: config::Server,
+    /// Where the configuration came from.
+    pub(super) source: Source,
     /// What answers them, which may be replaced.
     serving: ArcSwap<Serving>,
     pub(super) metrics: Metrics,
@@ -39,6 +41,7 @@ pub(super) struct App {
 
 impl App {
     pub(super) fn new(
+        source: Source,
         serving: Serving,
         metrics: Metrics,
         telemetry: Telemetry,
@@ -53,6 +56,7 @@ impl App {
             sandbox,
             room: Room::new(server.max_in_flight_bytes),
             server,
+            source,
             serving: ArcSwap::from_pointee(serving),
             metrics,
             telemetry,
@@ -67,6 +71,21 @@ impl App {
     /// end, so that what began in one way also ends in it.
     pub(super) fn serving(&self) -> Arc<Serving> {
         self.serving.load_full()
+    }
+
+    /// Answers requests with this from now on.
+    pub(super) fn serve(&self, new: Arc<Serving>) {
+        let before = self.serving();
+        // Up to now the time that circuits were open is counted there.
+        before.upstreams.metrics().sample();
+        self.metrics.follow_routes(new.upstreams.metrics());
+        self.serving.store(new);
+        let serving = self.serving();
+        for route in before.upstreams.routes() {
+            before.upstreams.metrics().forget(route.name());
+        }
+        // Of those that are still there it is written down again.
+        serving.upstreams.metrics().sample();
     }
 
     /// No longer ready for new calls, or ready again.

@@ -7,15 +7,18 @@ mod app;
 mod auth;
 mod call;
 mod frames;
+mod layers;
 mod listener;
 mod live;
 mod log;
 mod metrics;
 mod models;
 mod page;
+mod parts;
 mod queue;
 mod ready;
 mod refusal;
+mod reload;
 mod request_id;
 mod room;
 mod router;
@@ -30,14 +33,18 @@ mod upstreams;
 #[cfg(test)]
 mod tests;
 
-pub use self::running::{Running, start};
+pub use self::{
+    reload::NotReloaded,
+    running::{Running, start},
+};
 
 use crate::{
     cli::{ServeArgs, WorkerArgs},
     config::{Config, Options, Report},
 };
-use signal::Stop;
-use std::{env, io::Write, path::Path, process::ExitCode};
+use app::App;
+use signal::{Hangup, Stop};
+use std::{env, io::Write, net::SocketAddr, path::Path, process::ExitCode};
 
 /// It can't start, or was told to stop twice.
 const FAILED: u8 = 1;
@@ -54,7 +61,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
     } else {
         load(args.config.as_deref(), &options)
     };
-    run_with(config, serve)
+    run_with(config, |config| serve(config, args.listen))
 }
 
 /// Works at the queue until the program is told to stop. What it ends with is what the program is
@@ -104,14 +111,17 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::from(FAILED)
 }
 
-async fn serve(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let running = start(config).await?;
-    // Whoever reads the greeting may tell it to stop at once.
-    let mut stop = Stop::new()?;
+async fn serve(
+    config: Config,
+    told: Option<SocketAddr>,
+) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let running = running::start_on(config, told).await?;
+    // Whoever reads the greeting may tell it to stop at once, or to reload.
+    let (mut stop, hangup) = (Stop::new()?, Hangup::new()?);
     // Whoever started it in the background may have closed the output.
     let _ = write!(anstream::stdout(), "{}", running.greeting());
 
-    stop.told().await;
+    told_to_stop(&mut stop, running.app(), hangup).await;
     tracing::info!(drain_delay = ?running.drain_delay(), "stopping");
     let cut_off = tokio::select! {
         cut_off = running.stop() => cut_off?,
@@ -133,13 +143,14 @@ async fn work_at_queue(config: Config) -> Result<ExitCode, Box<dyn std::error::E
         return Err(crate::queue::NOT_CONFIGURED.into());
     };
     let working = queue::Working::start(&app, queue);
-    let mut stop = Stop::new()?;
+    let (mut stop, hangup) = (Stop::new()?, Hangup::new()?);
     let serving = app.serving();
     let store = serving.config.queue.store.as_ref();
     let store = store.map_or_else(String::new, ToString::to_string);
+    drop(serving);
     let _ = writeln!(anstream::stdout(), "buttress works at the queue in {store}");
 
-    stop.told().await;
+    told_to_stop(&mut stop, &app, hangup).await;
     tracing::info!("stopping");
     tokio::select! {
         done = working.stop() => {
@@ -152,5 +163,13 @@ async fn work_at_queue(config: Config) -> Result<ExitCode, Box<dyn std::error::E
             tracing::warn!("told to stop twice: what is under way is cut off");
             Ok(ExitCode::from(FAILED))
         }
+    }
+}
+
+/// Resolves when the program is told to stop. Until then its configuration may change.
+async fn told_to_stop(stop: &mut Stop, app: &App, hangup: Hangup) {
+    tokio::select! {
+        () = stop.told() => {}
+        () = reload::keep_reloading(app, hangup) => {}
     }
 }

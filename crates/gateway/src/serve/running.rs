@@ -5,6 +5,7 @@ use super::{
     listener,
     metrics::Metrics,
     queue::{Webhook, Working},
+    reload::{self, NotReloaded, Source},
     router,
     sandbox::{self, Sandbox},
     serving::Serving,
@@ -12,7 +13,7 @@ use super::{
     upstreams::Upstreams,
 };
 use crate::{
-    config::{Config, Mode},
+    config::{Changes, Config, Mode},
     files::Files,
     queue,
     session::{self, OpenJournal},
@@ -42,12 +43,20 @@ pub struct Running {
 ///
 /// # Errors
 /// A route can't be made as it is configured, or the address can't be listened on.
-pub async fn start(mut config: Config) -> Result<Running, Box<dyn Error>> {
+pub async fn start(config: Config) -> Result<Running, Box<dyn Error>> {
+    start_on(config, None).await
+}
+
+/// The same, where the command line said which address to listen on.
+pub(super) async fn start_on(
+    mut config: Config,
+    told: Option<SocketAddr>,
+) -> Result<Running, Box<dyn Error>> {
     let sandbox = match config.mode {
         Mode::Sandbox => Some(sandbox::start(&mut config).await?),
         _ => None,
     };
-    let app = app_of(config, sandbox).await?;
+    let app = app_of(config, told, sandbox).await?;
     let server = app.server.clone();
     let listener = TcpListener::bind(server.listen).await;
     let listener =
@@ -85,13 +94,19 @@ const SWEEP: Duration = Duration::from_secs(600);
 
 /// What all requests share, those of callers and those of the queue.
 pub(super) async fn app(config: Config) -> Result<Arc<App>, Box<dyn Error>> {
-    app_of(config, None).await
+    app_of(config, None, None).await
 }
 
-async fn app_of(config: Config, sandbox: Option<Sandbox>) -> Result<Arc<App>, Box<dyn Error>> {
+async fn app_of(
+    config: Config,
+    told: Option<SocketAddr>,
+    sandbox: Option<Sandbox>,
+) -> Result<Arc<App>, Box<dyn Error>> {
     let metrics = Metrics::new()?;
-    let upstreams = Upstreams::new(&config, metrics.recorder())?;
-    metrics.keep(upstreams.metrics());
+    let upstreams = Upstreams::new(&config, metrics.recorder());
+    let upstreams = upstreams.map_err(|error| -> Box<dyn Error> { error })?;
+    metrics.keep();
+    metrics.follow_routes(upstreams.metrics());
     let telemetry = Telemetry::start(&config.telemetry, upstreams.routes())?;
     let mut files = Files::default();
     let queue = queue::open(&config.queue, &mut files).await;
@@ -106,9 +121,10 @@ async fn app_of(config: Config, sandbox: Option<Sandbox>) -> Result<Arc<App>, Bo
         Some(queue) => Webhook::open(&config.queue, queue, &mut files).await?,
         None => None,
     };
+    let source = Source::new(&config.mode, told);
     let serving = Serving::new(config, upstreams);
     Ok(Arc::new(App::new(
-        serving, metrics, telemetry, queue, layer, webhook, sandbox,
+        source, serving, metrics, telemetry, queue, layer, webhook, sandbox,
     )))
 }
 
@@ -124,6 +140,26 @@ impl Running {
     #[must_use]
     pub fn routes(&self) -> Vec<Route> {
         self.app.serving().upstreams.routes().to_vec()
+    }
+
+    /// Reads its file again and goes on with that: all of it, or nothing where anything is wrong
+    /// with it. Calls that are under way end as they began. Routes whose settings are the same keep
+    /// their circuits, budgets and gates, and of others what does not depend on what has changed.
+    ///
+    /// Variables are looked up in the environment of this process.
+    ///
+    /// # Errors
+    /// Why it goes on as before.
+    ///
+    /// # Cancellation
+    /// It goes on as before, or has changed already.
+    pub async fn reload(&self) -> Result<Changes, NotReloaded> {
+        reload::reload(&self.app, "asked by the program").await
+    }
+
+    /// What all requests share.
+    pub(super) const fn app(&self) -> &Arc<App> {
+        &self.app
     }
 
     /// What it was told to do, and where callers find it.

@@ -3,7 +3,7 @@
 use super::{live::Recent, upstreams::Upstreams};
 use crate::config::Config;
 use buttress::{Route, StackService};
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 /// What answers requests: the configuration, and what was made of it.
 pub(super) struct Serving {
@@ -21,6 +21,17 @@ impl Serving {
             config,
             upstreams,
         }
+    }
+
+    /// The same with another configuration. What it does not change keeps its state.
+    pub(super) fn renewed(&self, config: Config) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let upstreams = self.upstreams.renewed(&config)?;
+        let routes = upstreams.routes().iter().map(Route::name);
+        Ok(Self {
+            recent: Arc::new(self.recent.of_routes(routes)),
+            config,
+            upstreams,
+        })
     }
 
     /// What serves this model.

@@ -1,30 +1,23 @@
 //! From the configuration to the stacks that serve it.
 
-use crate::config::{self, Config, Forgives, Window};
+use super::parts::Parts;
+use crate::config::{self, Config};
 use buttress::{
-    Declares, LlmCorrect, LlmMetrics, Prices, Route, Shapes, Stack, StackService,
-    circuit_breaker::{CircuitBreakerLayer, Settings},
-    client::{Commit, LlmClient},
+    LlmCorrect, LlmMetrics, Prices, Route, Stack, StackService,
     correct::{Streams, ToolCalls},
     llm::LlmRequest,
     metrics::Recorder,
-    retry::{Backoff, Budget, BudgetBuilder, Jitter, RetryLayer},
-    retry_after::{GateLayer, GateSettings, SharedKey},
-    timeout::Limits,
 };
 use http::HeaderValue;
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    error::Error,
-    sync::Arc,
-};
+use std::{collections::HashMap, error::Error, sync::Arc};
 use tower::ServiceExt as _;
 
-type BoxError = Box<dyn Error>;
+pub(super) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The stacks, one for each chain of the configuration, and the routes that they share.
 pub(super) struct Upstreams {
     routes: Vec<Route>,
+    parts: Parts,
     stacks: Vec<StackService>,
     signs: HashMap<Arc<str>, Sign>,
     metrics: LlmMetrics,
@@ -41,24 +34,19 @@ pub(super) struct Sign {
 impl Upstreams {
     /// What is counted of them is written to this recorder.
     pub(super) fn new(config: &Config, recorder: Recorder) -> Result<Self, BoxError> {
-        let mut clients = HashMap::new();
-        let mut gates = Gates::default();
+        Self::after(&Parts::default(), config, recorder)
+    }
+
+    /// Those of another configuration. What it does not change is the same, with its state.
+    pub(super) fn renewed(&self, config: &Config) -> Result<Self, BoxError> {
+        Self::after(&self.parts, config, self.metrics.recorder().clone())
+    }
+
+    fn after(before: &Parts, config: &Config, recorder: Recorder) -> Result<Self, BoxError> {
+        let mut parts = Parts::default();
         let mut routes = Vec::with_capacity(config.routes.len());
         for settings in &config.routes {
-            let provider = &settings.provider;
-            // Routes to one provider share its connections.
-            let client = match clients.get(&provider.name) {
-                Some(client) => client,
-                None => {
-                    let client = client(provider)
-                        .map_err(|error| format!("provider {:?}: {error}", provider.name))?;
-                    clients.entry(Arc::clone(&provider.name)).or_insert(client)
-                }
-            };
-            let route = route(settings, client)
-                .and_then(|route| gates.put(route, settings))
-                .map_err(|error| format!("route {:?}: {error}", settings.name))?;
-            routes.push(route);
+            routes.push(parts.route(settings, before)?);
         }
         let metrics = LlmMetrics::new(recorder, &routes);
         let stack = |chain: &config::Chain| {
@@ -92,6 +80,7 @@ impl Upstreams {
             stacks,
             signs: config.routes.iter().map(sign).collect(),
             routes,
+            parts,
             metrics,
         })
     }
@@ -161,186 +150,22 @@ fn sign(route: &config::Route) -> (Arc<str>, Sign) {
     (Arc::clone(&route.name), sign)
 }
 
-fn prices_of(route: &config::Route) -> Option<Prices> {
+pub(super) fn prices_of(route: &config::Route) -> Option<Prices> {
     let (input, output) = (route.cost_per_million_input, route.cost_per_million_output);
     Some(Prices::new(input?, output?))
 }
 
-fn client(provider: &config::Provider) -> Result<LlmClient, BoxError> {
-    let mut client = LlmClient::builder(provider.kind)
-        .headers(provider.headers.clone())
-        .connect_timeout(provider.connect_timeout)
-        .http_version(provider.http)
-        .callers_dialect(provider.asks_as_callers_do());
-    if let Some(dialect) = provider.dialect() {
-        client = client.dialect(dialect);
-    }
-    if let Some(url) = &provider.base_url {
-        client = client.base_url(url.to_string());
-    }
-    if let Some(key) = &provider.key {
-        client = client.key(key.clone());
-    }
-    Ok(client.build()?)
-}
-
-fn route(settings: &config::Route, client: &LlmClient) -> Result<Route, BoxError> {
-    let client = match &settings.model {
-        Some(model) => client.model(Arc::clone(model)),
-        None => client.clone(),
-    };
-    let client = client.target(|target| match settings.max_output_tokens {
-        Some(tokens) => target.max_output_tokens(tokens),
-        None => target,
-    });
-    let timeout = &settings.timeout;
-    let whole = Limits::none().attempt(timeout.attempt);
-    let streamed = Limits::none()
-        .headers(timeout.headers)
-        .first_content(timeout.first_content)
-        .idle(timeout.idle)
-        .attempt(timeout.stream);
-    let client = client.whole_limits(whole).stream_limits(streamed);
-    let commit = match settings.stream.commit {
-        config::Commit::Content => Commit::Content,
-        config::Commit::Tokens(tokens) => Commit::Tokens(tokens),
-        config::Commit::ToolCall => Commit::ToolCall,
-        config::Commit::Complete => Commit::Complete,
-    };
-    let client = client.commit(commit, settings.stream.max_held);
-
-    let mut declares = Declares::default();
-    declares.context_window = settings.context_window;
-    declares.max_output_tokens = match settings.accepts.clamped {
-        true => None,
-        false => settings.max_output_tokens,
-    };
-    declares.tools = settings.accepts.tools;
-    declares.images = settings.accepts.images;
-    declares.json_schema = settings.accepts.json_schema;
-    declares.content_policy = settings.accepts.content_policy;
-    declares.invalid_request = settings.accepts.invalid_request;
-    declares.prices = prices_of(settings);
-
-    let route = Route::new(Arc::clone(&settings.name), client)
-        .declares(declares)
-        .patience(settings.patience.unwrap_or(std::time::Duration::MAX))
-        .retry(retry(&settings.retry)?)
-        .shapes(shapes(&settings.shape));
-    Ok(if settings.breaker.enabled {
-        route.breaker(breaker(&settings.breaker)?)
-    } else {
-        route.without_breaker()
-    })
-}
-
-fn shapes(settings: &config::Shape) -> Shapes {
-    let mut shapes = Shapes::new();
-    if let Some(percent) = settings.trim {
-        shapes = shapes.trim_oldest(u8::try_from(percent).unwrap_or(100));
-    }
-    if let Some(tokens) = settings.fewer_tokens {
-        shapes = shapes.fewer_tokens(tokens);
-    }
-    if let Some(model) = &settings.smaller_model {
-        shapes = shapes.smaller_model(model.as_str());
-    }
-    shapes
-}
-
-fn retry(settings: &config::Retry) -> Result<RetryLayer, BoxError> {
-    let backoff = Backoff::new(settings.base, settings.cap)?.jitter(match settings.jitter {
-        config::Jitter::Full => Jitter::Full,
-        config::Jitter::Equal => Jitter::Equal,
-        config::Jitter::Decorrelated => Jitter::Decorrelated,
-        config::Jitter::Additive => Jitter::Additive,
-        config::Jitter::None => Jitter::None,
-    });
-    let layer = RetryLayer::standard()
-        .max_retries(settings.max_retries)
-        .max_timeouts(settings.max_timeouts)
-        .max_wait(settings.max_wait)
-        .backoff(backoff);
-    Ok(match budget(settings) {
-        Some(budget) => layer.budget(budget.build()?),
-        None => layer.without_budget(),
-    })
-}
-
-fn budget(settings: &config::Retry) -> Option<BudgetBuilder> {
-    let budget = Budget::builder().percent(settings.budget?);
-    let budget = budget.reserve(settings.budget_reserve);
-    Some(budget.cap(settings.budget_cap))
-}
-
-/// The gates that routes share: one for each model of a provider, whose limits are its own, and
-/// all of a provider for one key.
-#[derive(Default)]
-struct Gates {
-    keys: HashMap<Arc<str>, SharedKey>,
-    models: HashMap<(Arc<str>, Option<Arc<str>>), GateLayer>,
-}
-
-impl Gates {
-    fn put(&mut self, route: Route, settings: &config::Route) -> Result<Route, BoxError> {
-        if !settings.gate.enabled {
-            return Ok(route.without_gate());
-        }
-        let provider = &settings.provider.name;
-        let key = self.keys.entry(Arc::clone(provider)).or_default();
-        let model = (Arc::clone(provider), settings.model.clone());
-        let gate = match self.models.entry(model) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(gate(&settings.gate)?.of_key(key)),
-        };
-        Ok(route.gate(gate.clone()))
-    }
-}
-
-fn gate(settings: &config::Gate) -> Result<GateLayer, BoxError> {
-    let gate = GateSettings::standard()
-        .max_wait(settings.max_wait)
-        .max_waiting(settings.max_waiting)
-        .backoff(settings.backoff, settings.max_backoff)
-        .park_for(settings.park_for)
-        .max_closed(settings.max_closed)
-        .probe_lease(settings.probe_lease)
-        .spacing(settings.spacing)
-        .well_after(settings.well_after);
-    Ok(GateLayer::new(gate)?)
-}
-
-fn breaker(settings: &config::Breaker) -> Result<CircuitBreakerLayer, BoxError> {
-    let breaker = Settings::standard();
-    let breaker = match (settings.consecutive_failures, settings.success_forgives) {
-        (Some(failures), Forgives::One) => breaker.failure_counter(failures),
-        (failures, _) => breaker.consecutive_failures(failures),
-    };
-    let breaker = breaker
-        .failure_rate(settings.failure_rate)
-        .min_calls(settings.min_calls)
-        .open_for(settings.open)
-        .open_max(settings.open_max)
-        .jitter(settings.jitter.unwrap_or(0.0))
-        .probes(settings.probes)
-        .successes_to_close(settings.successes)
-        .probe_lease(settings.probe_lease);
-    let breaker = match settings.window {
-        Window::Calls(calls) => breaker.count_window(calls),
-        Window::Time(span) => breaker.time_window(span),
-    };
-    let breaker = match settings.slow.zip(settings.slow_rate) {
-        Some((after, rate)) => breaker.slow_calls(after, rate),
-        None => breaker,
-    };
-    Ok(CircuitBreakerLayer::new(breaker)?)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::layers::budget, *};
     use crate::config::Options;
-    use buttress::{client::Secret, llm::Provider};
+    use buttress::{
+        client::{LlmClient, Secret},
+        llm::Provider,
+        retry::Budget,
+        retry_after::{GateLayer, SharedKey},
+        timeout::Limits,
+    };
     use proptest::prelude::*;
 
     /// What may stand in a file, from edge to edge, and now and then beyond.

@@ -1,7 +1,10 @@
 //! What can be changed. Each change is logged, with where it came from.
 
 use super::{
-    super::app::App,
+    super::{
+        app::App,
+        reload::{self, NotReloaded},
+    },
     may::{MayChange, refuse},
 };
 use axum::{
@@ -85,6 +88,10 @@ pub(super) struct OfSandbox {
     provider: String,
     mood: String,
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reload {}
 
 /// Opens, closes, isolates or resets a route's circuit.
 pub(super) async fn circuit(
@@ -202,6 +209,30 @@ pub(super) async fn sandbox(
     }
     tracing::info!(from = ?may.from, provider = asked.provider, mood = asked.mood, "sandbox changed");
     Json(sandbox.moods()).into_response()
+}
+
+/// Reads the configuration again.
+pub(super) async fn reload(
+    may: MayChange,
+    State(app): State<Arc<App>>,
+    Asked(Reload {}): Asked<Reload>,
+) -> Response {
+    tracing::warn!(from = ?may.from, "told to reload by hand");
+    match reload::reload(&app, "told to by hand").await {
+        Ok(changes) => Json(json!({
+            "reloaded": true,
+            "changed": changes.taken,
+            "at_restart": changes.at_start,
+        }))
+        .into_response(),
+        Err(error) => {
+            let status = match error {
+                NotReloaded::NoFile => StatusCode::CONFLICT,
+                _ => StatusCode::UNPROCESSABLE_ENTITY,
+            };
+            refuse(status, &error.to_string())
+        }
+    }
 }
 
 fn route(app: &App, name: &str) -> Option<Route> {

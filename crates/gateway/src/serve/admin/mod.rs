@@ -21,4 +21,5 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/admin/drain", post(change::drain))
         .route("/admin/queue", post(change::queue))
         .route("/admin/sandbox", post(change::sandbox))
+        .route("/admin/reload", post(change::reload))
 }

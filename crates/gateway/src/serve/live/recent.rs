@@ -22,10 +22,13 @@ const KEPT: usize = 50;
 /// What happened lately. Bounded, whatever happens.
 #[derive(Debug)]
 pub(in crate::serve) struct Recent {
-    calls: Mutex<Calls>,
-    routes: Box<[(Arc<str>, Mutex<History<2>>)]>,
-    repeats: Repeats,
+    calls: Arc<Mutex<Calls>>,
+    routes: Box<[(Arc<str>, Attempts)]>,
+    repeats: Arc<Repeats>,
 }
+
+/// What attempts on one route came to.
+type Attempts = Arc<Mutex<History<2>>>;
 
 #[derive(Debug)]
 struct Calls {
@@ -53,15 +56,36 @@ pub(in crate::serve) struct Ended<'a> {
 
 impl Recent {
     pub(in crate::serve) fn new<'a>(routes: impl IntoIterator<Item = &'a Arc<str>>) -> Self {
-        let route = |name: &Arc<str>| (Arc::clone(name), Mutex::new(History::new()));
-        Self {
-            calls: Mutex::new(Calls {
+        let nothing = Self {
+            calls: Arc::new(Mutex::new(Calls {
                 history: History::new(),
                 journeys: VecDeque::new(),
                 told: 0,
-            }),
+            })),
+            routes: Box::default(),
+            repeats: Arc::default(),
+        };
+        nothing.of_routes(routes)
+    }
+
+    /// The same of calls, and of these routes: of those that are known already, what is known.
+    pub(in crate::serve) fn of_routes<'a>(
+        &self,
+        routes: impl IntoIterator<Item = &'a Arc<str>>,
+    ) -> Self {
+        let route = |name: &Arc<str>| {
+            let mut known = self.routes.iter();
+            let known = known.find(|(known, _)| known == name);
+            let attempts = known.map_or_else(
+                || Arc::new(Mutex::new(History::new())),
+                |(_, attempts)| Arc::clone(attempts),
+            );
+            (Arc::clone(name), attempts)
+        };
+        Self {
+            calls: Arc::clone(&self.calls),
             routes: routes.into_iter().map(route).collect(),
-            repeats: Repeats::default(),
+            repeats: Arc::clone(&self.repeats),
         }
     }
 
@@ -231,5 +255,11 @@ mod tests {
         assert_eq!(last("b", "mean_ms"), 30);
         assert_eq!(last("a", "answered"), 0);
         assert_eq!(recent.route("c"), Value::Null);
+
+        let other = recent.of_routes([&"c".into(), &"b".into()]);
+        assert_eq!(other.route("a"), Value::Null);
+        assert_eq!(other.route("b"), recent.route("b"));
+        other.well(Duration::from_millis(1));
+        assert_eq!(other.calls(), recent.calls());
     }
 }

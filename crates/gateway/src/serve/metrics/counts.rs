@@ -7,7 +7,10 @@ use buttress::{
 };
 use metrics::Counter;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::{Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::watch,
     task::AbortHandle,
@@ -22,7 +25,10 @@ pub(in crate::serve) struct Metrics {
     /// How far the worker is, if there is one.
     progress: OnceLock<watch::Receiver<Progress>>,
     /// What has to be done all the time.
-    chores: OnceLock<[AbortHandle; 2]>,
+    upkeep: OnceLock<AbortHandle>,
+    /// What follows the routes that there are.
+    routes: Mutex<Option<AbortHandle>>,
+    reloaded: [Counter; 2],
 }
 
 /// In seconds. A first word takes a second or so, a long answer minutes; 0.005 and what follows are
@@ -49,7 +55,12 @@ impl Metrics {
             from_journal: recorder.counter(names::JOURNAL_ANSWERS, []),
             prometheus: handle,
             progress: OnceLock::new(),
-            chores: OnceLock::new(),
+            upkeep: OnceLock::new(),
+            routes: Mutex::new(None),
+            reloaded: ["done", "refused"].map(|outcome| {
+                let labels = [("outcome", outcome.into())];
+                recorder.counter(names::CONFIG_RELOADS, labels)
+            }),
             recorder,
         })
     }
@@ -59,8 +70,8 @@ impl Metrics {
         self.recorder.clone()
     }
 
-    /// Follows what is counted of the routes.
-    pub(in crate::serve) fn keep(&self, llm: &LlmMetrics) {
+    /// Keeps what is counted in order.
+    pub(in crate::serve) fn keep(&self) {
         let prometheus = self.prometheus.clone();
         let upkeep = async move {
             let mut ticks = interval(UPKEEP);
@@ -69,12 +80,24 @@ impl Metrics {
                 prometheus.run_upkeep();
             }
         };
+        let begun = self.upkeep.set(tokio::spawn(upkeep).abort_handle());
+        debug_assert!(begun.is_ok(), "it is begun once");
+    }
+
+    /// Follows what is counted of these routes, and no longer that of others.
+    pub(in crate::serve) fn follow_routes(&self, llm: &LlmMetrics) {
         let llm = llm.clone();
-        let chores = self.chores.set([
-            tokio::spawn(upkeep).abort_handle(),
-            tokio::spawn(async move { llm.follow().await }).abort_handle(),
-        ]);
-        debug_assert!(chores.is_ok(), "it is begun once");
+        let follow = tokio::spawn(async move { llm.follow().await }).abort_handle();
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = routes.replace(follow) {
+            before.abort();
+        }
+    }
+
+    /// The configuration was read again, and is served or not.
+    pub(in crate::serve) fn reloaded(&self, served: bool) {
+        let [done, refused] = &self.reloaded;
+        if served { done } else { refused }.increment(1);
     }
 
     /// A request that nobody could answer was kept, or could not be.
@@ -156,7 +179,9 @@ const fn as_gauge(count: u64) -> f64 {
 
 impl Drop for Metrics {
     fn drop(&mut self) {
-        for chore in self.chores.get().into_iter().flatten() {
+        let routes = self.routes.get_mut();
+        let routes = routes.unwrap_or_else(PoisonError::into_inner);
+        for chore in self.upkeep.get().into_iter().chain(&*routes) {
             chore.abort();
         }
     }

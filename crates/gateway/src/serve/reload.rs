@@ -1,0 +1,196 @@
+//! Reading the configuration again: at SIGHUP, when its file has changed, and when asked to.
+//!
+//! All or nothing: what comes of a file that can't be used is a message, and what was served before
+//! goes on.
+
+mod watch;
+
+use self::watch::{Stamp, Watch};
+use super::{app::App, serving::Serving, signal::Hangup};
+use crate::config::{Changes, Config, Mode, Options, Report};
+use std::{env, error, fmt, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval},
+};
+
+/// Where a configuration came from, and may be read again.
+#[derive(Debug)]
+pub(super) struct Source {
+    file: Option<Arc<Path>>,
+    /// The address that the command line said to listen on.
+    told: Option<SocketAddr>,
+    /// What the file held when it was read again the last time. Whoever has it is the one who reads.
+    last: Mutex<Option<Arc<[u8]>>>,
+}
+
+impl Source {
+    pub(super) fn new(mode: &Mode, told: Option<SocketAddr>) -> Self {
+        let file = match mode {
+            Mode::File(file) => Some(file.as_path().into()),
+            Mode::Environment | Mode::Sandbox => None,
+        };
+        Self {
+            file,
+            told,
+            last: Mutex::new(None),
+        }
+    }
+}
+
+/// Why the configuration stays what it was.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum NotReloaded {
+    /// It did not come from a file, and nothing else changes while a process runs.
+    NoFile,
+    /// What is wrong with the file.
+    Wrong(Report),
+    /// A route can't be made as it is configured, or the file could not be read to its end.
+    Failed(Box<dyn error::Error + Send + Sync>),
+}
+
+impl fmt::Display for NotReloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFile => f.write_str("the configuration did not come from a file"),
+            Self::Wrong(report) => report.fmt(f),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl error::Error for NotReloaded {}
+
+/// What came of reading.
+struct Renewed {
+    serving: Serving,
+    changes: Changes,
+    /// What the file can be used in spite of.
+    warnings: Report,
+}
+
+/// Reads the configuration again, and serves what it says.
+pub(super) async fn reload(app: &App, why: &'static str) -> Result<Changes, NotReloaded> {
+    let last = app.source.last.lock().await;
+    let changes = read_again(app, last, None, why).await?;
+    Ok(changes.unwrap_or_default())
+}
+
+/// The same if what stands in the file is not what stood there the last time.
+async fn reload_changed(app: &App) -> Result<Option<Changes>, NotReloaded> {
+    let last = app.source.last.lock().await;
+    let known = last.clone();
+    read_again(app, last, known, "the file has changed").await
+}
+
+async fn read_again(
+    app: &App,
+    mut last: MutexGuard<'_, Option<Arc<[u8]>>>,
+    known: Option<Arc<[u8]>>,
+    why: &'static str,
+) -> Result<Option<Changes>, NotReloaded> {
+    let Some(file) = app.source.file.clone() else {
+        tracing::warn!(why, "not reloaded: {}", NotReloaded::NoFile);
+        return Err(NotReloaded::NoFile);
+    };
+    let told = app.source.told;
+    let serving = app.serving();
+    let made = spawn_blocking(move || {
+        let bytes: Arc<[u8]> = match Config::bytes_of(&file) {
+            Ok(bytes) => bytes.into(),
+            Err(report) => return (None, Err(NotReloaded::Wrong(report))),
+        };
+        let made = match known {
+            Some(known) if known == bytes => Ok(None),
+            _ => make(&serving, &file, &bytes, told).map(Some),
+        };
+        (Some(bytes), made)
+    });
+    let (bytes, made) = made
+        .await
+        .map_err(|error| NotReloaded::Failed(error.into()))?;
+    *last = bytes.or_else(|| last.take());
+    let Renewed {
+        serving,
+        changes,
+        warnings,
+    } = match made {
+        Ok(Some(renewed)) => renewed,
+        Ok(None) => return Ok(None),
+        Err(error) => {
+            app.metrics.reloaded(false);
+            tracing::error!(
+                why,
+                "not reloaded, the configuration stays as it is:\n{error}"
+            );
+            return Err(error);
+        }
+    };
+    app.metrics.reloaded(true);
+    if changes.is_empty() {
+        tracing::info!(why, "the configuration was read again and is the same");
+        return Ok(Some(changes));
+    }
+    if !warnings.is_empty() {
+        tracing::warn!("{warnings}");
+    }
+    if !changes.taken.is_empty() {
+        app.serve(Arc::new(serving));
+    }
+    tracing::info!(why, changed = ?changes.taken, "reloaded");
+    if !changes.at_start.is_empty() {
+        tracing::warn!(
+            unchanged = ?changes.at_start,
+            "what is listened on, and where things are kept, changes with a restart only"
+        );
+    }
+    Ok(Some(changes))
+}
+
+fn make(
+    serving: &Serving,
+    file: &Path,
+    bytes: &[u8],
+    told: Option<SocketAddr>,
+) -> Result<Renewed, NotReloaded> {
+    let variable = |name: &str| env::var(name).ok();
+    let options = Options::new(&variable).listen(told);
+    let read = Config::from_bytes(file, bytes, &options);
+    let (config, warnings) = read.map_err(NotReloaded::Wrong)?;
+    let (config, changes) = serving.config.renewed(config);
+    let serving = serving.renewed(config).map_err(NotReloaded::Failed)?;
+    Ok(Renewed {
+        serving,
+        changes,
+        warnings,
+    })
+}
+
+/// Reloads whenever the program hears SIGHUP or the file has changed. It never ends.
+pub(super) async fn keep_reloading(app: &App, mut hangup: Hangup) {
+    /// What lies between two looks at the file.
+    const EACH: Duration = Duration::from_secs(2);
+    let mut ticks = interval(EACH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut watch = Watch::new();
+    loop {
+        // What came of it is in the log.
+        tokio::select! {
+            () = hangup.told() => drop(reload(app, "SIGHUP").await),
+            _ = ticks.tick(), if app.source.file.is_some() => {
+                let stamp = stamp(app.source.file.clone()).await;
+                if watch.is_to_be_read(stamp) {
+                    drop(reload_changed(app).await);
+                }
+            }
+        }
+    }
+}
+
+/// On a network's file system it may take long to know.
+async fn stamp(file: Option<Arc<Path>>) -> Option<Stamp> {
+    let stamp = spawn_blocking(move || Stamp::of(file.as_deref()?));
+    stamp.await.ok().flatten()
+}
