@@ -63,6 +63,28 @@ impl fmt::Display for NotReloaded {
 
 impl error::Error for NotReloaded {}
 
+/// Why the configuration is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    Signal,
+    Changed,
+    /// It may have changed after the start read it, and before anybody looked.
+    FirstLook,
+    Asked,
+}
+
+impl Why {
+    /// For the log.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signal => "SIGHUP",
+            Self::Changed => "the file has changed",
+            Self::FirstLook => "the first look at the file",
+            Self::Asked => "asked to",
+        }
+    }
+}
+
 /// What came of reading.
 struct Renewed {
     serving: Serving,
@@ -72,7 +94,7 @@ struct Renewed {
 }
 
 /// Reads the configuration again, and serves what it says.
-pub(super) async fn reload(app: &App, why: &'static str) -> Result<Changes, NotReloaded> {
+pub(super) async fn reload(app: &App, why: Why) -> Result<Changes, NotReloaded> {
     let last = app.source.last.lock().await;
     let changes = read_again(app, last, None, why).await?;
     Ok(changes.unwrap_or_default())
@@ -82,17 +104,22 @@ pub(super) async fn reload(app: &App, why: &'static str) -> Result<Changes, NotR
 async fn reload_changed(app: &App) -> Result<Option<Changes>, NotReloaded> {
     let last = app.source.last.lock().await;
     let known = last.clone();
-    read_again(app, last, known, "the file has changed").await
+    let why = match known {
+        Some(_) => Why::Changed,
+        None => Why::FirstLook,
+    };
+    read_again(app, last, known, why).await
 }
 
+/// Reads the file, unless it holds what is known of it, and takes over what it says.
 async fn read_again(
     app: &App,
     mut last: MutexGuard<'_, Option<Arc<[u8]>>>,
     known: Option<Arc<[u8]>>,
-    why: &'static str,
+    why: Why,
 ) -> Result<Option<Changes>, NotReloaded> {
     let Some(file) = app.source.file.clone() else {
-        tracing::warn!(why, "not reloaded: {}", NotReloaded::NoFile);
+        tracing::warn!(why = why.as_str(), "not reloaded: {}", NotReloaded::NoFile);
         return Err(NotReloaded::NoFile);
     };
     let told = app.source.told;
@@ -108,9 +135,8 @@ async fn read_again(
         };
         (Some(bytes), made)
     });
-    let (bytes, made) = made
-        .await
-        .map_err(|error| NotReloaded::Failed(error.into()))?;
+    let made = made.await;
+    let (bytes, made) = made.unwrap_or_else(|error| (None, Err(NotReloaded::Failed(error.into()))));
     *last = bytes.or_else(|| last.take());
     let Renewed {
         serving,
@@ -122,15 +148,21 @@ async fn read_again(
         Err(error) => {
             app.metrics.reloaded(false);
             tracing::error!(
-                why,
+                why = why.as_str(),
                 "not reloaded, the configuration stays as it is:\n{error}"
             );
             return Err(error);
         }
     };
-    app.metrics.reloaded(true);
+    if why != Why::FirstLook {
+        app.metrics.reloaded(true);
+    }
     if changes.is_empty() {
-        tracing::info!(why, "the configuration was read again and is the same");
+        const SAME: &str = "the configuration was read again and is the same";
+        match why {
+            Why::FirstLook => tracing::debug!(why = why.as_str(), "{SAME}"),
+            _ => tracing::info!(why = why.as_str(), "{SAME}"),
+        }
         return Ok(Some(changes));
     }
     if !warnings.is_empty() {
@@ -139,7 +171,7 @@ async fn read_again(
     if !changes.taken.is_empty() {
         app.serve(Arc::new(serving));
     }
-    tracing::info!(why, changed = ?changes.taken, "reloaded");
+    tracing::info!(why = why.as_str(), changed = ?changes.taken, "reloaded");
     if !changes.at_start.is_empty() {
         tracing::warn!(
             unchanged = ?changes.at_start,
@@ -178,7 +210,7 @@ pub(super) async fn keep_reloading(app: &App, mut hangup: Hangup) {
     loop {
         // What came of it is in the log.
         tokio::select! {
-            () = hangup.told() => drop(reload(app, "SIGHUP").await),
+            () = hangup.told() => drop(reload(app, Why::Signal).await),
             _ = ticks.tick(), if app.source.file.is_some() => {
                 let stamp = stamp(app.source.file.clone()).await;
                 if watch.is_to_be_read(stamp) {

@@ -5,7 +5,7 @@ use super::{
     listener,
     metrics::Metrics,
     queue::{Webhook, Working},
-    reload::{self, NotReloaded, Source},
+    reload::{self, NotReloaded, Source, Why},
     router,
     sandbox::{self, Sandbox},
     serving::Serving,
@@ -154,7 +154,7 @@ impl Running {
     /// # Cancellation
     /// It goes on as before, or has changed already.
     pub async fn reload(&self) -> Result<Changes, NotReloaded> {
-        reload::reload(&self.app, "asked by the program").await
+        reload::reload(&self.app, Why::Asked).await
     }
 
     /// What all requests share.

@@ -3,7 +3,7 @@
 use super::{
     super::{
         app::App,
-        reload::{self, NotReloaded},
+        reload::{self, NotReloaded, Why},
     },
     may::{MayChange, refuse},
 };
@@ -218,7 +218,7 @@ pub(super) async fn reload(
     Asked(Reload {}): Asked<Reload>,
 ) -> Response {
     tracing::warn!(from = ?may.from, "told to reload by hand");
-    match reload::reload(&app, "told to by hand").await {
+    match reload::reload(&app, Why::Asked).await {
         Ok(changes) => Json(json!({
             "reloaded": true,
             "changed": changes.taken,
