@@ -1,5 +1,5 @@
 use super::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, Severity},
     documented::{Documented, FieldDocs},
     kind::Kind,
     known::Key,
@@ -82,10 +82,10 @@ impl<'f> Fields<'f> {
 
     fn read<T>(&mut self, key: &'static str, known: Key, read: &impl Read<T>) -> Option<T> {
         let value = self.ask(key, known)?;
-        match read.read(value.get_ref()) {
+        match self.notes.read(value, read) {
             Ok(value) => Some(value),
-            Err(wrong) => {
-                self.wrong(key, wrong);
+            Err((severity, wrong)) => {
+                self.push(key, severity, wrong);
                 None
             }
         }
@@ -200,9 +200,10 @@ impl<'f> Fields<'f> {
     ) -> Option<T> {
         let pattern = self.path.named(name).pattern;
         self.notes.ask(pattern, Key::new(read.kind(), about));
-        let read = read.read(value.get_ref());
-        let found = |wrong: Wrong| {
+        let read = self.notes.read(value, &read);
+        let found = |(severity, wrong): (Severity, Wrong)| {
             let mut found = Diagnostic::error(self.path.named(name).here, wrong.message);
+            found.severity = severity;
             found.help = wrong.help;
             self.notes.push(found.at(Some(value.span())));
         };
@@ -217,7 +218,12 @@ impl<'f> Fields<'f> {
 
     /// Notes that a field is wrong for a reason that its type alone does not show.
     pub(super) fn wrong(&mut self, key: &str, wrong: Wrong) {
+        self.push(key, Severity::Error, wrong);
+    }
+
+    fn push(&mut self, key: &str, severity: Severity, wrong: Wrong) {
         let mut found = Diagnostic::error(self.path.field(key).here, wrong.message);
+        found.severity = severity;
         found.help = wrong.help;
         // A field that is missing is missing in its table, or in the file.
         let paths = [found.path.as_str(), &self.path.here];

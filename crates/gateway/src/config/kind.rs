@@ -44,6 +44,9 @@ pub(super) enum Kind {
     Tables,
 }
 
+/// What the name of a variable is called.
+pub(super) const VARIABLE: &str = "a variable's name";
+
 /// Begins with a digit, and has a unit: what only looks like it is told apart by the program.
 const TIME: &str = r"^\s*[0-9][0-9.,]*\s*[a-zA-Zµμ]";
 const SIZE: &str = r"^\s*[0-9_]+\s*([kKmMgG][iI]?)?[bB]?\s*$";
@@ -61,6 +64,16 @@ impl Kind {
             Self::Names(names) => names.contains(&"off"),
             Self::Either(kinds) => kinds.iter().any(Self::can_be_off),
             _ => false,
+        }
+    }
+
+    /// Whether it may stand in a variable. The name of one may not: who writes `${KEY}` where the
+    /// name belongs would have the key shown as a name.
+    pub(super) fn may_be_variable(&self) -> bool {
+        match self {
+            Self::Form { what, .. } => *what != VARIABLE,
+            Self::Either(kinds) => kinds.iter().all(Self::may_be_variable),
+            _ => true,
         }
     }
 

@@ -1,5 +1,6 @@
 use super::{
-    Config, Diagnostic, Mode, Options, Report, Severity, checks, fields::Fields, notes::Notes, read,
+    Config, Diagnostic, Mode, Options, Report, Severity, checks, fields::Fields, interpolate,
+    notes::Notes, read,
 };
 use std::{
     env, fs,
@@ -98,12 +99,17 @@ impl Config {
         source: &str,
         options: &Options<'_>,
     ) -> Result<(Self, Report), Report> {
-        let (table, errors) = DeTable::parse_recoverable(source);
+        let (mut table, errors) = DeTable::parse_recoverable(source);
         if !errors.is_empty() {
             let errors = errors.iter().map(|error| syntax(error, source)).collect();
             return Err(Report::new(origin, source, errors));
         }
-        let mut notes = Notes::default();
+        let unset = match options.need_keys {
+            true => Severity::Error,
+            false => Severity::Warning,
+        };
+        let interpolated = interpolate::fill(table.get_mut(), options.env, unset);
+        let mut notes = Notes::of_interpolated(interpolated);
         let mut config = Fields::document(table.get_ref(), &mut notes, |fields| {
             read::config(fields, options)
         });

@@ -34,6 +34,7 @@ mod documented;
 mod env;
 mod fields;
 mod gate;
+mod interpolate;
 mod journal;
 mod kind;
 mod known;

@@ -1,10 +1,12 @@
 use super::{
     diagnostic::{Diagnostic, Severity},
+    interpolate::Interpolated,
     known::{Key, Known},
     path::Path,
-    value::closest,
+    value::{Read, Wrong, closest},
 };
 use std::{collections::HashMap, ops::Range};
+use toml::{Spanned, de::DeValue};
 
 /// What reading leaves behind beside the values.
 #[derive(Debug, Default)]
@@ -15,6 +17,7 @@ pub(super) struct Notes {
     /// Every field that there could be, in every table.
     known: Known,
     unknown: Vec<Unknown>,
+    interpolated: Vec<Interpolated>,
 }
 
 /// A field that nobody asked for.
@@ -28,6 +31,34 @@ pub(super) struct Unknown {
 }
 
 impl Notes {
+    /// Of a file in whose texts these variables stand.
+    pub(super) fn of_interpolated(interpolated: Vec<Interpolated>) -> Self {
+        Self {
+            interpolated,
+            ..Self::default()
+        }
+    }
+
+    /// Reads a value, which may have variables in it.
+    pub(super) fn read<T>(
+        &self,
+        value: &Spanned<DeValue<'_>>,
+        read: &impl Read<T>,
+    ) -> Result<T, (Severity, Wrong)> {
+        let place = value.span();
+        let within = |text: &&Interpolated| text.is_within(&place);
+        let mut texts = self.interpolated.iter().filter(within);
+        let wrong = texts.clone().find_map(Interpolated::wrong);
+        if let Some((severity, wrong)) = wrong {
+            return Err((*severity, wrong.clone()));
+        }
+        let read = match texts.next() {
+            Some(text) => text.read(value.get_ref(), read),
+            None => read.read(value.get_ref()),
+        };
+        read.map_err(|wrong| (Severity::Error, wrong))
+    }
+
     /// Adds what was found, unless it is known: settings that several routes inherit are checked
     /// once for each.
     pub(super) fn push(&mut self, found: Diagnostic) {

@@ -2,7 +2,7 @@ use super::{
     Lookup,
     documented::documented,
     fields::Fields,
-    kind::Kind,
+    kind::{Kind, VARIABLE},
     value::{Read, Wrong, closest, duration, filled, form, one_of, or_off, quoted, reader},
 };
 pub use buttress_client::HttpVersion;
@@ -245,19 +245,12 @@ pub(super) fn named(name: &str) -> Option<llm::Provider> {
 /// The name of an environment variable.
 pub(super) fn variable() -> impl Read<String> {
     let pattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}$";
-    form(
-        "a variable's name",
-        pattern,
-        name_of_variable,
-        String::clone,
-    )
+    form(VARIABLE, pattern, name_of_variable, String::clone)
 }
 
 fn name_of_variable(value: &DeValue<'_>) -> Result<String, Wrong> {
     let text = filled(value)?;
-    let start = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    match start && text.len() <= 128 && text.chars().all(allowed) {
+    match is_variable(&text) {
         true => Ok(text),
         // What was written may be a key.
         false => Err(Wrong::new(
@@ -265,6 +258,13 @@ fn name_of_variable(value: &DeValue<'_>) -> Result<String, Wrong> {
             "write its name, such as \"OPENAI_API_KEY\", and not what it holds",
         )),
     }
+}
+
+/// Whether a variable can have this name.
+pub(super) fn is_variable(name: &str) -> bool {
+    let start = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    start && name.len() <= 128 && name.chars().all(allowed)
 }
 
 fn askable() -> impl Iterator<Item = llm::Provider> {

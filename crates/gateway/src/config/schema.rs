@@ -24,6 +24,12 @@ pub fn schema() -> Value {
         root.shift_insert(index, name.to_owned(), Value::from(value));
     }
     let mut root = Value::Object(root);
+    root["definitions"] = json!({ "variables": {
+        "type": "string",
+        "pattern": r"\$\{",
+        "description": "A text with variables of the environment in it: ${NAME} or \
+                        ${NAME:-default}",
+    }});
     let known = Known::all();
     for (path, key) in known.in_order() {
         // A route has what the defaults are set to.
@@ -98,6 +104,9 @@ writes. With Taplo, and what is built on it, this line at the top of the file is
 
 Times have a unit: `500ms`, `1.5s`, `2m`, `1h 30m`. Sizes do, too: `64KiB`, `32MiB`. A share is
 written as `55%` or `0.55`.
+
+Whatever a key takes can stand in a variable of the environment, as `\"${NAME}\"` or
+`\"${NAME:-default}\"`: [Configuration](configuration.md#variables) has the rules.
 ";
 
 /// The field of `[defaults]` that one of a route inherits.
@@ -110,6 +119,7 @@ fn field(key: &Key, inherits: bool) -> Value {
     let mut field = match key.kind {
         Kind::Table => Value::Object(object()),
         Kind::Tables => json!({ "type": "array", "items": object() }),
+        _ if key.kind.may_be_variable() => or_variables(key.kind.schema()),
         _ => key.kind.schema(),
     };
     if !key.about.is_empty() {
@@ -119,6 +129,24 @@ fn field(key: &Key, inherits: bool) -> Value {
         field["default"] = default.clone();
     }
     field
+}
+
+/// The same, or a text with variables in it, which may become whatever is taken. Most texts are
+/// taken anyhow.
+fn or_variables(schema: Value) -> Value {
+    let any_text = schema["type"] == "string" && schema["pattern"].is_null();
+    if any_text || schema["type"] == "array" {
+        return schema;
+    }
+    let variables = json!({ "$ref": "#/definitions/variables" });
+    let mut kinds = match schema {
+        Value::Object(mut one) if one.contains_key("anyOf") => one["anyOf"].take(),
+        one => json!([one]),
+    };
+    if let Some(kinds) = kinds.as_array_mut() {
+        kinds.push(variables);
+    }
+    json!({ "anyOf": kinds })
 }
 
 /// A table that takes no field but those that it is given.

@@ -6,7 +6,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use toml::de::DeValue;
 
 /// Why a value can't be used.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Wrong {
     pub(super) message: String,
     pub(super) help: Option<String>,

@@ -1,6 +1,7 @@
 mod environment;
 mod example;
 mod good;
+mod interpolation;
 mod messages;
 mod robustness;
 mod schema;

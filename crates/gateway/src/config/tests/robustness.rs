@@ -64,6 +64,11 @@ fn line() -> impl Strategy<Value = String> {
         "\"openai\"",
         "\"99999999999999999999h\"",
         "99999999999999999999",
+        "\"${A_NAME}\"",
+        "\"${A_NAME}${\"",
+        "\"${A_URL:-1s}\"",
+        "\"$$${B_URL}\"",
+        "[\"${A_URL:-a}\", \"${}\"]",
     ]);
     let table = prop::sample::select(vec![
         "[server]",

@@ -151,7 +151,7 @@ fn what_a_route_inherits_has_no_default_of_its_own() {
     assert_eq!(defaults["retry"]["properties"]["max_retries"]["default"], 3);
     let retries = &route["retry"]["properties"]["max_retries"];
     assert_eq!(retries.get("default"), None);
-    assert_eq!(retries["maximum"], json!(100));
+    assert_eq!(retries["anyOf"][0]["maximum"], json!(100));
     fine("[[routes]]\nprovider = \"ollama\"\nretry.max_retries = 100\n[limits]\nmax_calls = 1000");
 }
 
