@@ -90,7 +90,22 @@ mod systemd {
         assert_eq!(unit["KillSignal"], "SIGTERM");
         assert!(heard.contains("SignalKind::terminate()"));
         let reloads = heard.contains("SignalKind::hangup()");
-        assert_eq!(unit.contains_key("ExecReload"), reloads);
+        assert!(reloads);
+        assert_eq!(unit["ExecReload"], "/bin/kill -HUP $MAINPID");
+    }
+
+    /// Whoever reloads is told when the file is wrong.
+    #[test]
+    fn it_checks_before_it_reloads() {
+        let unit = shipped("buttress.service");
+        let reload = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("ExecReload="));
+        let words: Vec<_> = reload.unwrap().split_whitespace().collect();
+        assert_eq!(words[0], "/usr/local/bin/buttress");
+        let (command, _) = cli::parse(&words).unwrap_or_else(|error| panic!("{error}"));
+        assert!(matches!(command, Command::Check(_)), "{words:?}");
+        assert_eq!(words.last(), Some(&"/etc/buttress/buttress.toml"));
     }
 
     #[test]
