@@ -126,14 +126,19 @@ impl Service<Delivery> for Answers {
     }
 
     fn call(&mut self, delivery: Delivery) -> ReplayFuture {
-        replay(self.0.serving()).call(delivery)
+        replay(&self.0).call(delivery)
     }
 }
 
 /// Always ready, as the service behind it is.
-fn replay(serving: Arc<Serving>) -> Replay<Dispatch> {
+fn replay(app: &Arc<App>) -> Replay<Dispatch> {
+    let serving = app.serving();
     let limits = &serving.config.limits;
-    let replay = Replay::new(Dispatch(Arc::clone(&serving)))
+    let dispatch = Dispatch {
+        app: Arc::clone(app),
+        serving: Arc::clone(&serving),
+    };
+    let replay = Replay::new(dispatch)
         .max_calls(limits.max_calls)
         .deadline(limits.deadline);
     match &serving.config.queue.default_model {
@@ -144,7 +149,10 @@ fn replay(serving: Arc<Serving>) -> Replay<Dispatch> {
 
 /// Gives each request to the stack of its model.
 #[derive(Clone)]
-struct Dispatch(Arc<Serving>);
+struct Dispatch {
+    app: Arc<App>,
+    serving: Arc<Serving>,
+}
 
 impl Service<LlmRequest> for Dispatch {
     type Response = LlmResponse;
@@ -156,9 +164,9 @@ impl Service<LlmRequest> for Dispatch {
     }
 
     fn call(&mut self, request: LlmRequest) -> Self::Future {
-        match self.0.stack(request.model()) {
+        match self.serving.stack(request.model()) {
             Some(stack) => {
-                let traced = self.0.telemetry.later().layer(stack);
+                let traced = self.app.telemetry.later().layer(stack);
                 Box::pin(traced.oneshot(request))
             }
             None => Box::pin(async { Err(LlmError::Invalid(Box::new(unserved()))) }),
