@@ -34,7 +34,7 @@ impl Service<LlmRequest> for Healthy {
 
 fn allocations<S: Service<LlmRequest>>(mut service: S) -> u64 {
     let body = r#"{"model": "m", "messages": []}"#;
-    let mut request = LlmRequest::parse(Dialect::OpenAiChat, body.into()).unwrap();
+    let mut request = LlmRequest::parse(Dialect::OpenAiChat, body.into()).expect("a request");
     request.set_call(Call::new());
     let cx = &mut Context::from_waker(Waker::noop());
     let counted = measure(|| {

@@ -39,15 +39,20 @@ pub(super) struct App {
     draining: AtomicBool,
 }
 
+/// What is kept of requests, and where.
+pub(super) struct Kept {
+    pub(super) queue: Option<Queue>,
+    pub(super) journal: Option<JournalLayer<LlmJournal>>,
+    pub(super) webhook: Option<Webhook>,
+}
+
 impl App {
     pub(super) fn new(
         source: Source,
         serving: Serving,
         metrics: Metrics,
         telemetry: Telemetry,
-        queue: Option<Queue>,
-        journal: Option<JournalLayer<LlmJournal>>,
-        webhook: Option<Webhook>,
+        kept: Kept,
         sandbox: Option<Sandbox>,
     ) -> Self {
         let server = serving.config.server.clone();
@@ -60,9 +65,9 @@ impl App {
             serving: ArcSwap::from_pointee(serving),
             metrics,
             telemetry,
-            queue,
-            journal,
-            webhook,
+            queue: kept.queue,
+            journal: kept.journal,
+            webhook: kept.webhook,
             draining: AtomicBool::new(false),
         }
     }

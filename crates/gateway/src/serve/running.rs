@@ -1,7 +1,7 @@
 //! A gateway within this process.
 
 use super::{
-    app::App,
+    app::{App, Kept},
     listener,
     metrics::Metrics,
     queue::{Webhook, Working},
@@ -122,9 +122,14 @@ async fn app_of(
         None => None,
     };
     let source = Source::new(&config.mode, told);
+    let kept = Kept {
+        queue,
+        journal: layer,
+        webhook,
+    };
     let serving = Serving::new(config, upstreams);
     Ok(Arc::new(App::new(
-        source, serving, metrics, telemetry, queue, layer, webhook, sandbox,
+        source, serving, metrics, telemetry, kept, sandbox,
     )))
 }
 
