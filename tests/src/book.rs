@@ -15,6 +15,7 @@ pages! {
     Stacking "stacking.md"
     CircuitBreaker "layers/circuit-breaker.md"
     Fallback "layers/fallback.md"
+    Traces "traces.md"
     Axum "recipes/axum.md"
     Grpc "recipes/grpc.md"
 }

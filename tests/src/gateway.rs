@@ -122,7 +122,8 @@ impl Setup {
 
     pub async fn start(self) -> Gateway {
         let is_key = |name: &str| {
-            !name.ends_with("_URL") && !name.starts_with("OTEL_") && name != "BUTTRESS_SEAL_KEYS"
+            let others = ["BUTTRESS_ADMIN_KEY", "BUTTRESS_SEAL_KEYS"];
+            !name.ends_with("_URL") && !name.starts_with("OTEL_") && !others.contains(&name)
         };
         let keys = |name: &str| is_key(name).then(|| "the-callers-key".to_owned());
         let parsed = Config::parse("test.toml", &self.file(), &Options::new(&keys));

@@ -10,7 +10,7 @@ fn env(name: &str) -> Option<String> {
         name if name.ends_with("_QUEUE_URL") || name.ends_with("_JOURNAL_URL") => {
             "redis://localhost:6379".to_owned()
         }
-        name if name.ends_with("_URL") => return None,
+        name if name.ends_with("_URL") || name.starts_with("OTEL_") => return None,
         "PORT" => "8080".to_owned(),
         "RETRIES" | "MODEL" => return None,
         // Each its own: two providers with one key are told of.

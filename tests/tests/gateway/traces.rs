@@ -331,6 +331,47 @@ async fn what_a_collector_does_not_want_is_not_brought_again() {
     assert!(collector.more().is_none());
 }
 
+/// Nobody waits for it, so it is in no caller's trace.
+#[tokio::test]
+async fn what_is_answered_later_is_a_call_of_its_own() {
+    let mut collector = collector().await;
+    let provider = Provider::openai().reply(Reply::server_error());
+    let provider = provider.forever(Reply::text(ANSWER)).start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Setup::new()
+        .route("only", Dialect::OpenAi, provider.url())
+        .with("limits.max_calls = 1")
+        .with("queue.backoff = '100ms'")
+        .with(&format!(
+            "queue.url = 'sqlite:{}'",
+            folder.path().join("q.db").display()
+        ))
+        .with(&at(&collector))
+        .start()
+        .await;
+    let traceparent = caller(true);
+    ask(&gateway, OPENAI, &[("traceparent", &traceparent)]).await;
+    for _ in 0..2 {
+        provider.next_call().await;
+    }
+    gateway.stop().await;
+    let mut calls = Vec::new();
+    while calls.len() < 2 {
+        let all = spans(&decoded(&collector.next().await.body));
+        calls.extend(all.into_iter().filter(|span| span.name == "chat any"));
+    }
+    let [asked, later] = &calls[..] else {
+        panic!("{calls:?}");
+    };
+    let status = |call: &Span| attributes(&call.attributes)["buttress.status"].clone();
+    assert_eq!(
+        (hex(&asked.trace_id), status(asked)),
+        (TRACE.into(), "failure".into())
+    );
+    assert_eq!(status(later), "success");
+    assert!(later.parent_span_id.is_empty() && later.trace_id != asked.trace_id);
+}
+
 /// A collector that speaks gRPC, and is busy at first.
 struct Grpc {
     busy: Mutex<bool>,

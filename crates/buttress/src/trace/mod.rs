@@ -66,6 +66,13 @@ impl Traces {
         }
     }
 
+    /// Sets the routes that it knows who is asked in, for calls that begin from now on.
+    #[must_use]
+    pub fn routes<'a>(self, routes: impl IntoIterator<Item = &'a Route>) -> Self {
+        let places = Places::new(routes);
+        Self { places, ..self }
+    }
+
     /// Has providers told in which span they are asked, by headers such as `traceparent` \[they are
     /// told nothing\]. The span is that of the attempt.
     #[must_use]

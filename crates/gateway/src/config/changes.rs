@@ -1,7 +1,7 @@
 //! What a configuration that is read again has otherwise, and what of it can be taken over.
 
 use super::{
-    Config, Correct, Journal, Limits, Queue, Route, Server, Webhook, path::named,
+    Config, Correct, Journal, Limits, Queue, Route, Server, Telemetry, Webhook, path::named,
     provider::same_secret,
 };
 
@@ -59,6 +59,7 @@ impl Config {
         let renewed = Self {
             server: self.server.clone(),
             journal: self.journal.clone(),
+            telemetry: self.telemetry.clone(),
             queue: Queue {
                 accept: new.queue.accept,
                 degraded: new.queue.degraded,
@@ -187,6 +188,18 @@ fn at_start(old: &Config, new: &Config) -> Vec<String> {
         url_env,
         seal_keys_env,
     });
+    differing!(found, "telemetry", &old.telemetry, new.telemetry, Telemetry {
+        endpoint: "endpoint",
+        protocol: "protocol",
+        headers: "headers_env",
+        service_name: "service_name",
+        sample: "sample",
+        content: "content",
+        timeout: "timeout",
+    } secrets {
+    } except {
+        headers_env,
+    });
     found
 }
 
@@ -225,6 +238,17 @@ mod tests {
         assert!(FILE.contains(that), "{that}");
         let (_, changes) = read(FILE).renewed(read(&FILE.replace(that, this)));
         (changes.taken, changes.at_start)
+    }
+
+    #[test]
+    fn where_traces_go_stays_as_it_is() {
+        let with = format!("{FILE}[telemetry]\nendpoint = 'http://localhost'\ncontent = true\n");
+        let (renewed, changes) = read(FILE).renewed(read(&with));
+        assert_eq!(
+            changes.at_start,
+            ["telemetry.endpoint", "telemetry.content"]
+        );
+        assert!(renewed.telemetry.endpoint.is_none() && !renewed.telemetry.content);
     }
 
     #[test]

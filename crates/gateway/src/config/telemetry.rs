@@ -28,8 +28,9 @@ documented! {
         pub headers: HeaderMap,
         /// What this program is called in traces. `OTEL_SERVICE_NAME` goes before what a file says.
         pub service_name: String,
-        /// The share of the calls that are traced, of those whose caller has not decided about it; `None`
-        /// is what `OTEL_TRACES_SAMPLER` says.
+        /// The share of the calls that are traced, of those whose caller has not decided about it.
+        /// `OTEL_TRACES_SAMPLER` goes before what a file says.
+        // Nothing then: the SDK reads it by itself.
         pub sample: Option<f64>,
         /// Whether prompts and answers are put into traces.
         pub content: bool,

@@ -84,6 +84,7 @@ impl App {
         // Up to now the time that circuits were open is counted there.
         before.upstreams.metrics().sample();
         self.metrics.follow_routes(new.upstreams.metrics());
+        self.telemetry.follow_routes(new.upstreams.routes());
         self.serving.store(new);
         let serving = self.serving();
         for route in before.upstreams.routes() {

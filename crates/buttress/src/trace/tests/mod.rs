@@ -292,3 +292,22 @@ async fn a_provider_is_told_of_the_span_only_where_that_is_asked_for() {
         .collect();
     assert_eq!(told, [None, Some("attempt")]);
 }
+
+#[tokio::test]
+async fn who_is_asked_is_told_of_the_routes_that_are_known() {
+    let provider = provider([Reply::text(ANSWER)]).await;
+    let route = route("only", &provider);
+    for (traces, known) in [
+        (Traces::new([]), ""),
+        (Traces::new([]).routes([&route]), "openai"),
+        (Traces::new([&route]).routes([]), ""),
+    ] {
+        let seen = Collector::default();
+        let traces = traces.to(seen.dispatch());
+        let stack = Stack::new(route.clone()).traced(&traces).service();
+        stack.oneshot(request()).await.unwrap();
+        for span in seen.spans() {
+            assert_eq!(span.get("gen_ai.provider.name"), known);
+        }
+    }
+}

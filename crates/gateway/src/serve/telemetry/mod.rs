@@ -48,6 +48,13 @@ impl Telemetry {
         on.map_or(TraceLayer::off(), On::later)
     }
 
+    /// Knows these routes from now on.
+    pub(super) fn follow_routes(&self, routes: &[Route]) {
+        if let Some(on) = &self.0 {
+            on.follow_routes(routes);
+        }
+    }
+
     /// Delivers what is there, within this time, and traces nothing more.
     pub(super) async fn stop(&self, within: Duration) {
         if let Some(on) = &self.0 {

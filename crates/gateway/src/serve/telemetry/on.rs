@@ -1,5 +1,6 @@
 use super::{context, deliver::Deliver, export::Exporter};
 use crate::{config, serve::request_id::RequestId};
+use arc_swap::ArcSwap;
 use buttress::{
     Route,
     trace::{TARGET, TraceLayer, Traces},
@@ -10,14 +11,14 @@ use opentelemetry_sdk::{
     Resource,
     trace::{BatchSpanProcessor, Sampler, SdkTracerProvider},
 };
-use std::{error::Error, thread, time::Duration};
+use std::{error::Error, sync::Arc, thread, time::Duration};
 use tracing::{Dispatch, level_filters::LevelFilter};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Registry, filter::Targets, layer::SubscriberExt};
 
 /// What traces calls.
 pub(super) struct On {
-    traces: Traces,
+    traces: ArcSwap<Traces>,
     provider: SdkTracerProvider,
 }
 
@@ -46,12 +47,13 @@ impl On {
             .propagate(context::tell)
             .content(config.content)
             .to(dispatch(&provider));
+        let traces = ArcSwap::from_pointee(traces);
         Ok(Some(Self { traces, provider }))
     }
 
     pub(super) fn layer(&self, headers: &HeaderMap, id: &RequestId) -> TraceLayer {
         let (caller, id) = (context::of_caller(headers), id.clone());
-        self.traces.layer().begun(move |span| {
+        self.later().begun(move |span| {
             if let Some(caller) = &caller {
                 // It has only just begun, and is there.
                 let _ = span.set_parent(caller.clone());
@@ -61,7 +63,12 @@ impl On {
     }
 
     pub(super) fn later(&self) -> TraceLayer {
-        self.traces.layer()
+        self.traces.load().layer()
+    }
+
+    pub(super) fn follow_routes(&self, routes: &[Route]) {
+        let traces = Traces::clone(&self.traces.load());
+        self.traces.store(Arc::new(traces.routes(routes)));
     }
 
     pub(super) async fn stop(&self, within: Duration) {

@@ -26,6 +26,10 @@ impl On {
         match self.0 {}
     }
 
+    pub(super) fn follow_routes(&self, _: &[Route]) {
+        match self.0 {}
+    }
+
     pub(super) async fn stop(&self, _: Duration) {
         match self.0 {}
     }
