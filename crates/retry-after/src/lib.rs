@@ -144,7 +144,7 @@ pub use self::{
     duration::{go_duration, proto_duration, wait_in_text},
     gate::{
         Found, FromRateLimit, Gate, GateHandle, GateHandles, GateLayer, GateResponseFuture,
-        GateSettings, GateState, GateWitness, Gates, Hint, InvalidGateSettings, KeyedGates,
+        GateSettings, GateState, GateWitness, Gates, Hint, InvalidGateSettings, KeyedGates, Notice,
         OneGate, PaceHint, SharedKey,
     },
     layer::{ResponseFuture, RetryAfterLayer, RetryAfterService},

@@ -1,5 +1,5 @@
 use super::{
-    GateSettings, GateState, SharedKey,
+    GateSettings, GateState, Notice, SharedKey,
     line::Line,
     state::{Admit, Mode, State, Verdict},
 };
@@ -126,6 +126,34 @@ impl Block {
             true
         };
         self.change_key(now, parked, park);
+    }
+
+    pub(crate) fn heed(&self, notice: Notice, now: Instant) {
+        let wait = |until: Instant| Some(until.saturating_duration_since(now));
+        match notice {
+            Notice::Limited { until } | Notice::Spent { until } if until <= now => {}
+            Notice::Limited { until } => self.hear_limit(Verdict::Limited(wait(until)), now),
+            Notice::Spent { until } => self.hear_limit(Verdict::Spent(wait(until)), now),
+            Notice::Unusable { until: Some(until) } => {
+                self.hear_of_key(Verdict::Unusable(wait(until)), now);
+            }
+            Notice::Unusable { until: None } => self.park(None, now),
+            Notice::Open => self.hear_of_key(Verdict::Well, now),
+            Notice::Trying => {}
+        }
+    }
+
+    fn hear_limit(&self, verdict: Verdict, now: Instant) {
+        self.change(now, |inside| inside.state.hear_limit(verdict, None, now));
+    }
+
+    fn hear_of_key(&self, verdict: Verdict, now: Instant) {
+        let hear = |inside: &mut Inside| inside.state.hear(verdict, None, now);
+        let heard = |inside: &mut Inside| {
+            hear(inside);
+            true
+        };
+        self.change_key(now, heard, hear);
     }
 
     /// Leaves the key that other gates are for as well, to whom it is left to try it.

@@ -1,4 +1,4 @@
-use super::{GateState, entry::Anchor};
+use super::{GateState, Notice, entry::Anchor};
 use buttress_core::Name;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -33,6 +33,24 @@ impl GateHandle {
     #[must_use]
     pub fn origin(&self) -> Option<Name> {
         self.0.block().lock().state.origin()
+    }
+
+    /// What others have to know that calls with the same key pass elsewhere.
+    #[must_use]
+    pub fn notice(&self) -> Notice {
+        self.0.block().lock().state.notice()
+    }
+
+    /// Takes in what another gate of the same key gave notice of, as if a call here had found it
+    /// out: for no longer than it may be [closed](super::GateSettings::max_closed), and never for
+    /// less long than it is shut already. What is about the key itself goes for all gates of a
+    /// [`SharedKey`](super::SharedKey).
+    ///
+    /// [`Notice::Open`] says that the key works. It ends nothing but that the key is parked, and
+    /// not that somebody parked it until further notice: that [`open`](Self::open) and
+    /// [`unpark`](Self::unpark) do.
+    pub fn heed(&self, notice: Notice) {
+        self.0.block().heed(notice, Instant::now());
     }
 
     /// Opens the gate. Those who stand in line go one after the other.

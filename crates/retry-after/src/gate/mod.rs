@@ -11,6 +11,7 @@ mod keyed;
 mod later;
 mod layer;
 mod line;
+mod notice;
 mod pace;
 mod service;
 mod settings;
@@ -26,6 +27,7 @@ pub use self::{
     hint::{FromRateLimit, Hint, PaceHint},
     keyed::{GateHandles, KeyedGates},
     layer::GateLayer,
+    notice::Notice,
     service::Gate,
     settings::{GateSettings, InvalidGateSettings},
     shared_key::SharedKey,

@@ -1,4 +1,4 @@
-use super::{GateSettings, pace::Pace};
+use super::{GateSettings, Notice, pace::Pace};
 use buttress_core::{Blame, Cause, Class, Failure, Name, Rejected};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -234,6 +234,22 @@ impl State {
         self.of_key && self.is_parked()
     }
 
+    /// What others have to know.
+    pub(crate) fn notice(&self) -> Notice {
+        match self.mode {
+            Mode::Parked { until: Some(until) } if !self.of_key => Notice::Spent { until },
+            Mode::Parked { .. } => Notice::Unusable {
+                until: self.key_until(),
+            },
+            Mode::Closed { until } => Notice::Limited { until },
+            Mode::Probing { .. } | Mode::Elsewhere { .. } if self.of_key => Notice::Trying,
+            // What a limit here is tried for is nobody else's affair.
+            Mode::Probing { .. } | Mode::Elsewhere { .. } | Mode::Open | Mode::Paced { .. } => {
+                Notice::Open
+            }
+        }
+    }
+
     /// When the first of those who wait may go at the earliest. `None` where nobody knows.
     pub(crate) fn earliest(&self, now: Instant) -> Option<Instant> {
         match self.mode {
@@ -290,7 +306,7 @@ impl State {
         }
         if epoch < self.epoch {
             let Verdict::Unusable(wait) = verdict else {
-                self.hear_straggler(verdict, kind, now);
+                self.hear_limit(verdict, kind, now);
                 return false;
             };
             // Many calls are out when a key is parked: one is enough, unless it knows for how long.
@@ -420,8 +436,9 @@ impl State {
         }
     }
 
-    /// A call from before the last closing tells nothing new, unless it tells of a longer wait.
-    fn hear_straggler(&mut self, verdict: Verdict, kind: Option<Name>, now: Instant) {
+    /// Hears of a limit from a call from before the last closing, or from elsewhere. That tells
+    /// nothing new, unless it tells of a longer wait.
+    pub(crate) fn hear_limit(&mut self, verdict: Verdict, kind: Option<Name>, now: Instant) {
         let (Verdict::Limited(Some(wait)) | Verdict::Spent(Some(wait))) = verdict else {
             return;
         };
