@@ -6,10 +6,12 @@
 mod fault;
 mod promise;
 mod script;
+mod subscription;
 
 pub use self::{
     promise::Promise,
     script::{Call, Script},
+    subscription::Subscription,
 };
 pub use ::redis;
 
@@ -45,10 +47,7 @@ impl Server {
     /// # Errors
     /// The URL says nothing that is understood, or the server can't be reached or lets nobody in.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        #[cfg(feature = "redis-tls")]
-        crypto();
-        let info = url.into_connection_info()?;
-        let client = Client::open(info.set_tcp_settings(tcp()))?;
+        let client = client(url, tcp())?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT))
             .set_response_timeout(Some(RESPONSE))
@@ -114,6 +113,13 @@ impl Server {
             answer => answer,
         }
     }
+}
+
+fn client(url: &str, tcp: TcpSettings) -> RedisResult<Client> {
+    #[cfg(feature = "redis-tls")]
+    crypto();
+    let info = url.into_connection_info()?;
+    Client::open(info.set_tcp_settings(tcp))
 }
 
 async fn in_time<T>(request: impl Future<Output = RedisResult<T>>) -> Result<T, StoreError> {
