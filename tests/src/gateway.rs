@@ -100,6 +100,13 @@ impl Setup {
         self
     }
 
+    /// Asks the provider that was added last with a key.
+    pub fn keyed(mut self) -> Self {
+        let (provider, _) = self.routes.last_mut().expect("a provider");
+        *provider = provider.replace("key_env = 'off'", "key_env = 'A_KEY'");
+        self
+    }
+
     /// Asks the provider that was added last over HTTP/2.
     pub fn over_http2(mut self) -> Self {
         let (provider, _) = self.routes.last_mut().expect("a provider");

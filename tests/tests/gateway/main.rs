@@ -11,7 +11,10 @@ mod models;
 mod passing;
 mod preflight;
 mod queue;
+#[path = "../../../crates/queue/tests/redis_server/mod.rs"]
+mod redis_server;
 mod reload;
+mod shared;
 mod stopping;
 mod traces;
 mod webhook;

@@ -2,7 +2,7 @@
 
 use super::{
     Chain, Config, Correct, Diagnostic, Journal, Limits, Mode, Options, Provider, Queue, Report,
-    Route, Server, Telemetry, checks,
+    Route, Server, Shared, Telemetry, checks,
     provider::{key, url},
     server::{ADMIN_KEY, CLIENT_KEY},
     value::{Wrong, quoted},
@@ -55,6 +55,10 @@ impl Config {
             found.push(unusable(variable, wrong));
             Journal::default()
         });
+        let shared = Shared::from_env(options.env).unwrap_or_else(|(variable, wrong)| {
+            found.push(unusable(variable, wrong));
+            Shared::default()
+        });
         let telemetry = Telemetry::from_env(options.env).unwrap_or_else(|(variable, wrong)| {
             found.push(unusable(variable, wrong));
             Telemetry::default()
@@ -71,6 +75,7 @@ impl Config {
             limits: Limits::default(),
             queue,
             journal,
+            shared,
             correct: Correct::default(),
             telemetry,
             chains: chains(&providers),
@@ -94,6 +99,8 @@ impl Config {
             queue: queue.map_err(|(variable, wrong)| refuse(variable, wrong))?,
             journal: Journal::from_env(options.env)
                 .map_err(|(variable, wrong)| refuse(variable, wrong))?,
+            // Nobody else has these providers.
+            shared: Shared::default(),
             correct: Correct::default(),
             telemetry: Telemetry::from_env(options.env)
                 .map_err(|(variable, wrong)| refuse(variable, wrong))?,

@@ -51,6 +51,7 @@ mod schema;
 mod server;
 mod settings;
 mod shape;
+mod shared;
 mod store;
 mod stream;
 mod summary;
@@ -77,6 +78,7 @@ pub use self::{
     schema::{markdown, schema},
     server::{Limits, Server},
     shape::Shape,
+    shared::Shared,
     store::StoreUrl,
     stream::{Commit, Stream},
     telemetry::{Protocol, Telemetry},
@@ -104,6 +106,8 @@ pub struct Config {
     pub journal: Journal,
     /// Where traces go.
     pub telemetry: Telemetry,
+    /// What gateways tell each other.
+    pub shared: Shared,
     /// The routes that there are. Empty in the sandbox, which brings its own.
     pub routes: Vec<Route>,
     /// Which of them serve which model.

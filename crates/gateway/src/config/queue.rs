@@ -110,9 +110,6 @@ const WEBHOOK_SECRET: &str = "BUTTRESS_WEBHOOK_SECRET";
 const STATUSES: [u64; 2] = [200, 503];
 const ACCEPTS: [(&str, Accept); 2] = [("all", Accept::All), ("asked", Accept::Asked)];
 
-/// The longest name: a store takes 64 letters, and the webhook has a queue with a longer name.
-const NAME: usize = 48;
-
 const DAY: u64 = 86_400;
 
 impl Default for Queue {
@@ -169,7 +166,7 @@ impl Queue {
         fields.of::<Self>();
         let days = || duration(Duration::from_secs(1)..=Duration::from_secs(365 * DAY));
         self.store = StoreUrl::read(fields, &mut self.url_env, env);
-        fields.set("name", &mut self.name, name());
+        fields.set("name", &mut self.name, store::name("a queue"));
         self.seal_keys = store::seal_keys(fields, &mut self.seal_keys_env, env);
         fields.set("accept", &mut self.accept, one_of(&ACCEPTS));
         fields.section("degraded", |fields| self.degraded.read(fields));
@@ -267,28 +264,6 @@ fn status() -> impl Read<u16> {
     reader(Kind::Numbers(&STATUSES), read, |status| {
         Value::from(*status)
     })
-}
-
-fn name() -> impl Read<String> {
-    let what = "up to 48 letters, digits, `_`, `-`, `.` and `:`";
-    form(
-        what,
-        "^[A-Za-z0-9_.:-]{1,48}$",
-        name_of_queue,
-        String::clone,
-    )
-}
-
-fn name_of_queue(value: &DeValue<'_>) -> Result<String, Wrong> {
-    let name = filled(value)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
-    match name.len() <= NAME && name.chars().all(plain) {
-        true => Ok(name),
-        false => Err(Wrong::new(
-            format!("{} is no name for a queue", quoted(&name)),
-            "write up to 48 letters, digits, `_`, `-`, `.` and `:`",
-        )),
-    }
 }
 
 /// Where a webhook is called.

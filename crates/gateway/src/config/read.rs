@@ -1,5 +1,5 @@
 use super::{
-    Chain, Config, Correct, Journal, Limits, Mode, Options, Provider, Queue, Route, Server,
+    Chain, Config, Correct, Journal, Limits, Mode, Options, Provider, Queue, Route, Server, Shared,
     Telemetry,
     chain::indices,
     fields::Fields,
@@ -35,6 +35,8 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
 
     let mut telemetry = Telemetry::default();
     fields.section("telemetry", |fields| telemetry.read(fields, options.env));
+    let mut shared = Shared::default();
+    fields.section("shared", |fields| shared.read(fields, options.env));
 
     let mut providers = fields.section("providers", |fields| providers(fields, options));
     let defaults = fields.section("defaults", Defaults::read);
@@ -60,6 +62,7 @@ pub(super) fn config(fields: &mut Fields<'_>, options: &Options<'_>) -> Config {
         limits,
         queue,
         journal,
+        shared,
         correct,
         telemetry,
         routes,

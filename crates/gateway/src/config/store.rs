@@ -4,7 +4,7 @@ use super::{
     Lookup,
     fields::Fields,
     provider::{self, variable},
-    value::{Read, Wrong, filled, form, or_off},
+    value::{Read, Wrong, filled, form, or_off, quoted},
 };
 use buttress_client::Secret;
 use buttress_queue::Seal;
@@ -33,16 +33,18 @@ impl StoreUrl {
     ) -> Option<Self> {
         let mut written = None;
         fields.set_for("url", "store", &mut written, or_off(url()));
-        fields.set("url_env", url_env, variable());
-        let Some(told) = env(url_env) else {
-            return written;
-        };
-        parse(&told)
-            .map_err(|wrong| {
-                let message = format!("{url_env} {}", wrong.message);
-                fields.wrong("url_env", Wrong { message, ..wrong });
-            })
-            .ok()
+        told(fields, written, url_env, env, parse)
+    }
+
+    /// The same, where only a server will do.
+    pub(super) fn read_server(
+        fields: &mut Fields<'_>,
+        url_env: &mut String,
+        env: Lookup<'_>,
+    ) -> Option<Self> {
+        let mut written = None;
+        fields.set_for("url", "server", &mut written, or_off(server_url()));
+        told(fields, written, url_env, env, server)
     }
 
     /// What this variable says, where there is no file.
@@ -53,6 +55,35 @@ impl StoreUrl {
         let told = env(variable).map(|url| parse(&url));
         told.transpose().map_err(|wrong| (variable, wrong))
     }
+
+    /// The same, where only a server will do.
+    pub(super) fn server_from_env(
+        env: Lookup<'_>,
+        variable: &'static str,
+    ) -> Result<Option<Self>, (&'static str, Wrong)> {
+        let told = env(variable).map(|url| server(&url));
+        told.transpose().map_err(|wrong| (variable, wrong))
+    }
+}
+
+/// What the variable says that `url_env` names, and where it says nothing what is written.
+fn told(
+    fields: &mut Fields<'_>,
+    written: Option<StoreUrl>,
+    url_env: &mut String,
+    env: Lookup<'_>,
+    parse: impl Fn(&str) -> Result<StoreUrl, Wrong>,
+) -> Option<StoreUrl> {
+    fields.set("url_env", url_env, variable());
+    let Some(told) = env(url_env) else {
+        return written;
+    };
+    parse(&told)
+        .map_err(|wrong| {
+            let message = format!("{url_env} {}", wrong.message);
+            fields.wrong("url_env", Wrong { message, ..wrong });
+        })
+        .ok()
 }
 
 /// The keys in the variable that `seal_keys_env` names.
@@ -88,10 +119,24 @@ fn keys(env: Lookup<'_>, variable: &str) -> Result<Secret, Wrong> {
 
 fn url() -> impl Read<StoreUrl> {
     let what = "`sqlite:FILE`, `redis://HOST` or `rediss://HOST`";
+    let address = |value: &DeValue<'_>| address(value, parse);
     form(what, "^(sqlite:|rediss?://)", address, StoreUrl::to_string)
 }
 
-fn address(value: &DeValue<'_>) -> Result<StoreUrl, Wrong> {
+fn server_url() -> impl Read<StoreUrl> {
+    let address = |value: &DeValue<'_>| address(value, server);
+    form(
+        "`redis://HOST` or `rediss://HOST`",
+        "^rediss?://",
+        address,
+        StoreUrl::to_string,
+    )
+}
+
+fn address(
+    value: &DeValue<'_>,
+    parse: impl Fn(&str) -> Result<StoreUrl, Wrong>,
+) -> Result<StoreUrl, Wrong> {
     let url = filled(value)?;
     let store = parse(&url)?;
     let has_user = url.split_once("://").is_some_and(|(_, rest)| {
@@ -127,6 +172,38 @@ fn parse(url: &str) -> Result<StoreUrl, Wrong> {
     match is_redis {
         true => Ok(StoreUrl::Redis(url.to_owned())),
         false => Err(Wrong::new("is no address of a store", help)),
+    }
+}
+
+/// The same, of what several machines reach.
+fn server(url: &str) -> Result<StoreUrl, Wrong> {
+    let help = "write a server, as \"redis://localhost:6379\" or \"rediss://…\"";
+    match parse(url) {
+        Ok(server @ StoreUrl::Redis(_)) => Ok(server),
+        Ok(StoreUrl::Sqlite(_)) => Err(Wrong::new("is no address of a server", help)),
+        Err(wrong) => Err(Wrong::new(wrong.message, help)),
+    }
+}
+
+/// A name in a store, of such a thing.
+pub(super) fn name(thing: &'static str) -> impl Read<String> {
+    let what = "up to 48 letters, digits, `_`, `-`, `.` and `:`";
+    let read = move |value: &DeValue<'_>| plain_name(value, thing);
+    form(what, "^[A-Za-z0-9_.:-]{1,48}$", read, String::clone)
+}
+
+/// The longest name: a store takes 64 letters, and the webhook has a queue with a longer name.
+const NAME: usize = 48;
+
+fn plain_name(value: &DeValue<'_>, thing: &str) -> Result<String, Wrong> {
+    let name = filled(value)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:".contains(c);
+    match name.len() <= NAME && name.chars().all(plain) {
+        true => Ok(name),
+        false => Err(Wrong::new(
+            format!("{} is no name for {thing}", quoted(&name)),
+            "write up to 48 letters, digits, `_`, `-`, `.` and `:`",
+        )),
     }
 }
 

@@ -39,6 +39,12 @@ impl fmt::Display for Config {
             };
             writeln!(f, "calls are traced, {what}, to {}", host(collector))?;
         }
+        if let Some(server) = &self.shared.server {
+            writeln!(
+                f,
+                "circuits and keys are shared with other gateways over {server}"
+            )?;
+        }
         if self.mode == Mode::Sandbox {
             return writeln!(
                 f,

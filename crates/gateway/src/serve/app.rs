@@ -1,15 +1,21 @@
 //! What all requests share.
 
 use super::{
-    metrics::Metrics, queue::Webhook, reload::Source, room::Room, sandbox::Sandbox,
-    serving::Serving, telemetry::Telemetry,
+    metrics::Metrics,
+    queue::Webhook,
+    reload::Source,
+    room::Room,
+    sandbox::Sandbox,
+    serving::Serving,
+    shared::{self, Sharing},
+    telemetry::Telemetry,
 };
 use crate::config;
 use arc_swap::ArcSwap;
 use buttress::journal::{JournalLayer, LlmJournal};
 use buttress_queue::Queue;
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 use tokio::time::Instant;
@@ -37,6 +43,8 @@ pub(super) struct App {
     /// For the requests that are read and kept.
     pub(super) room: Room,
     draining: AtomicBool,
+    /// What tells other gateways of its routes.
+    sharing: Mutex<Option<Sharing>>,
 }
 
 /// What is kept of requests, and where.
@@ -69,7 +77,16 @@ impl App {
             journal: kept.journal,
             webhook: kept.webhook,
             draining: AtomicBool::new(false),
+            sharing: Mutex::new(None),
         }
+    }
+
+    /// Tells other gateways of the routes that there are now, and hears of theirs.
+    pub(super) fn share(&self) {
+        let serving = self.serving();
+        let routes = serving.upstreams.routes();
+        let sharing = shared::start(&serving.config.shared, &serving.config.routes, routes);
+        *self.sharing.lock().unwrap_or_else(PoisonError::into_inner) = sharing;
     }
 
     /// What answers requests now. Whoever has to do with one takes it once and keeps it to the
@@ -92,6 +109,7 @@ impl App {
         }
         // Of those that are still there it is written down again.
         serving.upstreams.metrics().sample();
+        self.share();
     }
 
     /// No longer ready for new calls, or ready again.

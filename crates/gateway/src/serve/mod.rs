@@ -26,6 +26,7 @@ mod running;
 mod sandbox;
 mod serving;
 mod session;
+mod shared;
 mod signal;
 mod telemetry;
 mod upstreams;

@@ -128,9 +128,9 @@ async fn app_of(
         webhook,
     };
     let serving = Serving::new(config, upstreams);
-    Ok(Arc::new(App::new(
-        source, serving, metrics, telemetry, kept, sandbox,
-    )))
+    let app = App::new(source, serving, metrics, telemetry, kept, sandbox);
+    app.share();
+    Ok(Arc::new(app))
 }
 
 impl Running {

@@ -39,6 +39,9 @@ pub(super) fn doubts(config: &Config, notes: &mut Notes) {
         "nothing is recorded",
         notes,
     );
+    let shared = &config.shared;
+    let kept = shared.server.is_some();
+    idle("shared", kept, &shared.url_env, "nothing is shared", notes);
     worker(config, notes);
     age(config, notes);
 }
