@@ -217,3 +217,6 @@ impl Subject {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
