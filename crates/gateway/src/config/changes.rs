@@ -1,8 +1,8 @@
 //! What a configuration that is read again has otherwise, and what of it can be taken over.
 
 use super::{
-    Config, Correct, Journal, Limits, Queue, Route, Server, Telemetry, Webhook, path::named,
-    provider::same_secret,
+    Config, Correct, Journal, Limits, Queue, Route, Server, Shared, Telemetry, Webhook,
+    path::named, provider::same_secret,
 };
 
 /// What a configuration that was read again has otherwise than the one before.
@@ -86,6 +86,12 @@ fn taken(old: &Config, new: &Config) -> Vec<String> {
         tools: "tools",
         stronger: "stronger",
         } secrets {} except {});
+    differing!(found, "shared", &old.shared, new.shared, Shared {
+        server: "url",
+        name: "name",
+    } secrets {} except {
+        url_env,
+    });
     for (key, differs) in [
         ("queue.accept", old.queue.accept != new.queue.accept),
         ("queue.degraded", old.queue.degraded != new.queue.degraded),
