@@ -56,17 +56,35 @@ impl Config {
             taken: taken(self, &new),
             at_start: at_start(self, &new),
         };
+        // What is added to a configuration is to be decided about here.
+        let Self {
+            mode,
+            server: _,
+            limits,
+            queue,
+            correct,
+            journal: _,
+            telemetry: _,
+            shared,
+            routes,
+            chains,
+        } = new;
         let renewed = Self {
+            mode,
             server: self.server.clone(),
-            journal: self.journal.clone(),
-            telemetry: self.telemetry.clone(),
+            limits,
             queue: Queue {
-                accept: new.queue.accept,
-                degraded: new.queue.degraded,
-                default_model: new.queue.default_model,
+                accept: queue.accept,
+                degraded: queue.degraded,
+                default_model: queue.default_model,
                 ..self.queue.clone()
             },
-            ..new
+            correct,
+            journal: self.journal.clone(),
+            telemetry: self.telemetry.clone(),
+            shared,
+            routes,
+            chains,
         };
         (renewed, changes)
     }
@@ -85,7 +103,7 @@ fn taken(old: &Config, new: &Config) -> Vec<String> {
         stream: "stream",
         tools: "tools",
         stronger: "stronger",
-        } secrets {} except {});
+    } secrets {} except {});
     differing!(found, "shared", &old.shared, new.shared, Shared {
         server: "url",
         name: "name",
@@ -283,6 +301,11 @@ mod tests {
                 "[[routes]]\nname = 'a'",
                 "[models]\n'*' = ['b', 'a']\n[[routes]]\nname = 'a'",
                 &["models"],
+            ),
+            (
+                "[limits]",
+                "[shared]\nurl = 'redis://127.0.0.1'\n[limits]",
+                &["shared.url"],
             ),
             (
                 "[limits]",

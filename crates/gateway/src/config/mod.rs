@@ -134,8 +134,9 @@ pub struct Options<'a> {
     pub env: Lookup<'a>,
     /// The address to listen on, instead of the one that is configured.
     pub listen: Option<SocketAddr>,
-    /// Whether a key that is missing in the environment is an error. When it is not, it is a
-    /// warning: a file is checked on other machines than the one that has the keys.
+    /// Whether a key that is missing in the environment is an error, and a variable that a value
+    /// stands in. When it is not, it is a warning: a file is checked on other machines than the one
+    /// that has them.
     pub need_keys: bool,
 }
 
