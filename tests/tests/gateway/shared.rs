@@ -9,10 +9,12 @@ use buttress_testkit::{Dialect, Provider, Reply, Script};
 use buttress_tests::{Gateway, Setup};
 use serde_json::Value;
 use std::{
+    fs,
     io::{BufRead, BufReader, Write},
     net::TcpStream,
     time::Duration,
 };
+use tempfile::TempDir;
 use tokio::{
     task::{JoinHandle, spawn_blocking},
     time::{Instant, sleep, timeout},
@@ -338,4 +340,35 @@ fn listen(server: &RedisServer) -> JoinHandle<Vec<Value>> {
         told.map(|line| serde_json::from_slice(&line).unwrap())
             .collect()
     })
+}
+
+#[tokio::test]
+async fn what_is_shared_follows_the_configuration() {
+    let server = RedisServer::start(&[]);
+    let provider = well().await;
+    let setup = before(&provider, &server);
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("buttress.toml");
+    fs::write(&file, setup.file()).unwrap();
+    let one = Gateway::from_file(&file).await;
+    let other = setup.clone().model("second").start().await;
+    hear(&[&one, &other]).await;
+    other.breaker(0).force_open();
+    other.breaker(1).isolate();
+    until_circuit(&one.breaker(0), State::Open).await;
+
+    // A route that is new to it, and one whose circuit begins anew: it takes in what is known of
+    // them, and that it did begin is no news.
+    let changed = setup.and("breaker.probes = 2").model("second");
+    fs::write(&file, changed.file()).unwrap();
+    one.reload().await.unwrap();
+    until_circuit(&one.breaker(1), State::Isolated).await;
+    until_circuit(&one.breaker(0), State::Open).await;
+    assert_eq!(other.breaker(0).state(), State::Open);
+
+    // And goes on to tell and to hear.
+    other.breaker(1).reset();
+    until_circuit(&one.breaker(1), State::Closed).await;
+    one.breaker(0).force_close();
+    until_circuit(&other.breaker(0), State::Closed).await;
 }

@@ -65,7 +65,7 @@ impl Config {
             correct,
             journal: _,
             telemetry: _,
-            shared,
+            shared: _,
             routes,
             chains,
         } = new;
@@ -82,7 +82,7 @@ impl Config {
             correct,
             journal: self.journal.clone(),
             telemetry: self.telemetry.clone(),
-            shared,
+            shared: self.shared.clone(),
             routes,
             chains,
         };
@@ -104,12 +104,6 @@ fn taken(old: &Config, new: &Config) -> Vec<String> {
         tools: "tools",
         stronger: "stronger",
     } secrets {} except {});
-    differing!(found, "shared", &old.shared, new.shared, Shared {
-        server: "url",
-        name: "name",
-    } secrets {} except {
-        url_env,
-    });
     for (key, differs) in [
         ("queue.accept", old.queue.accept != new.queue.accept),
         ("queue.degraded", old.queue.degraded != new.queue.degraded),
@@ -212,6 +206,12 @@ fn at_start(old: &Config, new: &Config) -> Vec<String> {
         url_env,
         seal_keys_env,
     });
+    differing!(found, "shared", &old.shared, new.shared, Shared {
+        server: "url",
+        name: "name",
+    } secrets {} except {
+        url_env,
+    });
     differing!(found, "telemetry", &old.telemetry, new.telemetry, Telemetry {
         endpoint: "endpoint",
         protocol: "protocol",
@@ -265,6 +265,14 @@ mod tests {
     }
 
     #[test]
+    fn where_others_are_told_stays_as_it_is() {
+        let with = format!("{FILE}[shared]\nurl = 'redis://127.0.0.1'\n");
+        let (renewed, changes) = read(FILE).renewed(read(&with));
+        assert_eq!(changes.at_start, ["shared.url"]);
+        assert!(renewed.shared.server.is_none() && changes.taken.is_empty());
+    }
+
+    #[test]
     fn where_traces_go_stays_as_it_is() {
         let with = format!("{FILE}[telemetry]\nendpoint = 'http://localhost'\ncontent = true\n");
         let (renewed, changes) = read(FILE).renewed(read(&with));
@@ -301,11 +309,6 @@ mod tests {
                 "[[routes]]\nname = 'a'",
                 "[models]\n'*' = ['b', 'a']\n[[routes]]\nname = 'a'",
                 &["models"],
-            ),
-            (
-                "[limits]",
-                "[shared]\nurl = 'redis://127.0.0.1'\n[limits]",
-                &["shared.url"],
             ),
             (
                 "[limits]",

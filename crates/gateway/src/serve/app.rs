@@ -1,21 +1,15 @@
 //! What all requests share.
 
 use super::{
-    metrics::Metrics,
-    queue::Webhook,
-    reload::Source,
-    room::Room,
-    sandbox::Sandbox,
-    serving::Serving,
-    shared::{self, Sharing},
-    telemetry::Telemetry,
+    metrics::Metrics, queue::Webhook, reload::Source, room::Room, sandbox::Sandbox,
+    serving::Serving, shared::Sharing, telemetry::Telemetry,
 };
 use crate::config;
 use arc_swap::ArcSwap;
 use buttress::journal::{JournalLayer, LlmJournal};
 use buttress_queue::Queue;
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 use tokio::time::Instant;
@@ -44,7 +38,7 @@ pub(super) struct App {
     pub(super) room: Room,
     draining: AtomicBool,
     /// What tells other gateways of its routes.
-    sharing: Mutex<Option<Sharing>>,
+    sharing: Option<Sharing>,
 }
 
 /// What is kept of requests, and where.
@@ -77,16 +71,14 @@ impl App {
             journal: kept.journal,
             webhook: kept.webhook,
             draining: AtomicBool::new(false),
-            sharing: Mutex::new(None),
+            sharing: None,
         }
     }
 
-    /// Tells other gateways of the routes that there are now, and hears of theirs.
-    pub(super) fn share(&self) {
-        let serving = self.serving();
-        let routes = serving.upstreams.routes();
-        let sharing = shared::start(&serving.config.shared, &serving.config.routes, routes);
-        *self.sharing.lock().unwrap_or_else(PoisonError::into_inner) = sharing;
+    /// Keeps what tells other gateways of its routes for as long as anybody serves them.
+    pub(super) fn sharing(mut self, sharing: Option<Sharing>) -> Self {
+        self.sharing = sharing;
+        self
     }
 
     /// What answers requests now. Whoever has to do with one takes it once and keeps it to the
@@ -109,7 +101,9 @@ impl App {
         }
         // Of those that are still there it is written down again.
         serving.upstreams.metrics().sample();
-        self.share();
+        if let Some(sharing) = &self.sharing {
+            sharing.follow(&serving.config.routes, serving.upstreams.routes());
+        }
     }
 
     /// No longer ready for new calls, or ready again.

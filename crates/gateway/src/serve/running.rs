@@ -9,6 +9,7 @@ use super::{
     router,
     sandbox::{self, Sandbox},
     serving::Serving,
+    shared,
     telemetry::Telemetry,
     upstreams::Upstreams,
 };
@@ -127,10 +128,10 @@ async fn app_of(
         journal: layer,
         webhook,
     };
+    let sharing = shared::start(&config.shared, &config.routes, upstreams.routes());
     let serving = Serving::new(config, upstreams);
     let app = App::new(source, serving, metrics, telemetry, kept, sandbox);
-    app.share();
-    Ok(Arc::new(app))
+    Ok(Arc::new(app.sharing(sharing)))
 }
 
 impl Running {

@@ -64,6 +64,14 @@ impl Item {
         }
     }
 
+    /// Takes the place of what it was before its configuration changed. How it stands now is no
+    /// news: what begins anew with its settings does so for no reason that others have to know.
+    pub(super) fn follow(&mut self, before: Option<&Self>) {
+        let known = before.map_or(Seen::Well, |before| before.known);
+        self.known = self.subject.seen().unwrap_or(known);
+        self.heard = before.and_then(|before| before.heard);
+    }
+
     /// What the others do not know yet. To be [told](Self::told) then.
     pub(super) fn news(&mut self, now: Instant) -> Option<News> {
         let seen = self.subject.seen()?;

@@ -18,14 +18,22 @@ mod run;
 mod server;
 mod subjects;
 
-use self::{run::Gateway, server::Channel};
+use self::{
+    run::{Gateway, Renewed},
+    server::Channel,
+};
 use crate::config;
 use buttress::Route;
+use std::sync::Arc;
 use tokio::task::AbortHandle;
 
 /// The task that tells and hears. Dropped, it ends.
 #[derive(Debug)]
-pub(super) struct Sharing(AbortHandle);
+pub(super) struct Sharing {
+    task: AbortHandle,
+    /// Where it looks for what is to be shared from now on.
+    renewed: Arc<Renewed>,
+}
 
 /// Shares what becomes of these routes, if that is configured.
 pub(super) fn start(
@@ -37,12 +45,24 @@ pub(super) fn start(
         return None;
     };
     let channel = Channel::new(url, &settings.name);
-    let gateway = Gateway::new(channel, subjects::of(configured, routes));
-    Some(Sharing(tokio::spawn(gateway.run()).abort_handle()))
+    let renewed = Arc::<Renewed>::default();
+    let items = subjects::of(configured, routes);
+    let gateway = Gateway::new(channel, items, Arc::clone(&renewed));
+    Some(Sharing {
+        task: tokio::spawn(gateway.run()).abort_handle(),
+        renewed,
+    })
+}
+
+impl Sharing {
+    /// Shares what becomes of these routes from now on, and of no others.
+    pub(super) fn follow(&self, configured: &[config::Route], routes: &[Route]) {
+        self.renewed.put(subjects::of(configured, routes));
+    }
 }
 
 impl Drop for Sharing {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }

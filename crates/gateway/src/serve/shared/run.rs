@@ -4,7 +4,12 @@ use super::{
     server::{Channel, Connection},
 };
 use buttress_store::StoreError;
-use std::{collections::HashMap, convert::Infallible, time::Duration};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 /// How often it is looked at what the calls leave behind.
@@ -13,6 +18,21 @@ const LOOK: Duration = Duration::from_millis(200);
 /// How long it waits before it looks for the server once more: so long, and up to twice that.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// What is to be shared from now on, if that has changed.
+#[derive(Debug, Default)]
+pub(super) struct Renewed(Mutex<Option<Vec<Item>>>);
+
+impl Renewed {
+    pub(super) fn put(&self, items: Vec<Item>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(items);
+    }
+
+    fn take(&self) -> Option<Vec<Item>> {
+        let mut items = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        items.take()
+    }
+}
+
 /// What one gateway tells and hears.
 #[derive(Debug)]
 pub(super) struct Gateway {
@@ -20,6 +40,7 @@ pub(super) struct Gateway {
     items: Vec<Item>,
     /// Where each of them is.
     places: HashMap<Box<str>, usize>,
+    renewed: Arc<Renewed>,
     /// By this it knows its own words.
     me: String,
     /// Whether somebody has been told that there is no server.
@@ -29,15 +50,12 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    pub(super) fn new(channel: Channel, items: Vec<Item>) -> Self {
-        let places = items.iter().enumerate();
-        let places = places
-            .map(|(at, item)| (item.identity.clone(), at))
-            .collect();
+    pub(super) fn new(channel: Channel, items: Vec<Item>, renewed: Arc<Renewed>) -> Self {
         Self {
             channel,
+            places: places(&items),
             items,
-            places,
+            renewed,
             me: format!("{:016x}", rand::random::<u64>()),
             alone: false,
             puzzled: false,
@@ -65,6 +83,7 @@ impl Gateway {
         let mut server = self.channel.connect().await?;
         // What happened while there was no connection is newer than what is kept.
         self.tell(&server).await?;
+        self.renew();
         self.catch_up(&server).await?;
         if self.alone {
             self.alone = false;
@@ -82,6 +101,9 @@ impl Gateway {
             };
             // What was found out here is told before what is heard covers it.
             self.tell(&server).await?;
+            if self.renew() {
+                self.catch_up(&server).await?;
+            }
             if let Some(heard) = heard {
                 self.hear(&heard, None);
             }
@@ -100,6 +122,20 @@ impl Gateway {
             item.told(news);
         }
         Ok(())
+    }
+
+    /// Goes over to what is to be shared now. Gives whether that is something else than before.
+    fn renew(&mut self) -> bool {
+        let Some(mut items) = self.renewed.take() else {
+            return false;
+        };
+        for item in &mut items {
+            let before = self.places.get(&item.identity);
+            item.follow(before.and_then(|&at| self.items.get(at)));
+        }
+        self.places = places(&items);
+        self.items = items;
+        true
     }
 
     /// Hears what was told before.
@@ -139,4 +175,11 @@ impl Gateway {
             );
         }
     }
+}
+
+fn places(items: &[Item]) -> HashMap<Box<str>, usize> {
+    let places = items.iter().enumerate();
+    places
+        .map(|(at, item)| (item.identity.clone(), at))
+        .collect()
 }

@@ -159,3 +159,22 @@ async fn a_key_is_told_of_once_for_all_of_its_gates() {
     assert!(hear(&mut item, Stands::Well, None, false));
     assert_eq!(told(&mut item), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_begins_anew_is_no_news() {
+    let (before, mut old) = circuit();
+    before.isolate();
+    assert_eq!(told(&mut old).unwrap().0, Stands::Isolated);
+    let (now, mut new) = circuit();
+    new.follow(Some(&old));
+    assert_eq!(told(&mut new), None);
+    assert!(hear(&mut new, Stands::Isolated, None, false));
+    assert_eq!(now.state(), State::Isolated);
+
+    // What was heard stays so where the circuit does.
+    let mut same = item(Subject::Circuit(now.clone()));
+    same.follow(Some(&new));
+    assert_eq!(told(&mut same), None);
+    assert!(hear(&mut same, Stands::Well, None, false));
+    assert_eq!(now.state(), State::Closed);
+}
