@@ -1,6 +1,6 @@
 //! What becomes of requests that nobody can answer.
 
-use crate::{OPENAI, mode, post, read};
+use crate::{OPENAI, mode, post, read, redis_server::RedisServer};
 use buttress_testkit::{Dialect, Fault, Provider, Reply};
 use buttress_tests::{Answer, Gateway, Mode, Setup};
 use serde_json::{Value, json};
@@ -182,6 +182,36 @@ async fn what_the_store_does_not_take_is_not_said_to_be_queued() {
     let told = &answer.json()["buttress"];
     assert_eq!(told["queued_for_retry"], false);
     assert_eq!(told["id"], Value::Null);
+    assert_eq!(enqueued(&gateway, "full").await, 1);
+}
+
+/// How many requests came to the queue with this outcome, as the metrics have it.
+async fn enqueued(gateway: &Gateway, outcome: &str) -> u32 {
+    let answer = read(OPENAI, gateway.get("/metrics", &[]).await).await;
+    let name = format!("buttress_queue_enqueued_total{{outcome=\"{outcome}\"}} ");
+    let mut lines = answer.body.lines();
+    let count = lines.find_map(|line| line.strip_prefix(&name));
+    count.map_or(0, |count| count.parse().expect("a number"))
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_told_and_counted() {
+    let server = RedisServer::start(&[]);
+    let provider = down(Dialect::OpenAi).await;
+    let folder = TempDir::new().unwrap();
+    let setup = before(&provider, Dialect::OpenAi, &folder);
+    let url = format!("queue.url = '{}'", server.url());
+    let gateway = setup.with(&url).start().await;
+    let queued = gateway.ask(OPENAI).await;
+    assert_ne!(queued.header("x-buttress-queued"), Some("false"));
+    assert_eq!(enqueued(&gateway, "queued").await, 1);
+
+    drop(server);
+    let lost = gateway.ask(OPENAI).await;
+    assert_eq!(lost.header("x-buttress-queued"), Some("false"));
+    assert_eq!(lost.status, 503);
+    let down = enqueued(&gateway, "unavailable").await + enqueued(&gateway, "timed_out").await;
+    assert_eq!(down, 1);
 }
 
 #[tokio::test]
