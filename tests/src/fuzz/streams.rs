@@ -41,6 +41,12 @@ pub(super) fn run(bytes: &[u8]) {
         let whole = read(dialect, [stream]);
         assert!(whole == read(dialect, stream.chunks(1)), "cut everywhere");
         assert!(whole == read(dialect, cuts(cut, stream)), "cut somewhere");
+        let whole = passed_on(dialect, [stream]);
+        assert!(whole == passed_on(dialect, stream.chunks(1)), "byte by byte");
+        assert!(
+            whole == passed_on(dialect, cuts(cut, stream)),
+            "piece by piece"
+        );
         for to in Dialect::ALL {
             translate(dialect, to, stream);
             carry_on(dialect, to, stream);
@@ -78,6 +84,21 @@ fn read<'a>(dialect: Dialect, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Ve
     let end = summed_up(dialect, reader.summary());
     assert!(reader.next_item().is_none());
     (said, format!("{end} {:?}", reader.truncated()))
+}
+
+/// All that a caller of the same dialect gets, what it says, and whether it is whole.
+fn passed_on<'a>(
+    dialect: Dialect,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<u8>, String, bool) {
+    let mut frames = Vec::new();
+    let mut text = String::new();
+    let (events, whole) = piped_in(dialect, dialect, pieces);
+    for event in events {
+        frames.extend_from_slice(&event.frame);
+        text.push_str(event.text.as_deref().unwrap_or_default());
+    }
+    (frames, text, whole)
 }
 
 /// Ids that are made up, because their dialect has none, are others each time.
@@ -218,19 +239,34 @@ fn request(to: Dialect, body: &'static str) -> LlmRequest {
 
 /// What a caller gets, and whether it is whole.
 fn piped(from: Dialect, to: Dialect, stream: &[u8]) -> (Vec<StreamEvent>, bool) {
+    piped_in(from, to, [stream])
+}
+
+/// The same of a stream that comes in these pieces.
+fn piped_in<'a>(
+    from: Dialect,
+    to: Dialect,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<StreamEvent>, bool) {
     let mut pipe = EventPipe::new(from, to).max_event(MAX_EVENT);
     let mut events = Vec::new();
-    pipe.push(Bytes::copy_from_slice(stream));
-    for _ in 0..2 {
+    let mut pieces = pieces.into_iter();
+    loop {
+        let piece = pieces.next();
+        match piece {
+            Some(piece) => pipe.push(Bytes::copy_from_slice(piece)),
+            None => pipe.close(None),
+        }
         while let Some(event) = pipe.next_event() {
             match event {
                 Ok(event) => events.push(event),
                 Err(_) => return (events, false),
             }
         }
-        pipe.close(None);
+        if piece.is_none() {
+            return (events, true);
+        }
     }
-    (events, true)
 }
 
 fn joined(dialect: Dialect, events: &[StreamEvent]) -> Summary {

@@ -146,7 +146,12 @@ impl EventPipe {
     /// thing that comes.
     pub fn next_event(&mut self) -> Option<Result<StreamEvent, LlmError>> {
         while !self.over {
-            let Some(item) = self.reader.next_item() else {
+            // A writer writes event by event; what is only passed on is passed on as it came.
+            let item = match &self.translator {
+                Some(_) => self.reader.next_item(),
+                None => self.reader.next_run(),
+            };
+            let Some(item) = item else {
                 return self.end();
             };
             if let Part::Error(error) = item.part {

@@ -161,7 +161,7 @@ impl SaidReader {
             self.usage.update(usage);
         }
         self.reader.push(event.frame.clone());
-        while let Some(item) = self.reader.next_item() {
+        while let Some(item) = self.reader.next_run() {
             let Part::Delta(delta) = item.part else {
                 continue;
             };

@@ -158,6 +158,25 @@ impl Decoder {
         }))
     }
 
+    /// What has not been given out, where that begins with the start of a frame.
+    pub(crate) fn at_start(&self) -> Option<&Bytes> {
+        // A block that has not begun is not looked through, either.
+        let at_start = self.begun && !self.failed && self.block == Block::None;
+        at_start.then_some(&self.buffer)
+    }
+
+    /// Gives out so much of it, which whoever asks knows to be whole frames, each of them within
+    /// the [limit](Self::max_event).
+    pub(crate) fn take(&mut self, frames: usize) -> Bytes {
+        self.looked = 0;
+        self.buffer.split_to(frames)
+    }
+
+    /// How large one event may be.
+    pub(crate) const fn limit(&self) -> usize {
+        self.max_event
+    }
+
     /// How many bytes are held of a frame that is not complete.
     #[must_use]
     pub fn unfinished(&self) -> usize {

@@ -148,23 +148,23 @@ impl StreamReader {
 
     /// What the stream says next, if all of it is there.
     pub fn next_item(&mut self) -> Option<StreamItem> {
+        self.next(1)
+    }
+
+    /// The same, but where several events that say a text and nothing else came together, all of
+    /// them may be one item.
+    pub(crate) fn next_run(&mut self) -> Option<StreamItem> {
+        self.next(usize::MAX)
+    }
+
+    /// What the stream says next, in at most so many events.
+    fn next(&mut self, most: usize) -> Option<StreamItem> {
         if self.over {
             return None;
         }
-        let mut item = match self.decoder.next_unread()? {
-            Ok(Unread::Comment(raw)) => StreamItem {
-                raw,
-                part: Part::Comment,
-            },
-            Ok(Unread::Event(raw)) => self.read_event(raw),
-            // What is larger than anything that makes sense is not read to its end.
-            Err(_) => {
-                self.over = true;
-                StreamItem {
-                    raw: Bytes::new(),
-                    part: Part::Error(self.reading.broken()),
-                }
-            }
+        let mut item = match self.read_alike(most) {
+            Some(item) => item,
+            None => self.read_next()?,
         };
         if let (Some(json_tool), Part::Delta(delta)) = (&mut self.json_tool, &mut item.part) {
             json_tool.rewrite(delta);
@@ -180,14 +180,38 @@ impl StreamReader {
         Some(item)
     }
 
+    /// Events that are like the last one, at most so many.
+    fn read_alike(&mut self, most: usize) -> Option<StreamItem> {
+        let limit = self.decoder.limit();
+        let run = self.shape.run(self.decoder.at_start()?, most, limit)?;
+        let part = Part::Delta(Delta {
+            text: Some(run.text),
+            ..Delta::default()
+        });
+        let raw = self.decoder.take(run.len);
+        Some(StreamItem { raw, part })
+    }
+
+    /// The next frame.
+    fn read_next(&mut self) -> Option<StreamItem> {
+        Some(match self.decoder.next_unread()? {
+            Ok(Unread::Comment(raw)) => StreamItem {
+                raw,
+                part: Part::Comment,
+            },
+            Ok(Unread::Event(raw)) => self.read_event(raw),
+            // What is larger than anything that makes sense is not read to its end.
+            Err(_) => {
+                self.over = true;
+                StreamItem {
+                    raw: Bytes::new(),
+                    part: Part::Error(self.reading.broken()),
+                }
+            }
+        })
+    }
+
     fn read_event(&mut self, raw: Bytes) -> StreamItem {
-        if let Some(text) = self.shape.fit(&raw) {
-            let part = Part::Delta(Delta {
-                text: Some(text),
-                ..Delta::default()
-            });
-            return StreamItem { raw, part };
-        }
         let event = Event::parse(raw);
         let part = self.dialect.read_event(&mut self.reading, &event);
         if let Part::Delta(delta) = &part

@@ -2,7 +2,7 @@ use super::Text;
 use crate::request::Str;
 use bytes::Bytes;
 use memchr::memmem;
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 /// What the last event looked like that said a text and nothing else.
 ///
@@ -35,8 +35,18 @@ const VARIES: [(&[u8], Hole); 2] = [
     (b"\"sequence_number\":", Hole::Number),
 ];
 
+/// Events like the last one that stand one after the other.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// How long they are together, in bytes.
+    pub(super) len: usize,
+    /// What they say together.
+    pub(super) text: Text,
+}
+
 impl Shape {
-    /// Larger ones are rare, and not worth to be kept.
+    /// Larger ones are rare, and not worth to be kept. Nor is a text worth to be looked for that
+    /// has no end within as much: what comes bit by bit would be looked through each time.
     const MOST: usize = 4 << 10;
 
     /// Learns from an event that said this and nothing else.
@@ -46,7 +56,8 @@ impl Shape {
             return;
         };
         let said = said.start - 1..said.end + 1;
-        if raw.len() > Self::MOST {
+        // Whether a CR is the whole end of an event, only what follows it tells.
+        if raw.len() > Self::MOST || !raw.ends_with(b"\n") {
             return;
         }
         self.raw.clear();
@@ -62,9 +73,32 @@ impl Shape {
         self.holes.sort_unstable_by_key(|(place, _)| place.start);
     }
 
-    /// What this event says, if it is like the last one.
-    pub(super) fn fit(&self, raw: &Bytes) -> Option<Text> {
-        let mut rest: &[u8] = raw;
+    /// The events like the last one with which these bytes begin, at most so many, if there is
+    /// one. None of them is larger than `limit`.
+    ///
+    /// The bytes begin where a frame does. An event ends where the one did that it is like: there
+    /// is no end of a line in what may differ.
+    pub(super) fn run(&self, bytes: &Bytes, most: usize, limit: usize) -> Option<Run> {
+        let (mut len, first) = self.one(bytes, limit)?;
+        let mut joined = None;
+        for _ in 1..most {
+            let Some((next, text)) = self.one(&bytes[len..], limit) else {
+                break;
+            };
+            let joined = joined.get_or_insert_with(|| String::from(&*first));
+            joined.push_str(&text);
+            len += next;
+        }
+        let text = match joined {
+            Some(joined) => Text::of(joined),
+            None => Text::new(first, bytes),
+        };
+        Some(Run { len, text })
+    }
+
+    /// The event like the last one with which these bytes begin: its length, and what it says.
+    fn one<'a>(&self, bytes: &'a [u8], limit: usize) -> Option<(usize, Cow<'a, str>)> {
+        let mut rest = bytes;
         let mut known = 0;
         let mut text = None;
         for (place, hole) in &self.holes {
@@ -76,11 +110,10 @@ impl Shape {
             rest = after;
             known = place.end;
         }
-        if *rest != self.raw[known..] {
-            return None;
-        }
+        rest = rest.strip_prefix(&self.raw[known..])?;
+        let len = bytes.len() - rest.len();
         let Str(text) = serde_json::from_slice(text?).ok()?;
-        (!text.is_empty()).then(|| Text::new(text, raw))
+        (!text.is_empty() && len <= limit).then_some((len, text))
     }
 }
 
@@ -89,6 +122,7 @@ impl Hole {
     fn length(self, bytes: &[u8]) -> Option<usize> {
         match self {
             Self::Text => {
+                let bytes = &bytes[..bytes.len().min(Shape::MOST)];
                 let mut rest = bytes.strip_prefix(b"\"")?.iter();
                 loop {
                     match rest.next()? {
@@ -100,11 +134,13 @@ impl Hole {
             }
             Self::Padding => {
                 let plain = |byte: &u8| matches!(byte, b' '..=b'~') && !b"\"\\".contains(byte);
-                let end = bytes.iter().position(|byte| !plain(byte))?;
+                let mut within = bytes.iter().take(Shape::MOST);
+                let end = within.position(|byte| !plain(byte))?;
                 (bytes[end] == b'"').then_some(end)
             }
             Self::Number => {
-                let end = bytes.iter().position(|byte| !byte.is_ascii_digit())?;
+                let mut within = bytes.iter().take(Shape::MOST);
+                let end = within.position(|byte| !byte.is_ascii_digit())?;
                 let padded = end > 1 && bytes[0] == b'0';
                 (end > 0 && !padded && matches!(bytes[end], b',' | b'}')).then_some(end)
             }
@@ -149,6 +185,12 @@ mod tests {
         reader
     }
 
+    /// What this event says, if it is like the one of this shape.
+    fn fit(shape: &Shape, event: &Bytes) -> Option<Text> {
+        let run = shape.run(event, 1, usize::MAX)?;
+        (run.len == event.len()).then_some(run.text)
+    }
+
     /// The shape of this event, in which `one` is said.
     fn shape(event: &Bytes) -> Shape {
         let at = memmem::find(event, b"one").unwrap();
@@ -169,7 +211,7 @@ mod tests {
             ),
             (GEMINI, GEMINI.replace("one", "two, three")),
         ] {
-            let text = shape(&raw(event)).fit(&raw(&next));
+            let text = fit(&shape(&raw(event)), &raw(&next));
             let text = text.unwrap_or_else(|| panic!("{next}"));
             let said = serde_json::to_string(&*text).unwrap();
             assert!(next.contains(&format!(":{said}")), "{text}");
@@ -195,10 +237,10 @@ mod tests {
         ] {
             let other = CHAT.replace(from, to);
             assert_ne!(other, CHAT);
-            assert!(shape.fit(&raw(&other)).is_none(), "{other}");
+            assert!(fit(&shape, &raw(&other)).is_none(), "{other}");
         }
-        assert!(Shape::default().fit(&raw(CHAT)).is_none());
-        assert!(Shape::default().fit(&Bytes::new()).is_none());
+        assert!(fit(&Shape::default(), &raw(CHAT)).is_none());
+        assert!(fit(&Shape::default(), &Bytes::new()).is_none());
     }
 
     /// Each byte of an event is replaced by each other one: what is taken to be alike is.
@@ -219,7 +261,7 @@ mod tests {
                     let mut other = event.to_vec();
                     other[at] = byte;
                     let other = Bytes::from(other);
-                    let Some(text) = shape.fit(&other) else {
+                    let Some(text) = fit(&shape, &other) else {
                         continue;
                     };
                     alike += 1;
@@ -237,6 +279,55 @@ mod tests {
             }
             // Any of the three letters by nearly any other one, at least.
             assert!(alike > 3 * 90, "{dialect}: {alike}");
+        }
+    }
+    /// Each is as the last one was, so that nothing but the whole shape can tell where one ends.
+    #[test]
+    fn events_that_stand_one_after_the_other_are_one_run() {
+        for event in [CHAT, MESSAGES, RESPONSES, GEMINI] {
+            for end in ["\n", "\r\n"] {
+                let event = |text: &str| {
+                    let data = event.replace("one", text);
+                    format!("event: x{end}data: {data}{end}{end}")
+                };
+                let learned = event("one").into();
+                let shape = shape(&learned);
+                let three = [event("a"), event("\\\"b\\n"), event("c")].concat();
+                let cut = |rest: &str| Bytes::from([&three, rest].concat());
+                for rest in ["", ": ping\n\n", &event("d")[..event("d").len() - 1]] {
+                    let run = shape.run(&cut(rest), usize::MAX, usize::MAX);
+                    let run = run.unwrap_or_else(|| panic!("{three}"));
+                    assert_eq!((run.len, &*run.text), (three.len(), "a\"b\nc"), "{rest}");
+                }
+                let run = shape.run(&cut(""), 2, usize::MAX).unwrap();
+                assert_eq!(&*run.text, "a\"b\n");
+                let limit = event("a").len();
+                let run = shape.run(&cut(""), usize::MAX, limit).unwrap();
+                assert_eq!((run.len, &*run.text), (limit, "a"));
+                assert!(shape.run(&cut(""), usize::MAX, limit - 1).is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_looked_through_time_and_again() {
+        let mut event = raw(CHAT);
+        let shape = shape(&event);
+        let long = "x".repeat(Shape::MOST);
+        for (from, to) in [("one", &long), ("a1", &long)] {
+            event = raw(&CHAT.replace(from, to));
+            assert!(fit(&shape, &event).is_none());
+        }
+        let short = &long[..Shape::MOST - 2];
+        assert!(fit(&shape, &raw(&CHAT.replace("one", short))).is_some());
+    }
+
+    #[test]
+    fn where_an_event_ends_is_known_before_what_follows_it() {
+        for (end, known) in [("\n", true), ("\r\n", true), ("\r", false)] {
+            let event = format!("data: {CHAT}{end}{end}").into();
+            let shape = shape(&event);
+            assert_eq!(fit(&shape, &event).is_some(), known, "{end:?}");
         }
     }
 }
