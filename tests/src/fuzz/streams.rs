@@ -42,7 +42,10 @@ pub(super) fn run(bytes: &[u8]) {
         assert!(whole == read(dialect, stream.chunks(1)), "cut everywhere");
         assert!(whole == read(dialect, cuts(cut, stream)), "cut somewhere");
         let whole = passed_on(dialect, [stream]);
-        assert!(whole == passed_on(dialect, stream.chunks(1)), "byte by byte");
+        assert!(
+            whole == passed_on(dialect, stream.chunks(1)),
+            "byte by byte"
+        );
         assert!(
             whole == passed_on(dialect, cuts(cut, stream)),
             "piece by piece"

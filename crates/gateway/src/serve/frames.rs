@@ -1,7 +1,7 @@
 //! The frames of a streamed answer, which keep to the call's deadline whether they are read or
 //! not.
 
-use super::log::CallLog;
+use super::{log::CallLog, turn::Turn};
 use buttress::{
     Context as _,
     core::{Elapsed, Phase},
@@ -22,7 +22,8 @@ use tokio::{
 };
 
 /// How much is given in one piece at most, of what is there at once. Each piece is a chunk of
-/// HTTP, and that costs more, here and where it is read, than to copy an event.
+/// HTTP and mostly a system call, and that costs more, here and where it is read, than to copy an
+/// event.
 const PIECE: usize = 16 << 10;
 
 /// The frames of a stream. When it breaks, the caller is told so in its own dialect: there is
@@ -38,8 +39,18 @@ pub(super) struct Frames {
     shared: Arc<Mutex<Shared>>,
     dialect: Dialect,
     timer: Option<JoinHandle<()>>,
-    /// Room for the next pieces.
-    room: BytesMut,
+    piece: Piece,
+    /// Of the others, since the last frame.
+    turn: Turn,
+}
+
+/// What is given next.
+#[derive(Default)]
+struct Piece {
+    /// Not copied as long as it is alone.
+    alone: Option<Bytes>,
+    /// All of it where there are several frames, and room for more.
+    joined: BytesMut,
 }
 
 struct Shared {
@@ -78,8 +89,36 @@ impl Frames {
             shared,
             dialect,
             timer,
-            room: BytesMut::new(),
+            piece: Piece::default(),
+            turn: Turn::default(),
         }
+    }
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        self.alone.as_ref().map_or(self.joined.len(), Bytes::len)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn add(&mut self, frame: Bytes) {
+        if self.is_empty() {
+            self.alone = Some(frame);
+            return;
+        }
+        if let Some(first) = self.alone.take() {
+            self.joined.reserve(PIECE);
+            self.joined.extend_from_slice(&first);
+        }
+        self.joined.extend_from_slice(&frame);
+    }
+
+    fn take(&mut self) -> Bytes {
+        let alone = self.alone.take();
+        alone.unwrap_or_else(|| self.joined.split().freeze())
     }
 }
 
@@ -139,32 +178,34 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 impl Stream for Frames {
     type Item = Result<Bytes, Infallible>;
 
+    /// A connection to a provider hands over one frame and is polled again before it hands over
+    /// the next one, however much it has read. So what is there is kept until the connection had
+    /// its turn, and brought nothing.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self {
             shared,
             dialect,
-            room,
+            piece,
+            turn,
             ..
         } = &mut *self;
         let mut shared = lock(shared);
-        let Some(first) = ready!(shared.poll_frame(*dialect, cx)) else {
-            return Poll::Ready(None);
-        };
-        let mut size = first.len();
-        // Not copied as long as it is alone.
-        let mut alone = Some(first);
-        while size < PIECE
-            && let Poll::Ready(Some(frame)) = shared.poll_frame(*dialect, cx)
-        {
-            if let Some(first) = alone.take() {
-                room.reserve(PIECE);
-                room.extend_from_slice(&first);
+        while piece.len() < PIECE {
+            match shared.poll_frame(*dialect, cx) {
+                Poll::Ready(Some(frame)) => {
+                    piece.add(frame);
+                    turn.forget();
+                }
+                Poll::Ready(None) if piece.is_empty() => return Poll::Ready(None),
+                Poll::Ready(None) => break,
+                Poll::Pending if piece.is_empty() => return Poll::Pending,
+                Poll::Pending => {
+                    ready!(turn.poll_over(cx));
+                    break;
+                }
             }
-            room.extend_from_slice(&frame);
-            size += frame.len();
         }
-        let piece = alone.unwrap_or_else(|| room.split().freeze());
-        Poll::Ready(Some(Ok(piece)))
+        Poll::Ready(Some(Ok(piece.take())))
     }
 }
 
@@ -173,5 +214,69 @@ impl Drop for Frames {
         if let Some(timer) = &self.timer {
             timer.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::request_id::RequestId;
+    use buttress::{core::Call, llm::StreamEvent};
+    use futures_util::{StreamExt, stream::poll_fn};
+    use http::HeaderMap;
+    use std::time::Duration;
+    use tokio::{
+        sync::mpsc,
+        time::{self, sleep},
+    };
+
+    const EVENT: Bytes = Bytes::from_static(b"data: {\"n\": 1}\n\n");
+
+    /// The frames of a stream whose events are handed over one by one, by a task that waits in
+    /// between for each to be taken.
+    fn frames(pauses: Vec<Duration>) -> Frames {
+        let (give, mut take) = mpsc::channel(1);
+        tokio::spawn(async move {
+            for pause in pauses {
+                if !pause.is_zero() {
+                    sleep(pause).await;
+                }
+                let event = Ok(StreamEvent::new(EVENT));
+                if give.send(event).await.is_err() {
+                    break;
+                }
+            }
+        });
+        let events = EventStream::new(poll_fn(move |cx| take.poll_recv(cx)));
+        let log = CallLog::new(
+            RequestId::of(&HeaderMap::new()),
+            Instant::now(),
+            "m",
+            Call::new(),
+        );
+        Frames::new(events, Dialect::OpenAiChat, log)
+    }
+
+    #[tokio::test]
+    async fn what_is_handed_over_event_by_event_is_given_in_pieces() {
+        let events = 3 * PIECE / EVENT.len();
+        let frames = frames(vec![Duration::ZERO; events]);
+        let pieces: Vec<_> = frames.map(|piece| piece.unwrap()).collect().await;
+        assert_eq!(pieces.concat(), EVENT.repeat(events));
+        assert!(pieces.len() <= 4, "{} pieces", pieces.len());
+        let most = pieces.iter().map(Bytes::len).max().unwrap();
+        assert!(most < PIECE + EVENT.len(), "{most}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_does_not_wait_for_the_next_one() {
+        const PAUSE: Duration = Duration::from_secs(1);
+        let mut frames = frames(vec![PAUSE; 5]);
+        let began = time::Instant::now();
+        for n in 1..=5 {
+            assert_eq!(frames.next().await.unwrap().unwrap(), EVENT);
+            assert_eq!(began.elapsed().as_secs(), n);
+        }
+        assert!(frames.next().await.is_none());
     }
 }

@@ -29,6 +29,7 @@ mod session;
 mod shared;
 mod signal;
 mod telemetry;
+mod turn;
 mod upstreams;
 
 #[cfg(test)]
