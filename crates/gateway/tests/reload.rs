@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     os::unix::fs::symlink,
     path::Path,
     process::{Child, Command, Stdio},
@@ -91,6 +91,11 @@ impl Program {
     }
 
     fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let (status, answer) = self.send(method, path, body);
+        (status, serde_json::from_str(&answer).unwrap())
+    }
+
+    fn send(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let mut socket = TcpStream::connect(&self.address).unwrap();
         write!(
             socket,
@@ -105,7 +110,7 @@ impl Program {
         socket.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap();
-        (status.parse().unwrap(), serde_json::from_str(body).unwrap())
+        (status.parse().unwrap(), body.to_owned())
     }
 
     /// The routes, each with its circuit.
@@ -263,4 +268,58 @@ fn a_worker_reloads_as_well() {
     let line = program.logs("\"reloaded\"");
     assert!(line.contains("routes.a removed"), "{line}");
     assert_eq!(program.end(), Some(0));
+}
+
+#[test]
+fn a_worker_can_be_watched_and_serves_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("buttress.toml");
+    fs::write(
+        &file,
+        format!("queue.url = 'sqlite:queue.db'\n{}", routes(&["a"])),
+    )
+    .unwrap();
+    let words = ["worker", "--listen", "127.0.0.1:0"];
+    let program = Program::start(&words, folder.path(), "buttress works at the queue");
+    assert_eq!(program.send("GET", "/healthz", "").0, 200);
+    assert_eq!(program.circuits(), [("a".to_owned(), "closed".to_owned())]);
+    let (status, metrics) = program.send("GET", "/metrics", "");
+    assert_eq!(status, 200);
+    assert!(metrics.contains("\nbuttress_queue_tasks{"), "{metrics}");
+    for (method, path) in [
+        ("GET", "/"),
+        ("POST", "/v1/chat/completions"),
+        ("POST", "/admin/reload"),
+        ("GET", "/v1/queue/1"),
+    ] {
+        let (status, said) = program.send(method, path, "{}");
+        assert_eq!(status, 404, "{path}");
+        assert!(said.contains("no calls"), "{said}");
+    }
+    assert_eq!(program.end(), Some(0));
+}
+
+#[test]
+fn a_worker_that_cant_listen_does_not_begin() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("buttress.toml");
+    fs::write(
+        &file,
+        format!("queue.url = 'sqlite:queue.db'\n{}", routes(&["a"])),
+    )
+    .unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = Command::new(env!("CARGO_BIN_EXE_buttress"))
+        .env_clear()
+        .current_dir(folder.path())
+        .args(["worker", "--listen", &address])
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(
+        said.contains(&format!("can't listen on {address}")),
+        "{said}"
+    );
 }

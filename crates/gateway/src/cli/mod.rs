@@ -207,6 +207,11 @@ pub struct WorkerArgs {
     /// The configuration [default: what `serve` would read]
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// Serve /metrics, /healthz and /readyz on this address, and nothing else [default: listen
+    /// nowhere]
+    #[arg(short, long, value_name = "IP:PORT")]
+    pub listen: Option<SocketAddr>,
 }
 
 /// What to check.

@@ -14,6 +14,7 @@ use hyper_util::{
 use std::{
     future::Future,
     io,
+    net::SocketAddr,
     pin::pin,
     sync::{
         Arc,
@@ -34,6 +35,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often it is told, at most, that there are as many connections as there may be.
 const TELL_FULL: Duration = Duration::from_secs(60);
+
+/// Listens on this address; which one that is, is told where any port was asked for.
+pub(super) async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
+    let cant = |error| format!("can't listen on {address}: {error}");
+    let listener = TcpListener::bind(address).await.map_err(cant)?;
+    let address = listener.local_addr().map_err(cant)?;
+    Ok((listener, address))
+}
 
 /// Serves callers until `stop` resolves, then lets what is under way finish within the grace.
 ///

@@ -46,7 +46,9 @@ use crate::{
 };
 use app::App;
 use signal::{Hangup, Stop};
-use std::{env, io::Write, net::SocketAddr, path::Path, process::ExitCode};
+use std::{
+    env, future::pending, io::Write, net::SocketAddr, path::Path, process::ExitCode, sync::Arc,
+};
 
 /// It can't start, or was told to stop twice.
 const FAILED: u8 = 1;
@@ -72,7 +74,9 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 pub fn work(args: &WorkerArgs) -> ExitCode {
     let variable = |name: &str| env::var(name).ok();
     let options = Options::new(&variable);
-    run_with(load(args.config.as_deref(), &options), work_at_queue)
+    run_with(load(args.config.as_deref(), &options), |config| {
+        work_at_queue(config, args.listen)
+    })
 }
 
 /// The configuration, whose warnings are told at once.
@@ -139,20 +143,49 @@ async fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn work_at_queue(config: Config) -> Result<ExitCode, Box<dyn std::error::Error>> {
+async fn work_at_queue(
+    config: Config,
+    listen: Option<SocketAddr>,
+) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let app = running::app(config).await?;
     let Some(queue) = &app.queue else {
         return Err(crate::queue::NOT_CONFIGURED.into());
     };
+    let watched = match listen {
+        Some(address) => Some(listener::bind(address).await?),
+        None => None,
+    };
     let working = queue::Working::start(&app, queue);
     let (mut stop, hangup) = (Stop::new()?, Hangup::new()?);
-    let serving = app.serving();
-    let store = serving.config.queue.store.as_ref();
-    let store = store.map_or_else(String::new, ToString::to_string);
-    drop(serving);
-    let _ = writeln!(anstream::stdout(), "buttress works at the queue in {store}");
+    let store = app
+        .serving()
+        .config
+        .queue
+        .store
+        .as_ref()
+        .map(ToString::to_string);
+    let mut greeting = format!(
+        "buttress works at the queue in {}",
+        store.unwrap_or_default()
+    );
+    if let Some((_, address)) = &watched {
+        greeting += &format!(", and tells how at http://{address}");
+    }
+    let _ = writeln!(anstream::stdout(), "{greeting}");
 
-    told_to_stop(&mut stop, &app, hangup).await;
+    let watched = async {
+        match watched {
+            Some((listener, _)) => {
+                let router = router::of_worker(Arc::clone(&app));
+                listener::serve(listener, router, &app.server, pending()).await;
+            }
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        () = told_to_stop(&mut stop, &app, hangup) => {}
+        () = watched => {}
+    }
     tracing::info!("stopping");
     tokio::select! {
         done = working.stop() => {

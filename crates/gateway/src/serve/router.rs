@@ -57,14 +57,30 @@ pub(super) fn router(app: Arc<App>) -> Router {
     router
         .merge(live::router())
         .merge(admin::router())
-        .route("/healthz", get(async |_: NoPage| "ok\n"))
-        .route("/readyz", get(ready::show))
-        .route("/metrics", get(metrics::show))
+        .merge(watched())
         .fallback(async |_: NoPage, request: Request| unknown(request).await)
         .method_not_allowed_fallback(async |_: NoPage, request: Request| {
             wrong_method(request).await
         })
         .with_state(app)
+}
+
+/// What there is to be asked of a process that serves no callers.
+pub(super) fn of_worker(app: Arc<App>) -> Router {
+    watched()
+        .fallback(async |_: NoPage| {
+            let message = "a worker serves GET /healthz, /readyz and /metrics, and no calls\n";
+            (StatusCode::NOT_FOUND, message)
+        })
+        .with_state(app)
+}
+
+/// For those who watch over it.
+fn watched() -> Router<Arc<App>> {
+    Router::new()
+        .route("/healthz", get(async |_: NoPage| "ok\n"))
+        .route("/readyz", get(ready::show))
+        .route("/metrics", get(metrics::show))
 }
 
 async fn openai(_: NoPage, State(app): State<Arc<App>>, request: Request) -> Response {

@@ -22,7 +22,6 @@ use crate::{
 use buttress::Route;
 use std::{error::Error, fmt, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::TcpListener,
     sync::oneshot,
     task::{JoinError, JoinHandle},
     time::{Instant, sleep},
@@ -59,10 +58,7 @@ pub(super) async fn start_on(
     };
     let app = app_of(config, told, sandbox).await?;
     let server = app.server.clone();
-    let listener = TcpListener::bind(server.listen).await;
-    let listener =
-        listener.map_err(|error| format!("can't listen on {}: {error}", server.listen))?;
-    let address = listener.local_addr()?;
+    let (listener, address) = listener::bind(server.listen).await?;
 
     let work = app.serving().config.queue.work;
     let worker = app.queue.as_ref().filter(|_| work);
