@@ -96,6 +96,10 @@ fn text(value: &AnyValue) -> String {
         Value::IntValue(number) => number.to_string(),
         Value::DoubleValue(number) => number.to_string(),
         Value::BoolValue(flag) => flag.to_string(),
+        Value::ArrayValue(list) => {
+            let texts: Vec<_> = list.values.iter().map(text).collect();
+            format!("[{}]", texts.join(", "))
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -192,6 +196,7 @@ async fn a_call_is_a_span_with_a_child_for_each_attempt_and_each_wait() {
         ("gen_ai.provider.name", "openai"),
         ("gen_ai.request.model", "any"),
         ("gen_ai.request.stream", "false"),
+        ("gen_ai.response.finish_reasons", "[stop]"),
         ("gen_ai.response.model", "second"),
         ("server.address", "127.0.0.1"),
     ];

@@ -3,7 +3,7 @@ use super::{
     spans::{CallSpans, error_type},
 };
 use buttress_core::{Call, Carry, Failure, Witness};
-use buttress_llm::{AnswerBody, Dialect, LlmError, LlmRequest, LlmResponse, Usage};
+use buttress_llm::{AnswerBody, Dialect, LlmError, LlmRequest, LlmResponse, Said, Stop, Usage};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
@@ -152,6 +152,8 @@ impl Running {
             AnswerBody::Json(json) => {
                 self.spans.with(|span| {
                     record_usage(span, &response.usage);
+                    let said = Said::read(response.dialect, &json).ok();
+                    record_finish(span, said.and_then(|said| Some(said.finish?.stop)));
                     if self.content {
                         let messages = content::answered(response.dialect, &json);
                         span.record("gen_ai.output.messages", messages.as_deref());
@@ -165,7 +167,12 @@ impl Running {
                 if self.content {
                     stream = content::Read::of(stream, response.dialect, Arc::clone(&spans));
                 }
-                stream.tally(move |tally| spans.with(|span| record_usage(span, &tally.usage)));
+                stream.tally(move |tally| {
+                    spans.with(|span| {
+                        record_usage(span, &tally.usage);
+                        record_finish(span, tally.finish);
+                    });
+                });
                 stream.watch(self);
                 response.body = AnswerBody::Stream(stream);
             }
@@ -239,6 +246,7 @@ fn call_span(request: &LlmRequest) -> Span {
         gen_ai.request.stream = request.streams(),
         gen_ai.request.max_tokens = request.max_tokens().map(number),
         gen_ai.response.model = Empty,
+        gen_ai.response.finish_reasons = Empty,
         gen_ai.response.time_to_first_chunk = Empty,
         gen_ai.usage.input_tokens = Empty,
         gen_ai.usage.output_tokens = Empty,
@@ -268,6 +276,10 @@ fn record_usage(span: &Span, usage: &Usage) {
     ] {
         span.record(field, tokens.map(number));
     }
+}
+
+fn record_finish(span: &Span, finish: Option<Stop>) {
+    span.record("gen_ai.response.finish_reasons", finish.map(Stop::as_str));
 }
 
 /// As OpenTelemetry counts.

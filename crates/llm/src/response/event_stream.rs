@@ -1,4 +1,4 @@
-use crate::{LlmError, Usage, stream::Text};
+use crate::{LlmError, Stop, Usage, stream::Text};
 use buttress_core::{AsFailure, Failure, Witness};
 use bytes::Bytes;
 use futures_core::Stream;
@@ -22,6 +22,7 @@ pub struct EventStream {
     witnesses: Vec<BoxWitness>,
     tallies: Vec<BoxTally>,
     usage: Usage,
+    finish: Option<Stop>,
     text_bytes: u64,
 }
 
@@ -31,6 +32,8 @@ pub struct EventStream {
 pub struct Tally {
     /// What the answer was counted as so far.
     pub usage: Usage,
+    /// Why the model stopped, if it has.
+    pub finish: Option<Stop>,
     /// The length of the text that came, in bytes.
     pub text_bytes: u64,
     /// Whether the answer is complete.
@@ -56,6 +59,8 @@ pub struct StreamEvent {
     pub text: Option<Text>,
     /// What the answer was counted as so far, where this event tells.
     pub usage: Option<Usage>,
+    /// Why the model stopped, where this event tells.
+    pub finish: Option<Stop>,
     pub(crate) last: bool,
     /// There is content in it other than text: a refusal, a call of a tool, another one of
     /// several answers.
@@ -76,6 +81,7 @@ impl EventStream {
             witnesses: Vec::new(),
             tallies: Vec::new(),
             usage: Usage::default(),
+            finish: None,
             text_bytes: 0,
         }
     }
@@ -95,6 +101,7 @@ impl EventStream {
         for told in self.tallies.drain(..) {
             told(Tally {
                 usage: self.usage,
+                finish: self.finish,
                 text_bytes: self.text_bytes,
                 complete,
             });
@@ -121,6 +128,7 @@ impl Stream for EventStream {
             if let Some(usage) = event.usage {
                 self.usage.update(usage);
             }
+            self.finish = event.finish.or(self.finish);
             self.text_bytes += event.text.as_ref().map_or(0, |text| text.len() as u64);
         }
         match &next {
@@ -169,6 +177,7 @@ impl StreamEvent {
         self.content |= unsent.content;
         self.progress |= unsent.progress;
         self.beyond_text |= unsent.beyond_text;
+        self.finish = self.finish.or(unsent.finish);
         self.usage = match (unsent.usage, self.usage) {
             (Some(mut before), Some(usage)) => {
                 before.update(usage);

@@ -216,9 +216,9 @@ impl EventPipe {
         let content = item.is_content();
         let thinks = matches!(&item.part, Part::Delta(delta) if delta.reasoning.is_some());
         let beyond_text = matches!(&item.part, Part::Delta(delta) if delta.is_beyond_text());
-        let (text, usage) = match item.part {
-            Part::Delta(Delta { text, usage, .. }) => (text, usage),
-            _ => (None, None),
+        let (text, usage, finish) = match item.part {
+            Part::Delta(delta) => (delta.text, delta.usage, delta.finish),
+            _ => (None, None, None),
         };
         StreamEvent {
             frame,
@@ -226,6 +226,7 @@ impl EventPipe {
             progress: content || thinks,
             text,
             usage,
+            finish: finish.map(|finish| finish.stop),
             last,
             beyond_text,
             echoes: self.echoes,

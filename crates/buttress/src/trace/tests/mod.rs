@@ -173,6 +173,8 @@ async fn a_stream_is_traced_until_it_ends() {
         assert_flat(&spans);
         let status = spans[0].get("buttress.status");
         assert_eq!(status, if events == 1 { "abandoned" } else { "success" });
+        let reasons = spans[0].get("gen_ai.response.finish_reasons");
+        assert_eq!(reasons, if events == 1 { "" } else { "stop" });
     }
 }
 

@@ -1,4 +1,5 @@
 use super::deliver::{Deliver, told};
+use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_proto::{
     tonic::collector::trace::v1::ExportTraceServiceRequest,
     transform::{
@@ -45,9 +46,21 @@ impl Exporter {
     }
 }
 
+/// Makes a list of what the conventions say is one: a field of a span can't be.
+fn make_list(attribute: &mut KeyValue) {
+    const LIST: &str = "gen_ai.response.finish_reasons";
+    if attribute.key.as_str() == LIST
+        && let Value::String(one) = &attribute.value
+    {
+        attribute.value = Value::Array(Array::String(vec![one.clone()]));
+    }
+}
+
 impl SpanExporter for Exporter {
-    async fn export(&self, spans: Vec<SpanData>) -> OTelSdkResult {
+    async fn export(&self, mut spans: Vec<SpanData>) -> OTelSdkResult {
         let count = spans.len() as u64;
+        let attributes = spans.iter_mut().flat_map(|span| &mut span.attributes);
+        attributes.for_each(make_list);
         let request = ExportTraceServiceRequest {
             resource_spans: group_spans_by_resource_and_scope(spans, &self.resource),
         };
