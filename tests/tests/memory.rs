@@ -39,13 +39,13 @@ struct Stream {
 
 const CHAT: Stream = Stream {
     start: "data: {\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
-    event: "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"word\\n\"}}]}\n\n",
+    event: "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"word\"}}]}\n\n",
     end: "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n",
 };
 
 const MESSAGES: Stream = Stream {
     start: "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"m\",\"role\":\"assistant\",\"content\":[],\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
-    event: "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"word\\n\"}}\n\n",
+    event: "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"word\"}}\n\n",
     end: "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":2}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
 };
 
@@ -58,44 +58,49 @@ impl Stream {
         }
     }
 
-    /// In pieces that end anywhere, with so many events.
-    fn pieces(self, events: usize) -> impl Iterator<Item = Bytes> {
+    /// In pieces that end anywhere, with so many events, each of which says this, as JSON.
+    fn pieces(self, events: usize, says: &str) -> impl Iterator<Item = Bytes> {
         const AT_ONCE: usize = 8;
-        let many: Bytes = self.event.repeat(AT_ONCE).into();
-        let cuts = [
-            many.slice(..self.event.len() / 2),
-            many.slice(self.event.len() / 2..),
-        ];
+        let event = self.event.replace("word", says);
+        let many: Bytes = event.repeat(AT_ONCE).into();
+        let cuts = [many.slice(..event.len() / 2), many.slice(event.len() / 2..)];
         iter::once(self.start.into())
             .chain((0..events / AT_ONCE).flat_map(move |_| cuts.clone()))
             .chain(iter::once(self.end.into()))
     }
 }
 
+/// A text as JSON has it, and its length. What has no escapes is read by the shape of its event.
+const WORD: (&str, usize) = ("word", 4);
+const LINE: (&str, usize) = ("word\\n", 5);
+
 /// What is held at the peak of such a stream's way through a pipe.
-fn peak_of_pipe(from: Dialect, to: Dialect, events: usize) -> u64 {
+fn peak_of_pipe(from: Dialect, to: Dialect, events: usize, (says, bytes): (&str, usize)) -> u64 {
     let measured = measure(|| {
         let mut pipe = EventPipe::new(from, to);
         let mut given = 0;
-        for piece in Stream::of(from).pieces(events) {
+        for piece in Stream::of(from).pieces(events, says) {
             // Of its own, as what comes from a socket is.
             pipe.push(Bytes::copy_from_slice(&piece));
             while let Some(event) = pipe.next_event() {
-                given += usize::from(event.expect("a good stream").content);
+                let text = event.expect("a good stream").text;
+                given += text.map_or(0, |text| text.len());
             }
         }
         assert!(pipe.is_over());
-        assert_eq!(given, events);
+        assert_eq!(given, events * bytes);
     });
     measured.bytes_max
 }
 
 #[track_caller]
 fn assert_constant(from: Dialect, to: Dialect) {
-    let short = peak_of_pipe(from, to, 100_000);
-    let long = peak_of_pipe(from, to, 1_000_000);
-    assert_eq!(long, short, "{from} → {to}");
-    assert!(long < 16 * KIB, "{from} → {to}: {long}");
+    for says in [WORD, LINE] {
+        let short = peak_of_pipe(from, to, 100_000, says);
+        let long = peak_of_pipe(from, to, 1_000_000, says);
+        assert_eq!(long, short, "{from} → {to}");
+        assert!(long < 16 * KIB, "{from} → {to}: {long}");
+    }
 }
 
 #[test]
@@ -241,8 +246,11 @@ where
 
 #[test]
 fn a_long_stream_passes_through_the_gateway_in_constant_memory() {
-    let through =
-        |events| peak_of_gateway(Spoken::OpenAi, Spoken::OpenAi, move || CHAT.pieces(events));
+    let through = |events| {
+        peak_of_gateway(Spoken::OpenAi, Spoken::OpenAi, move || {
+            CHAT.pieces(events, WORD.0)
+        })
+    };
     let (short, _) = through(50_000);
     let (long, came) = through(500_000);
     assert!(came > 30_000_000, "{came}");
@@ -253,7 +261,7 @@ fn a_long_stream_passes_through_the_gateway_in_constant_memory() {
 fn a_long_stream_crosses_in_the_gateway_in_constant_memory() {
     let through = |events| {
         peak_of_gateway(Spoken::OpenAi, Spoken::Anthropic, move || {
-            MESSAGES.pieces(events)
+            MESSAGES.pieces(events, WORD.0)
         })
     };
     let (short, _) = through(20_000);

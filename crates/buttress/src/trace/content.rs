@@ -30,11 +30,7 @@ pub(super) fn asked(request: &LlmRequest) -> Option<String> {
 }
 
 /// What is answered.
-pub(super) fn answered(dialect: Dialect, body: &[u8]) -> Option<String> {
-    Some(said(&Said::read(dialect, body).ok()?))
-}
-
-fn said(said: &Said) -> String {
+pub(super) fn answered(said: &Said) -> String {
     let mut parts = Vec::new();
     for text in [&said.text, &said.refusal] {
         parts.extend((!text.is_empty()).then(|| text_part(text)));
@@ -133,7 +129,7 @@ impl Read {
 
     fn record(&mut self) {
         if let Some(reader) = self.reader.take() {
-            let messages = said(&reader.into_said());
+            let messages = answered(&reader.into_said());
             self.spans.with(|span| {
                 span.record("gen_ai.output.messages", messages.as_str());
             });

@@ -152,11 +152,12 @@ impl Running {
             AnswerBody::Json(json) => {
                 self.spans.with(|span| {
                     record_usage(span, &response.usage);
-                    let said = Said::read(response.dialect, &json).ok();
-                    record_finish(span, said.and_then(|said| Some(said.finish?.stop)));
+                    let Ok(said) = Said::read(response.dialect, &json) else {
+                        return;
+                    };
+                    record_finish(span, said.finish.as_ref().map(|finish| finish.stop));
                     if self.content {
-                        let messages = content::answered(response.dialect, &json);
-                        span.record("gen_ai.output.messages", messages.as_deref());
+                        span.record("gen_ai.output.messages", content::answered(&said));
                     }
                 });
                 self.end(Ok(()));

@@ -2,7 +2,7 @@ use super::StreamEvent;
 use crate::{
     Dialect, LlmError, Provider, StreamReader, StreamTranslator, Summary, TransportError,
     Truncated,
-    stream::{Delta, Part, StreamItem},
+    stream::{Part, StreamItem},
 };
 use bytes::Bytes;
 
@@ -10,7 +10,8 @@ use bytes::Bytes;
 /// translated where the two speak different dialects.
 ///
 /// It has no clock and no socket: whoever has them pushes the bytes, takes the events out, and
-/// says when the bytes have ended.
+/// says when the bytes have ended. Where nothing has to be translated, events that came in one
+/// piece and say a text and nothing else may be given as one.
 ///
 /// ```
 /// use buttress_llm::{Dialect, EventPipe, LlmError};
@@ -246,9 +247,19 @@ impl EventPipe {
             };
             return Some(Err(error.into()));
         }
-        let translator = self.translator.as_mut()?;
-        let frame = translator.end(self.reader.summary());
-        (!frame.is_empty()).then(|| Ok(StreamEvent::new(frame).last()))
+        let frame = match &mut self.translator {
+            Some(translator) => translator.end(self.reader.summary()),
+            None => Bytes::new(),
+        };
+        let unsent = self.unsent.take();
+        if frame.is_empty() && unsent.is_none() {
+            return None;
+        }
+        let mut event = StreamEvent::new(frame).last();
+        if let Some(unsent) = unsent {
+            event.follow(unsent);
+        }
+        Some(Ok(event))
     }
 }
 

@@ -167,6 +167,34 @@ fn a_chunk_that_nobody_asked_for_is_left_out() {
     assert_eq!(frames, [SAID, FINISHED, DONE].concat());
 }
 
+/// Some servers close without the last marker.
+#[test]
+fn what_was_not_sent_is_told_at_an_end_without_its_marker() {
+    let text = [SAID, FINISHED, USAGE].concat();
+    let crossing = |to| EventPipe::new(Dialect::OpenAiChat, to);
+    let hidden = same().hide_usage(true);
+    for (through, ends) in [
+        (hidden, "\"stop\"}]}\n\n"),
+        (
+            crossing(Dialect::AnthropicMessages),
+            "\"message_stop\"}\n\n",
+        ),
+        (crossing(Dialect::Gemini), "}\n\n"),
+        (crossing(Dialect::OpenAiResponses), "}\n\n"),
+    ] {
+        let (frames, events, error) = pipe(through, &text, None);
+        assert!(error.is_none(), "{frames}");
+        assert!(frames.ends_with(ends), "{frames}");
+        let finish = events.iter().find_map(|event| event.finish);
+        assert_eq!(finish, Some(crate::Stop::Stop), "{frames}");
+        let usage = events.iter().find_map(|event| event.usage);
+        assert_eq!(usage.unwrap().input, Some(1), "{frames}");
+        let last: Vec<_> = events.iter().map(StreamEvent::is_last).collect();
+        assert_eq!(last.iter().filter(|last| **last).count(), 1, "{frames}");
+        assert!(last.ends_with(&[true]), "{frames}");
+    }
+}
+
 #[test]
 fn a_broken_stream_ends_with_what_broke_it() {
     let (frames, _, error) = pipe(same(), SAID, Some(TransportError::Reset));

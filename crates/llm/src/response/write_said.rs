@@ -84,6 +84,7 @@ impl Said {
         let mut write = |delta: Delta| {
             let (text, usage, content) = (delta.text.clone(), delta.usage, delta.is_content());
             let beyond_text = delta.is_beyond_text();
+            let finish = delta.finish.as_ref().map(|finish| finish.stop);
             said += delta.content_bytes();
             let item = StreamItem {
                 raw: Bytes::new(),
@@ -92,6 +93,7 @@ impl Said {
             let mut event = StreamEvent::new(translator.write(&item));
             (event.text, event.usage, event.content) = (text, usage, content);
             (event.progress, event.beyond_text) = (content, beyond_text);
+            event.finish = finish;
             events.push(event);
         };
         let some = |text: &str| (!text.is_empty()).then(|| Text::of(text.to_owned()));

@@ -158,11 +158,14 @@ impl Decoder {
         }))
     }
 
-    /// What has not been given out, where that begins with the start of a frame.
+    /// What has not been given out, where that begins with the start of a frame and there may be
+    /// the whole of it.
     pub(crate) fn at_start(&self) -> Option<&Bytes> {
-        // A block that has not begun is not looked through, either.
+        // Of a block that has not begun no line has ended that was looked through.
         let at_start = self.begun && !self.failed && self.block == Block::None;
-        at_start.then_some(&self.buffer)
+        let whole = |from| memchr2(b'\n', b'\r', &self.buffer[from..]).is_some();
+        let may_be_whole = self.looked == 0 || whole(self.looked);
+        (at_start && may_be_whole).then_some(&self.buffer)
     }
 
     /// Gives out so much of it, which whoever asks knows to be whole frames, each of them within

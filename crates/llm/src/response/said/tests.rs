@@ -333,6 +333,8 @@ fn a_stream_says_what_the_whole_answer_does() {
         let events = events(said.clone().into_stream(true));
         let last = events.last().unwrap().as_ref().unwrap();
         assert!(last.is_last(), "{dialect}");
+        let finish = events.iter().find_map(|it| it.as_ref().unwrap().finish);
+        assert_eq!(finish, said.finish.as_ref().map(|finish| finish.stop));
         let most = events
             .iter()
             .map(|it| it.as_ref().unwrap().frame.len())
