@@ -15,6 +15,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 use tokio::{
     task::JoinHandle,
@@ -25,6 +26,9 @@ use tokio::{
 /// HTTP and mostly a system call, and that costs more, here and where it is read, than to copy an
 /// event.
 const PIECE: usize = 16 << 10;
+
+/// How long a piece is kept at most while there is always one event more.
+const KEPT: Duration = Duration::from_millis(1);
 
 /// The frames of a stream. When it breaks, the caller is told so in its own dialect: there is
 /// no end that could be taken for a proper one.
@@ -47,6 +51,8 @@ pub(super) struct Frames {
 /// What is given next.
 #[derive(Default)]
 struct Piece {
+    /// When its first frame was there.
+    begun: Option<Instant>,
     /// Not copied as long as it is alone.
     alone: Option<Bytes>,
     /// All of it where there are several frames, and room for more.
@@ -104,6 +110,12 @@ impl Piece {
         self.len() == 0
     }
 
+    /// Whether it has been kept for as long as it may be.
+    fn is_old(&mut self) -> bool {
+        let now = Instant::now();
+        now.saturating_duration_since(*self.begun.get_or_insert(now)) >= KEPT
+    }
+
     fn add(&mut self, frame: Bytes) {
         if self.is_empty() {
             self.alone = Some(frame);
@@ -117,6 +129,7 @@ impl Piece {
     }
 
     fn take(&mut self) -> Bytes {
+        self.begun = None;
         let alone = self.alone.take();
         alone.unwrap_or_else(|| self.joined.split().freeze())
     }
@@ -180,7 +193,7 @@ impl Stream for Frames {
 
     /// A connection to a provider hands over one frame and is polled again before it hands over
     /// the next one, however much it has read. So what is there is kept until the connection had
-    /// its turn, and brought nothing.
+    /// its turn and brought nothing, or for a moment where it always brings something.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self {
             shared,
@@ -199,6 +212,7 @@ impl Stream for Frames {
                 Poll::Ready(None) if piece.is_empty() => return Poll::Ready(None),
                 Poll::Ready(None) => break,
                 Poll::Pending if piece.is_empty() => return Poll::Pending,
+                Poll::Pending if piece.is_old() => break,
                 Poll::Pending => {
                     ready!(turn.poll_over(cx));
                     break;
@@ -224,7 +238,6 @@ mod tests {
     use buttress::{core::Call, llm::StreamEvent};
     use futures_util::{StreamExt, stream::poll_fn};
     use http::HeaderMap;
-    use std::time::Duration;
     use tokio::{
         sync::mpsc,
         time::{self, sleep},
@@ -257,7 +270,7 @@ mod tests {
         Frames::new(events, Dialect::OpenAiChat, log)
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_is_handed_over_event_by_event_is_given_in_pieces() {
         let events = 3 * PIECE / EVENT.len();
         let frames = frames(vec![Duration::ZERO; events]);
@@ -278,5 +291,23 @@ mod tests {
             assert_eq!(began.elapsed().as_secs(), n);
         }
         assert!(frames.next().await.is_none());
+    }
+
+    /// Turns that are as long as the pauses between events bring one each, for ever.
+    #[tokio::test(start_paused = true)]
+    async fn what_always_comes_in_time_for_the_turn_is_not_kept_for_long() {
+        const PAUSE: Duration = Duration::from_micros(300);
+        let mut frames = frames(vec![Duration::ZERO; 40]);
+        tokio::spawn(async {
+            loop {
+                time::advance(PAUSE).await;
+            }
+        });
+        let mut given = Vec::new();
+        while let Some(piece) = frames.next().await {
+            given.push(piece.unwrap().len() / EVENT.len());
+        }
+        assert_eq!(given.iter().sum::<usize>(), 40);
+        assert!(given.iter().all(|&events| events <= 5), "{given:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Letting all other tasks have their turn.
+//! Letting the other tasks have their turn.
 
 use futures_util::task::AtomicWaker;
 use std::{
@@ -12,7 +12,8 @@ use std::{
 };
 use tokio::task::yield_now;
 
-/// The turn of all tasks that are ready. One may be waited for after the other.
+/// The turn of all tasks that are ready on the thread that waits. One may be waited for after the
+/// other.
 ///
 /// [`yield_now`] alone does not tell who is polled again whether it is for that: hyper polls the
 /// body of an answer once more after it has flushed.
@@ -60,7 +61,7 @@ impl Turn {
             .compare_exchange(NONE, AWAITED, SeqCst, SeqCst)
             .is_ok()
         {
-            // Wakes when the others were polled, and those as well whose sockets became ready.
+            // Wakes when those that are ready on this thread were polled.
             let _ = pin!(yield_now()).poll(&mut Context::from_waker(&self.waker));
         }
         Poll::Pending
