@@ -289,38 +289,111 @@ fn docs(path: &str) -> String {
     fs::read_to_string(root.join("docs").join(path)).unwrap()
 }
 
-/// All names of ours in a text.
-fn named(text: &str) -> BTreeSet<String> {
-    let word = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != ':';
-    let ours = |word: &&str| word.starts_with("buttress_") || word.starts_with("ai_agent_");
-    text.split(word).filter(ours).map(str::to_owned).collect()
+/// What stands in the braces behind each name of ours, of which there may be nothing.
+fn selectors(query: &str) -> Vec<(&str, &str)> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let mut found = Vec::new();
+    let mut rest = query;
+    while let Some(at) = rest.find(word) {
+        let from = &rest[at..];
+        let (name, after) = from.split_at(from.find(|c| !word(c)).unwrap_or(from.len()));
+        rest = after;
+        if name.starts_with("buttress_") || name.starts_with("ai_agent_") {
+            let braces = after.strip_prefix('{');
+            let braces = braces.and_then(|braces| braces.split_once('}'));
+            let (matchers, after) = braces.unwrap_or(("", after));
+            found.push((name, matchers));
+            rest = after;
+        }
+    }
+    found
+}
+
+/// The labels of a metric, with what each may be.
+fn labels(name: &str) -> &'static [(&'static str, &'static str)] {
+    let base = ["_bucket", "_sum", "_count"];
+    let base = base.iter().find_map(|end| name.strip_suffix(end));
+    let is = |metric: &&names::Metric| metric.name == name || Some(metric.name) == base;
+    let metric = names::ALL.iter().find(is);
+    metric
+        .unwrap_or_else(|| panic!("{name} is not in the list"))
+        .labels
+}
+
+/// It asks for series that are there, by labels that they have and for values that these can be.
+fn finds_its_series(query: &str, seen: &BTreeSet<String>) {
+    let selectors = selectors(query);
+    assert!(!selectors.is_empty(), "{query}");
+    let mut grouped: Vec<_> = vec!["le"];
+    for (name, matchers) in selectors {
+        assert!(seen.contains(name), "{name} in {query}");
+        grouped.extend(labels(name).iter().map(|(label, _)| label));
+        for matcher in matchers.split(',').filter(|matcher| !matcher.is_empty()) {
+            let (label, values) = matcher.split_once('=').expect("a matcher");
+            let label = label.trim().trim_end_matches('!');
+            let known = labels(name).iter().find(|(known, _)| *known == label);
+            let (_, known) = known.unwrap_or_else(|| panic!("{label} of {name} in {query}"));
+            for value in values.trim_matches(['~', '"']).split('|') {
+                let variable = value.starts_with('$');
+                let word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+                let known = known.split(word).any(|known| known == value);
+                assert!(known || variable, "{label}={value} in {query}");
+            }
+        }
+    }
+    for by in query.split("by (").skip(1) {
+        let (by, _) = by.split_once(')').expect("its end");
+        for label in by.split(',').map(str::trim) {
+            assert!(grouped.contains(&label), "by {label} in {query}");
+        }
+    }
 }
 
 /// The dashboard and the alerts ask for nothing that is not there.
 fn every_query_finds_its_series(seen: &BTreeSet<String>) {
+    let queries = queries();
+    assert!(queries.len() >= 40, "{}", queries.len());
+    for query in queries {
+        finds_its_series(&query, seen);
+    }
+}
+
+/// All of the dashboard, and of the alerts.
+fn queries() -> Vec<String> {
     let dashboard: Value = serde_json::from_str(&docs("prometheus/dashboard.json")).unwrap();
-    let panels = dashboard["panels"].as_array().unwrap();
-    let mut queries = 0;
-    let targets = panels
-        .iter()
-        .filter_map(|panel| panel["targets"].as_array());
-    for target in targets.flatten() {
-        let query = target["expr"].as_str().unwrap();
-        queries += 1;
-        let names = named(query);
-        assert!(!names.is_empty(), "{query}");
-        for name in names {
-            assert!(seen.contains(&name), "{name} in {query}");
-        }
-    }
-    assert!(queries >= 12, "{queries}");
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.filter_map(|panel| panel["targets"].as_array());
+    let shown = targets.flatten().map(|target| &target["expr"]);
+    let mut queries: Vec<_> = shown
+        .map(|query| query.as_str().unwrap().to_owned())
+        .collect();
     let alerts = docs("prometheus/alerts.yml");
-    let expressions = alerts
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'));
-    for name in expressions.flat_map(named) {
-        assert!(seen.contains(&name), "{name} in an alert");
+    let alerts = alerts.split("expr:").skip(1);
+    queries.extend(alerts.map(|alert| {
+        // Up to what stands behind the expression in each of them.
+        let end = alert
+            .find("\n        for:")
+            .or(alert.find("\n        labels:"));
+        alert[..end.expect("its labels")].to_owned()
+    }));
+    queries
+}
+
+#[test]
+fn prometheus_understands_the_dashboard() {
+    let mut rules = String::from("groups:\n  - name: dashboard\n    rules:\n");
+    for (n, query) in queries().iter().enumerate() {
+        let query = query.replace("$__rate_interval", "5m");
+        let query = query.trim_start_matches([' ', '|', '\n']);
+        rules += &format!(
+            "      - record: query:{n}\n        expr: {}\n",
+            json!(query)
+        );
     }
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("rules.yml");
+    fs::write(&file, rules).unwrap();
+    promtool(&["check", "rules", file.to_str().unwrap()], "");
 }
 
 #[test]

@@ -44,6 +44,18 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// How long a store may take to say how many tasks it has.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What may become of a request that is to be queued.
+const OUTCOMES: [&str; 8] = [
+    "queued",
+    "unavailable",
+    "full",
+    "read_only",
+    "too_large",
+    "corrupt",
+    "engine",
+    "timed_out",
+];
+
 impl Metrics {
     pub(in crate::serve) fn new() -> Result<Self, BuildError> {
         let seconds = Matcher::Suffix("_seconds".to_owned());
@@ -51,6 +63,11 @@ impl Metrics {
         let prometheus = builder.build_recorder();
         let handle = prometheus.handle();
         let recorder = Recorder::new(prometheus);
+        // What is there from the start can be seen to go up the first time.
+        for outcome in OUTCOMES {
+            let labels = [("outcome", outcome.into())];
+            let _ = recorder.counter(names::QUEUE_ENQUEUED, labels);
+        }
         Ok(Self {
             from_journal: recorder.counter(names::JOURNAL_ANSWERS, []),
             prometheus: handle,
