@@ -138,6 +138,11 @@ mod container {
             files.pop();
             for file in files {
                 assert!(root.join(file).exists(), "{file}");
+                let sent = format!("\n!{file}\n");
+                assert!(
+                    shipped("Containerfile.dockerignore").contains(&sent),
+                    "{file}"
+                );
             }
         }
         let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
@@ -161,7 +166,7 @@ mod container {
         let from = &instructions("FROM ")[0];
         let (_, version) = from.split_once(':').unwrap();
         let (version, _) = version.split_once('-').unwrap();
-        assert!(pinned.contains(&format!("\"{version}.")), "{from}");
+        assert!(pinned.contains(&format!("\"{version}\"")), "{from}");
     }
 
     #[test]
