@@ -1,26 +1,6 @@
 //! Error recovery for calls to large language models, as Tower middleware.
 //!
-//! A failing call is classified once; then each layer does its one thing with that verdict: wait,
-//! try again, stop calling, go elsewhere. This crate brings the layers together:
-//!
-//! | module | layer | |
-//! |---|---|---|
-//! | [`retry`] | [`RetryLayer`](retry::RetryLayer) | jittered back-off, within a shared budget |
-//! | [`retry_after`] | [`GateLayer`](retry_after::GateLayer), [`RetryAfterLayer`](retry_after::RetryAfterLayer) | a limited key's calls wait in line |
-//! | [`circuit_breaker`] | [`CircuitBreakerLayer`](circuit_breaker::CircuitBreakerLayer) | a failing service is left alone |
-//! | [`fallback`] | [`FallbackLayer`](fallback::FallbackLayer), [`Fallback`](fallback::Fallback) | ordered routes |
-//! | [`correct`] | [`CorrectLayer`](correct::CorrectLayer), [`LlmCorrect`] | a wrong answer is asked for again |
-//! | [`carry_on`] | [`CarryOnLayer`] | a stream that breaks is carried on |
-//! | `journal`, a feature | `JournalLayer` | a session that runs again pays for no step twice |
-//! | [`metrics`] | [`MetricsLayer`](metrics::MetricsLayer), [`LlmMetrics`] | how recovery is doing |
-//! | [`trace`] | [`TraceLayer`](trace::TraceLayer) | what is done for a call, as spans |
-//! | [`timeout`] | [`DeadlineLayer`](timeout::DeadlineLayer), [`TimeoutLayer`](timeout::TimeoutLayer) | the whole call, and each phase of an attempt |
-//!
-//! With the feature `queue`, what can't be answered now is kept and answered later: modules
-//! `degrade` and `replay`.
-//!
-//! They work over any `tower::Service`, and know nothing of language models. Over the
-//! [`LlmClient`](client::LlmClient) they are also there ready-made, as a [`Stack`]:
+//! A [`Stack`] is what a call needs when it fails, ready-made:
 //!
 //! ```no_run
 //! use buttress::{Route, Stack};
@@ -42,6 +22,30 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A failing call is classified once; then each layer does its one thing with that verdict: wait,
+//! try again, stop calling, go elsewhere. In a stack they are in the right order and see the same
+//! deadline; each is also there by itself:
+//!
+//! | module | layer | |
+//! |---|---|---|
+//! | [`retry`] | [`RetryLayer`](retry::RetryLayer) | jittered back-off, within a shared budget |
+//! | [`retry_after`] | [`GateLayer`](retry_after::GateLayer), [`RetryAfterLayer`](retry_after::RetryAfterLayer) | a limited key's calls wait in line |
+//! | [`circuit_breaker`] | [`CircuitBreakerLayer`](circuit_breaker::CircuitBreakerLayer) | a failing service is left alone |
+//! | [`fallback`] | [`FallbackLayer`](fallback::FallbackLayer), [`Fallback`](fallback::Fallback) | ordered routes |
+//! | [`correct`] | [`CorrectLayer`](correct::CorrectLayer), [`LlmCorrect`] | a wrong answer is asked for again |
+//! | [`carry_on`] | [`CarryOnLayer`] | a stream that breaks is carried on |
+//! | `journal`, a feature | `JournalLayer` | a session that runs again pays for no step twice |
+//! | [`metrics`] | [`MetricsLayer`](metrics::MetricsLayer), [`LlmMetrics`] | how recovery is doing |
+//! | [`trace`] | [`TraceLayer`](trace::TraceLayer) | what is done for a call, as spans |
+//! | [`timeout`] | [`DeadlineLayer`](timeout::DeadlineLayer), [`TimeoutLayer`](timeout::TimeoutLayer) | the whole call, and each phase of an attempt |
+//!
+//! With the feature `queue`, what can't be answered now is kept and answered later: modules
+//! `degrade` and `replay`.
+//!
+//! The layers work over any `tower::Service`, and know nothing of language models; that is for the
+//! [`LlmPolicy`] and its like to know. The service in the middle of a stack is the
+//! [`LlmClient`](client::LlmClient).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

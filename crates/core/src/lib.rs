@@ -13,6 +13,38 @@
 //!   [`AttemptLayer`] puts down in it that a call went out; a [`Listener`] hears of all of it.
 //! - [`Session`]: what one agent does for one purpose, of which a request may be a step.
 //!
+//! A verdict is reached in one place, and read by all layers:
+//!
+//! ```
+//! use buttress_core::{AsFailure, Blame, ByError, Class, Classify, Failure, RetryAfter};
+//! use std::{io, time::Duration};
+//!
+//! /// What a service of one's own fails with.
+//! enum Error {
+//!     Limited(Duration),
+//!     Io(io::Error),
+//! }
+//!
+//! impl AsFailure for Error {
+//!     fn as_failure(&self) -> Failure {
+//!         match self {
+//!             Self::Limited(wait) => Failure::new(Class::Transient, Blame::Limit)
+//!                 .retry_after(RetryAfter::After(*wait)),
+//!             Self::Io(error) => error.as_failure(),
+//!         }
+//!     }
+//! }
+//!
+//! let limited = Error::Limited(Duration::from_secs(7));
+//! let verdict = ByError::new().classify(Err::<&(), _>(&limited)).unwrap_err();
+//! // Retry waits for so long, the gate closes, and the breaker takes no notice: the service is well.
+//! assert_eq!(verdict.retry_after, RetryAfter::After(Duration::from_secs(7)));
+//! assert_eq!(verdict.blame, Blame::Limit);
+//!
+//! let reset = Error::Io(io::ErrorKind::ConnectionReset.into());
+//! assert_eq!(reset.as_failure().blame, Blame::Service);
+//! ```
+//!
 //! With the feature `http` (on by default) there are also classifiers for plain HTTP
 //! ([`http`]) and gRPC ([`grpc`]) answers, and bodies whose end is watched.
 #![cfg_attr(docsrs, feature(doc_cfg))]

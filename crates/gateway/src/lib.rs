@@ -2,6 +2,16 @@
 //!
 //! It is a library with a thin program around it, so that tests can use its parts:
 //! [`config`] reads what it is to do, [`cli`] the command line, and each subcommand has a module.
+//! Outside of this workspace only the program is meant to be used: what is public here may change
+//! with any version.
+//!
+//! ```
+//! use buttress_gateway::cli::{self, Command};
+//!
+//! let (command, _) = cli::parse(["buttress", "check", "buttress.toml"])?;
+//! assert!(matches!(command, Command::Check(_)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod check;
 pub mod cli;
