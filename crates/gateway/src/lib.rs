@@ -12,6 +12,7 @@
 //! assert!(matches!(command, Command::Check(_)));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod check;
 pub mod cli;
