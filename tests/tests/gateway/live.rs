@@ -199,6 +199,63 @@ async fn nobody_changes_anything_who_may_not() {
     assert_eq!(gateway.breaker(0).state(), State::Closed);
 }
 
+/// Whoever owns a name can let it point here: then its pages are not foreign, by what the browser
+/// says of them. The client key is nothing to that, as it is not asked for there.
+#[tokio::test]
+async fn pages_under_another_name_see_nothing() {
+    let provider = well().await;
+    let setup = before(&provider).await;
+    let with_client_key = setup.clone().with("server.client_key_env = 'CLIENT'");
+    for gateway in [setup.start().await, with_client_key.start().await] {
+        for (headers, status) in [
+            (&[("host", "localhost")][..], 200),
+            (&[("host", "example.com")], 403),
+            (&[("host", "gateway.local")], 403),
+            (
+                &[("host", "example.com"), ("origin", "http://example.com")],
+                403,
+            ),
+        ] {
+            let looked = read(OPENAI, gateway.get("/admin/state", headers).await).await;
+            assert_eq!(looked.status, status, "{headers:?}");
+            let watched = gateway.get("/live/events", headers).await.unwrap();
+            assert_eq!(watched.status, status, "{headers:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_from_elsewhere_change_nothing_in_the_sandbox() {
+    let running = sandbox(&|_: &str| None).await;
+    let with_client_key = sandbox(&|name: &str| {
+        (name == "BUTTRESS_CLIENT_KEY").then(|| "the-callers-key".to_owned())
+    });
+    for running in [running, with_client_key.await] {
+        let address = running.address();
+        let host = address.to_string();
+        for (host, origin, status) in [
+            (&*host, None, 200),
+            (&*host, Some(format!("http://{host}")), 200),
+            (&*host, Some("https://example.com".to_owned()), 403),
+            (&*host, Some("http://localhost:3000".to_owned()), 403),
+            ("example.com", None, 403),
+            ("example.com", Some("http://example.com".to_owned()), 403),
+        ] {
+            let mood = json!({"provider": "sandbox-openai", "mood": "well"});
+            let mut request = Request::post("/admin/sandbox")
+                .header("host", host)
+                .header("content-type", "application/json");
+            if let Some(origin) = &origin {
+                request = request.header("origin", origin);
+            }
+            let request = request.body(Full::new(Bytes::from(mood.to_string())));
+            let told = read(OPENAI, wire::send(address, request.unwrap()).await).await;
+            assert_eq!(told.status, status, "{host} {origin:?}: {}", told.body);
+        }
+        running.stop().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn dead_letters_are_shown_and_replayed() {
     let provider = Provider::openai()
@@ -304,9 +361,8 @@ async fn what_happened_is_shown_as_it_happens() {
     assert!(!told.to_string().contains("Hello."));
 }
 
-async fn sandbox() -> Running {
-    let nothing = |_: &str| None;
-    let options = Options::new(&nothing).listen(Some(([127, 0, 0, 1], 0).into()));
+async fn sandbox(env: &dyn Fn(&str) -> Option<String>) -> Running {
+    let options = Options::new(env).listen(Some(([127, 0, 0, 1], 0).into()));
     let config = Config::sandbox(&options).unwrap_or_else(|report| panic!("{report}"));
     serve::start(config).await.unwrap()
 }
@@ -323,7 +379,7 @@ async fn send(address: SocketAddr, method: Method, path: &str, body: &Value) -> 
 
 #[tokio::test]
 async fn the_sandbox_s_providers_fail_on_demand() {
-    let running = sandbox().await;
+    let running = sandbox(&|_: &str| None).await;
     let address = running.address();
     for provider in ["sandbox-openai", "sandbox-anthropic"] {
         let mood = json!({"provider": provider, "mood": "invalid_key"});

@@ -58,26 +58,57 @@ fn is_at_home(headers: &HeaderMap) -> bool {
         let origin = origin.to_str().unwrap_or_default();
         let host = origin.split_once("://").and_then(|(_, host)| host_of(host));
         host.is_some_and(|host| match host {
-            Host::Name(local) => local,
+            Host::Name(_) => host.is_kept(),
             Host::Address(address) => address.is_loopback(),
         })
     })
 }
 
-/// Whether the gateway was found by an address, or a name of this machine. Who says nothing of
-/// it is no browser.
+/// Whether the gateway was found by an address, or a name that nobody can register.
 fn is_called_right(uri: &Uri, headers: &HeaderMap) -> bool {
+    is_called(uri, headers, |host| match host {
+        Host::Name(_) => host.is_kept(),
+        Host::Address(_) => true,
+    })
+}
+
+/// Whether the gateway was found as one that is on the caller's own machine.
+pub(super) fn is_called_local(uri: &Uri, headers: &HeaderMap) -> bool {
+    is_called(uri, headers, |host| match host {
+        Host::Name(name) => name == "localhost" || name.ends_with(".localhost"),
+        Host::Address(address) => address.to_canonical().is_loopback(),
+    })
+}
+
+/// Whether every name by which the gateway was found is a right one. Who says nothing of it is no
+/// browser.
+fn is_called(uri: &Uri, headers: &HeaderMap, right: impl Fn(&Host) -> bool) -> bool {
+    let right = |host: Option<Host>| host.is_some_and(|host| right(&host));
     let mut hosts = headers.get_all(HOST).iter();
-    let right = |host: Option<Host>| !matches!(host, None | Some(Host::Name(false)));
     hosts.all(|host| right(host.to_str().ok().and_then(host_of)))
         // Where HTTP/2 has it.
         && uri.authority().is_none_or(|host| right(host_of(host.as_str())))
 }
 
 enum Host {
-    /// A name, and whether it is one of this machine.
-    Name(bool),
+    /// A name in small letters, without a full stop at its end.
+    Name(String),
     Address(IpAddr),
+}
+
+impl Host {
+    /// Whether it is a name that nobody can have for a page of their own: without a dot, or below
+    /// what is kept for local use (RFC 6761 and 6762, and ICANN's `.internal`), as containers and
+    /// clusters call each other.
+    fn is_kept(&self) -> bool {
+        const LOCAL: [&str; 3] = [".localhost", ".local", ".internal"];
+        match self {
+            Self::Name(name) => {
+                !name.contains('.') || LOCAL.iter().any(|local| name.ends_with(local))
+            }
+            Self::Address(_) => false,
+        }
+    }
 }
 
 /// A host, its port left out.
@@ -90,13 +121,8 @@ fn host_of(authority: &str) -> Option<Host> {
     if let Ok(address) = bare.unwrap_or(host).parse() {
         return Some(Host::Address(address));
     }
-    let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    // Names that nobody can have for a page of their own: without a dot, and below what is kept for
-    // local use (RFC 6761 and 6762, and ICANN's `.internal`), as containers and clusters call
-    // each other.
-    const LOCAL: [&str; 3] = [".localhost", ".local", ".internal"];
-    let local = !name.contains('.') || LOCAL.iter().any(|local| name.ends_with(local));
-    Some(Host::Name(local))
+    let name = host.strip_suffix('.').unwrap_or(host);
+    Some(Host::Name(name.to_ascii_lowercase()))
 }
 
 #[cfg(test)]
@@ -171,5 +197,33 @@ mod tests {
         let none = HeaderMap::new();
         let over_http2 = Uri::from_static("http://example.com/v1/messages");
         assert!(!is_called_right(&over_http2, &none));
+    }
+
+    #[test]
+    fn names_of_other_machines_are_not_local() {
+        let here = Uri::from_static("/admin/state");
+        for (hosts, local) in [
+            (&[][..], true),
+            (&["localhost:8080"], true),
+            (&["LOCALHOST."], true),
+            (&["app.localhost"], true),
+            (&["127.0.0.2:8080"], true),
+            (&["[::1]:8080"], true),
+            (&["[::ffff:127.0.0.1]"], true),
+            (&["10.1.2.3"], false),
+            (&["gateway"], false),
+            (&["gateway.local"], false),
+            (&["gateway.internal:8080"], false),
+            (&["localhost.example.com"], false),
+            (&["example.com"], false),
+            (&[""], false),
+            (&["localhost", "example.com"], false),
+        ] {
+            let headers = headers(HOST, hosts);
+            assert_eq!(is_called_local(&here, &headers), local, "{hosts:?}");
+        }
+        let none = HeaderMap::new();
+        let over_http2 = Uri::from_static("http://example.com/admin/state");
+        assert!(!is_called_local(&over_http2, &none));
     }
 }
