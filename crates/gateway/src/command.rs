@@ -22,8 +22,8 @@ pub(crate) fn run(
     act: impl AsyncFnOnce(Config) -> Result<u8, BoxError>,
 ) -> io::Result<u8> {
     let options = Options::new(env).keys_may_be_missing();
-    let config = match Config::load(file, &options) {
-        Ok((config, _)) => config,
+    let config = match Config::load_stores(file, &options) {
+        Ok(config) => config,
         Err(report) => {
             anstream::eprintln!("{}", report.styled());
             return Ok(FAILED);

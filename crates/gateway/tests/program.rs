@@ -336,6 +336,33 @@ fn it_ends_with_what_is_documented() {
     }
 }
 
+/// What waits in a queue is for real providers.
+#[test]
+fn without_a_key_a_queue_is_looked_into_and_not_worked_at() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| {
+        let mut command = buttress(directory.path());
+        let command = command.env("BUTTRESS_QUEUE_URL", "sqlite:queue.db");
+        command.args(args).output().unwrap()
+    };
+    let output = run(&["worker"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output.stderr).contains("a worker has nobody to ask"),
+        "{output:?}"
+    );
+    assert!(!directory.path().join("queue.db").exists());
+    let output = run(&["queue", "list"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+
+    std::fs::remove_file(directory.path().join("queue.db")).unwrap();
+    let mut command = buttress(directory.path());
+    let command = command.env("BUTTRESS_QUEUE_URL", "sqlite:queue.db");
+    let serving = Serving::start(command, "buttress.toml");
+    assert!(serving.greeting.contains("THIS IS A SANDBOX"));
+    assert!(!directory.path().join("queue.db").exists());
+}
+
 #[test]
 fn a_file_is_checked() {
     let directory = tempfile::tempdir().unwrap();

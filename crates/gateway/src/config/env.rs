@@ -1,8 +1,8 @@
 //! A configuration without a file: the providers whose keys are in the environment.
 
 use super::{
-    Chain, Config, Correct, Diagnostic, Journal, Limits, Mode, Options, Provider, Queue, Report,
-    Route, Server, Shared, Telemetry, checks,
+    Chain, Config, Correct, Diagnostic, Journal, Limits, Lookup, Mode, Options, Provider, Queue,
+    Report, Route, Server, Shared, Telemetry, checks,
     provider::{key, url},
     server::{ADMIN_KEY, CLIENT_KEY},
     value::{Wrong, quoted},
@@ -85,29 +85,42 @@ impl Config {
 
     /// What is served when there is neither a file nor a key: nothing yet.
     ///
+    /// It takes no queue, no journal and no server to share with, whatever the environment says: what
+    /// others left in them is not to be answered by providers that are none.
+    ///
     /// # Errors
     ///
     /// When the key that callers have to present is set to something that is none.
     pub fn sandbox(options: &Options<'_>) -> Result<Self, Report> {
-        let refuse =
-            |variable: &str, wrong| Report::new("sandbox", "", vec![unusable(variable, wrong)]);
-        let queue = Queue::from_env(options.env);
         Ok(Self {
             mode: Mode::Sandbox,
-            server: server(options).map_err(|wrong| refuse(CLIENT_KEY, wrong))?,
+            server: server(options).map_err(|wrong| refused(CLIENT_KEY, wrong))?,
             limits: Limits::default(),
-            queue: queue.map_err(|(variable, wrong)| refuse(variable, wrong))?,
-            journal: Journal::from_env(options.env)
-                .map_err(|(variable, wrong)| refuse(variable, wrong))?,
-            // Nobody else has these providers.
+            queue: Queue::default(),
+            journal: Journal::default(),
             shared: Shared::default(),
             correct: Correct::default(),
             telemetry: Telemetry::from_env(options.env)
-                .map_err(|(variable, wrong)| refuse(variable, wrong))?,
+                .map_err(|(variable, wrong)| refused(variable, wrong))?,
             routes: Vec::new(),
             chains: Vec::new(),
         })
     }
+
+    /// The same configuration for whoever looks into the stores and asks no provider: they are
+    /// where the environment says also when there is nobody to ask.
+    pub(super) fn with_stores(mut self, env: Lookup<'_>) -> Result<Self, Report> {
+        if self.mode == Mode::Sandbox {
+            let wrong = |(variable, wrong): (&str, Wrong)| refused(variable, wrong);
+            self.queue = Queue::from_env(env).map_err(wrong)?;
+            self.journal = Journal::from_env(env).map_err(wrong)?;
+        }
+        Ok(self)
+    }
+}
+
+fn refused(variable: &str, wrong: Wrong) -> Report {
+    Report::new("sandbox", "", vec![unusable(variable, wrong)])
 }
 
 fn server(options: &Options<'_>) -> Result<Server, Wrong> {

@@ -39,6 +39,13 @@ impl Config {
         }
     }
 
+    /// Finds the configuration for whoever looks into the stores and asks no provider. What it can
+    /// be used in spite of is not told.
+    pub(crate) fn load_stores(file: Option<&Path>, options: &Options<'_>) -> Result<Self, Report> {
+        let (config, _) = Self::load(file, options)?;
+        config.with_stores(options.env)
+    }
+
     fn without_file(self, origin: &str) -> (Self, Report) {
         let mut notes = Notes::default();
         checks::without_file(&self, &mut notes);

@@ -42,7 +42,7 @@ pub use self::{
 
 use crate::{
     cli::{ServeArgs, WorkerArgs},
-    config::{Config, Options, Report},
+    config::{Config, Mode, Options, Report},
 };
 use app::App;
 use signal::{Hangup, Stop};
@@ -52,6 +52,10 @@ use std::{
 
 /// It can't start, or was told to stop twice.
 const FAILED: u8 = 1;
+
+/// Why a worker does not start: what is queued is not to be answered by the sandbox.
+const NOBODY_TO_ASK: &str = "there is neither a file nor a key in the environment, so that \
+    a worker has nobody to ask";
 
 /// Serves until the program is told to stop. What it ends with is what the program is to end
 /// with: 0 after a stop in which every call could finish, 1 when it can't start or calls were cut
@@ -147,6 +151,9 @@ async fn work_at_queue(
     config: Config,
     listen: Option<SocketAddr>,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    if config.mode == Mode::Sandbox {
+        return Err(NOBODY_TO_ASK.into());
+    }
     let app = running::app(config).await?;
     let Some(queue) = &app.queue else {
         return Err(crate::queue::NOT_CONFIGURED.into());

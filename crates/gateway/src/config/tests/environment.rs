@@ -166,3 +166,26 @@ fn without_a_key_there_is_the_sandbox() {
     assert_eq!(config.mode, Mode::Sandbox);
     assert!(config.server.listen.ip().is_loopback() && config.server.client_key.is_none());
 }
+
+/// Whose keys were forgotten is not to answer what real callers have queued.
+#[test]
+fn the_sandbox_opens_no_store() {
+    let env = |name: &str| match name {
+        "BUTTRESS_QUEUE_URL" | "BUTTRESS_JOURNAL_URL" => Some("sqlite:all.db".to_owned()),
+        "BUTTRESS_SHARED_URL" => Some("redis://localhost".to_owned()),
+        _ => None,
+    };
+    let options = Options::new(&env);
+    let (loaded, _) = Config::load(None, &options).unwrap();
+    for config in [loaded, Config::sandbox(&options).unwrap()] {
+        assert_eq!(config.mode, Mode::Sandbox);
+        assert!(config.queue.store.is_none() && config.journal.store.is_none());
+        assert!(config.shared.server.is_none());
+    }
+    // Whoever only looks at what is kept needs nobody to ask.
+    let config = Config::load_stores(None, &options).unwrap();
+    assert!(config.queue.store.is_some() && config.journal.store.is_some());
+    let wrong = |name: &str| (name == "BUTTRESS_QUEUE_URL").then(|| "nowhere".to_owned());
+    let report = Config::load_stores(None, &Options::new(&wrong)).unwrap_err();
+    assert_eq!(report.diagnostics()[0].path, "BUTTRESS_QUEUE_URL");
+}
