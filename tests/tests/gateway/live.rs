@@ -149,6 +149,36 @@ async fn what_can_not_be_done_is_said() {
     assert_eq!(gateway.breaker(0).state(), State::Closed);
 }
 
+/// It would do nothing, and look as if it did.
+#[tokio::test]
+async fn what_is_off_is_not_changed() {
+    let provider = well().await;
+    let setup = before(&provider).await;
+    let setup = setup
+        .and("breaker.enabled = false")
+        .and("gate.enabled = false");
+    let gateway = setup.with("server.admin_key_env = 'ADMIN'").start().await;
+    for (path, body, says) in [
+        (
+            "/admin/circuit",
+            json!({"route": "only", "do": "isolate"}),
+            "breaker.enabled",
+        ),
+        (
+            "/admin/gate",
+            json!({"route": "only", "do": "park"}),
+            "gate.enabled",
+        ),
+    ] {
+        let answer = change(&gateway, path, body, &KEY).await;
+        assert_eq!(answer.status, 409, "{}", answer.body);
+        let error = answer.json()["error"].take();
+        assert!(error.as_str().unwrap().contains(says), "{error}");
+    }
+    assert_eq!(gateway.breaker(0).state(), State::Closed);
+    gateway.ask(OPENAI).await.assert_good("Hello.", "only");
+}
+
 /// A web page from elsewhere can have a browser ask, and a caller elsewhere can ask by itself.
 #[tokio::test]
 async fn nobody_changes_anything_who_may_not() {

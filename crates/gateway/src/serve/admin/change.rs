@@ -7,6 +7,7 @@ use super::{
     },
     may::{MayChange, refuse},
 };
+use crate::config;
 use axum::{
     Json,
     extract::{FromRequest, Request, State},
@@ -99,8 +100,10 @@ pub(super) async fn circuit(
     State(app): State<Arc<App>>,
     Asked(asked): Asked<Circuit>,
 ) -> Response {
-    let Some(route) = route(&app, &asked.route) else {
-        return no_route();
+    let route = match route(&app, &asked.route, |settings| settings.breaker.enabled) {
+        Ok(route) => route,
+        Err(NoRoute::Unknown) => return no_route(),
+        Err(NoRoute::Off) => return off("breaker"),
     };
     let circuit = route.breaker_handle();
     match asked.act {
@@ -119,8 +122,10 @@ pub(super) async fn gate(
     State(app): State<Arc<App>>,
     Asked(asked): Asked<Gate>,
 ) -> Response {
-    let Some(route) = route(&app, &asked.route) else {
-        return no_route();
+    let route = match route(&app, &asked.route, |settings| settings.gate.enabled) {
+        Ok(route) => route,
+        Err(NoRoute::Unknown) => return no_route(),
+        Err(NoRoute::Off) => return off("gate"),
     };
     let wait = match asked.seconds {
         Some(seconds) if !(0.0..=LONGEST).contains(&seconds) => {
@@ -235,14 +240,35 @@ pub(super) async fn reload(
     }
 }
 
-fn route(app: &App, name: &str) -> Option<Route> {
+enum NoRoute {
+    Unknown,
+    /// It is there, and what is to be changed is off.
+    Off,
+}
+
+fn route(
+    app: &App,
+    name: &str,
+    is_on: impl FnOnce(&config::Route) -> bool,
+) -> Result<Route, NoRoute> {
     let serving = app.serving();
-    let mut routes = serving.upstreams.routes().iter();
-    routes.find(|route| **route.name() == *name).cloned()
+    let routes = serving.upstreams.routes().iter();
+    let mut routes = routes.zip(&serving.config.routes);
+    match routes.find(|(route, _)| **route.name() == *name) {
+        None => Err(NoRoute::Unknown),
+        Some((_, settings)) if !is_on(settings) => Err(NoRoute::Off),
+        Some((route, _)) => Ok(route.clone()),
+    }
 }
 
 fn no_route() -> Response {
     refuse(StatusCode::NOT_FOUND, "there is no route of this name")
+}
+
+/// A change to what calls do not pass would do nothing, and look as if it did.
+fn off(layer: &str) -> Response {
+    let message = format!("the {layer} of this route is off: its `{layer}.enabled` is false");
+    refuse(StatusCode::CONFLICT, &message)
 }
 
 fn store_failed(error: &buttress_queue::StoreError) -> Response {
