@@ -376,19 +376,42 @@ async fn what_happened_is_shown_as_it_happens() {
             .iter()
             .any(|step| step["what"].as_str().unwrap().starts_with("trying again"))
     );
-    let sum = |values: &Value| -> u64 {
-        values
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|value| value.as_u64().unwrap())
-            .sum()
-    };
     assert_eq!(sum(&told["calls"]["recovered"]), 1);
     let history = &told["routes"][0]["history"];
     assert_eq!((sum(&history["answered"]), sum(&history["failed"])), (1, 1));
     // Nothing of what was said.
     assert!(!told.to_string().contains("Hello."));
+}
+
+/// What a provider that hangs looks like: nobody waits for it for ever.
+#[tokio::test]
+async fn callers_who_left_are_shown_as_such() {
+    let provider = Provider::openai().forever(Reply::silence());
+    let provider = provider.start().await.unwrap();
+    let gateway = keyed(&provider).await;
+    tokio::select! {
+        _ = gateway.ask(OPENAI) => panic!("nobody answers"),
+        _ = provider.next_call() => {}
+    }
+    let left = async {
+        loop {
+            let told = state(&gateway).await;
+            if told["journeys_told"] == 1 {
+                return told;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let told = timeout(Duration::from_secs(30), left).await.unwrap();
+    let counts = ["well", "recovered", "failed", "left"];
+    let counts = counts.map(|how| sum(&told["calls"][how]));
+    assert_eq!(counts, [0, 0, 0, 1]);
+    assert_eq!(told["journeys"][0]["outcome"], "left");
+}
+
+fn sum(values: &Value) -> u64 {
+    let values = values.as_array().unwrap().iter();
+    values.map(|value| value.as_u64().unwrap()).sum()
 }
 
 async fn sandbox(env: &dyn Fn(&str) -> Option<String>) -> Running {

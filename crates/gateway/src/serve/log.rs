@@ -1,7 +1,7 @@
 //! One line in the log for each call, when it has ended.
 
 use super::{
-    live::{Ended, Recent},
+    live::{Ended, Outcome, Recent},
     request_id::RequestId,
 };
 use buttress::{
@@ -33,6 +33,7 @@ pub(super) struct CallLog {
 
 /// How a call ended.
 struct End<'a> {
+    outcome: Outcome,
     status: Option<u16>,
     error: Option<&'a LlmError>,
     /// How the stream ended, if it came to one.
@@ -82,6 +83,7 @@ impl CallLog {
     /// The whole answer is there, or the end of the stream.
     pub(super) fn answered(&mut self) {
         let end = End {
+            outcome: Outcome::Answered,
             status: Some(StatusCode::OK.as_u16()),
             error: None,
             stream: self.streams.then_some("complete"),
@@ -96,6 +98,7 @@ impl CallLog {
     /// The call is answered with this status because of this error.
     pub(super) fn given_up(&mut self, status: u16, error: &LlmError) {
         let end = End {
+            outcome: Outcome::Failed,
             status: Some(status),
             error: Some(error),
             stream: None,
@@ -107,6 +110,7 @@ impl CallLog {
     /// of this error.
     pub(super) fn degraded(&mut self, status: u16, error: &LlmError, queued: bool) {
         let end = End {
+            outcome: Outcome::Failed,
             status: Some(status),
             error: Some(error),
             stream: None,
@@ -120,6 +124,7 @@ impl CallLog {
     /// The stream broke, and its caller was told so in it.
     pub(super) fn broke_off(&mut self, error: &LlmError) {
         let end = End {
+            outcome: Outcome::Failed,
             status: Some(StatusCode::OK.as_u16()),
             error: Some(error),
             stream: Some("broken"),
@@ -179,8 +184,8 @@ impl CallLog {
         };
         let took = self.began.elapsed();
         let attempts = self.call.attempts();
-        let answered = end.error.is_none();
-        if answered && attempts <= 1 && !self.call.went_on() {
+        let well = end.outcome == Outcome::Answered && attempts <= 1;
+        if well && !self.call.went_on() {
             return recent.well(took);
         }
         recent.told(&Ended {
@@ -188,7 +193,7 @@ impl CallLog {
             model: &self.model,
             words,
             kind: end.error.map(|error| error.kind().as_str()),
-            answered,
+            outcome: end.outcome,
             attempts,
             waited: self.call.total_waited(),
             took,
@@ -200,6 +205,7 @@ impl CallLog {
 impl Drop for CallLog {
     fn drop(&mut self) {
         let end = End {
+            outcome: Outcome::Left,
             status: self.streams.then(|| StatusCode::OK.as_u16()),
             error: None,
             stream: self.streams.then_some("left"),
@@ -296,6 +302,13 @@ mod tests {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap());
         (string(&text), lines.collect())
+    }
+
+    /// How many calls ended in this way lately.
+    fn ended(recent: &Recent, how: &str) -> u64 {
+        let (history, ..) = recent.calls();
+        let counts = history[how].as_array().unwrap();
+        counts.iter().filter_map(Value::as_u64).sum()
     }
 
     fn begun(model: &str) -> CallLog {
@@ -413,6 +426,27 @@ mod tests {
             (json!("the caller left"), Value::Null, Value::Null),
         ];
         assert_eq!(told, expected);
+    }
+
+    /// A provider that hangs is seen by its callers' leaving, and by nothing else.
+    #[tokio::test]
+    async fn who_left_has_no_answer() {
+        let recent = Arc::new(Recent::new([&"a".into()]));
+        let begun = || begun("m").kept_in(&recent);
+        let log = begun();
+        log.call.for_route("a".into(), None).record(Event::Attempt);
+        drop(log);
+        let mut stream = begun();
+        stream.streams();
+        drop(stream);
+        begun().answered();
+        begun().given_up(502, &TransportError::Refused.into());
+        let counts = ["well", "recovered", "failed", "left"].map(|how| ended(&recent, how));
+        assert_eq!(counts, [1, 0, 1, 2]);
+        let (_, journeys, _) = recent.calls();
+        let told = journeys.as_array().unwrap().iter();
+        let told: Vec<_> = told.map(|told| told["outcome"].as_str().unwrap()).collect();
+        assert_eq!(told, ["failed", "left", "left"]);
     }
 
     #[test]

@@ -23,10 +23,11 @@ pub(super) fn of(url: &Uri, state: &Value) -> String {
     let calls = &state["calls"];
     let _ = writeln!(
         text,
-        "\nCalls of the last five minutes: {} at once, {} recovered, {} failed",
+        "\nCalls of the last five minutes: {} at once, {} recovered, {} failed, {} left by their callers",
         sum(&calls["well"]),
         sum(&calls["recovered"]),
         sum(&calls["failed"]),
+        sum(&calls["left"]),
     );
     let queue = &state["queue"];
     if let Some(waiting) = queue["waiting"].as_u64() {
@@ -145,7 +146,7 @@ mod tests {
                 "gate_waiting": 3, "limits": [{"counts": "requests", "remaining": 42}],
                 "history": {"answered": [1, 2], "failed": [0, 4]},
             }],
-            "calls": {"well": [10], "recovered": [2], "failed": [1]},
+            "calls": {"well": [10], "recovered": [2], "failed": [1], "left": [5, 1]},
             "queue": {"waiting": 7, "running": 1, "done": 2, "dead": 3, "oldest_s": 200},
             "journeys": [{
                 "model": "m\u{1b}[2J", "words": "given up", "kind": "overloaded", "attempts": 4,
@@ -158,7 +159,7 @@ buttress 1.2.3 at http://localhost:1/, ready, up for 5 min
 ROUTE       CIRCUIT      KEY              ANSWERED  FAILED  LEFT
 openai/gpt  open, 4.2 s  open, 3 in line  3         4       42 requests
 
-Calls of the last five minutes: 10 at once, 2 recovered, 1 failed
+Calls of the last five minutes: 10 at once, 2 recovered, 1 failed, 6 left by their callers
 Queue: 7 waiting, the oldest for 3 min, 1 running, 2 done, 3 dead
   m?[2J given up (overloaded): 4 attempts in 3.2 s
 ";

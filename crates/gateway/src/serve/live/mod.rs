@@ -9,7 +9,7 @@ mod recent;
 mod repeats;
 mod state;
 
-pub(super) use self::recent::{Ended, Recent};
+pub(super) use self::recent::{Ended, Outcome, Recent};
 
 use super::{
     admin::MayLook,

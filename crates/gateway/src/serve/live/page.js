@@ -137,7 +137,7 @@ function journey(told) {
     const steps = told.steps.map((step) => make("li", { textContent: `${millis(step.at_ms)}  ${step.route ? `${step.route}: ` : ""}${step.what}` }));
     if (told.more_steps) steps.push(make("li", { textContent: `and ${told.more_steps} more` }));
     const title = make("summary", {},
-      make("span", { className: `state ${told.answered ? "good" : "bad"}`, textContent: told.answered ? "answered" : told.kind || "failed" }),
+      make("span", { className: `state ${told.outcome === "answered" ? "good" : "bad"}`, textContent: told.outcome === "failed" && told.kind || told.outcome }),
       ` ${when} · ${told.model} · ${how}`);
     return make("li", {}, make("details", {}, title, make("ol", {}, ...steps)));
   });
@@ -190,9 +190,10 @@ function show(told) {
   told.routes.forEach((one) => route(one, told.may_change));
   forget(at("routes"), told.routes.map((one) => one.route));
   const calls = told.calls;
-  const [well, recovered, failed] = [sum(calls.well), sum(calls.recovered), sum(calls.failed)];
-  chart("ends", "How calls ended", `${well} at once, ${recovered} recovered, ${failed} failed`, [
-    { values: calls.well, colour: "good" }, { values: calls.recovered, colour: "warn" }, { values: calls.failed, colour: "bad" }]);
+  const [well, recovered, failed, left] = [sum(calls.well), sum(calls.recovered), sum(calls.failed), sum(calls.left)];
+  chart("ends", "How calls ended", `${well} at once, ${recovered} recovered, ${failed} failed${left ? `, ${left} left` : ""}`, [
+    { values: calls.well, colour: "good" }, { values: calls.recovered, colour: "warn" },
+    { values: calls.failed, colour: "bad" }, { values: calls.left, colour: "left" }]);
   chart("took", "Time on average", millis(calls.mean_ms.at(-1) || calls.mean_ms.at(-2)), [{ values: calls.mean_ms, colour: "calm" }]);
   chart("longest", "Longest", millis(Math.max(0, ...calls.longest_ms)), [{ values: calls.longest_ms, colour: "calm" }]);
   queue(told.queue, told.may_change);

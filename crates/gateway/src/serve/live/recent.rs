@@ -32,11 +32,21 @@ type Attempts = Arc<Mutex<History<2>>>;
 
 #[derive(Debug)]
 struct Calls {
-    /// Answered at once, after recovery, not at all.
-    history: History<3>,
+    /// Answered at once, after recovery, not at all; or its caller did not stay for it.
+    history: History<4>,
     journeys: VecDeque<Value>,
     /// How many there have been.
     told: u64,
+}
+
+/// What came of a call for its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::serve) enum Outcome {
+    Answered,
+    /// It was told of an error instead, or in the middle of its answer.
+    Failed,
+    /// It did not wait for the answer, or for the end of it.
+    Left,
 }
 
 /// A call that has ended.
@@ -46,8 +56,7 @@ pub(in crate::serve) struct Ended<'a> {
     /// What became of it, in the words of the log.
     pub(in crate::serve) words: &'static str,
     pub(in crate::serve) kind: Option<&'static str>,
-    /// The caller has an answer.
-    pub(in crate::serve) answered: bool,
+    pub(in crate::serve) outcome: Outcome,
     pub(in crate::serve) attempts: u32,
     pub(in crate::serve) waited: Duration,
     pub(in crate::serve) took: Duration,
@@ -100,22 +109,25 @@ impl Recent {
         lock(&self.calls).history.put(0, took);
     }
 
-    /// A call had to be recovered, or could not be.
+    /// A call had to be recovered, or its caller has no answer.
     pub(in crate::serve) fn told(&self, ended: &Ended<'_>) {
         let shown = ended.shown();
         let mut calls = lock(&self.calls);
-        calls
-            .history
-            .put(if ended.answered { 1 } else { 2 }, ended.took);
+        let bucket = match ended.outcome {
+            Outcome::Answered => 1,
+            Outcome::Failed => 2,
+            Outcome::Left => 3,
+        };
+        calls.history.put(bucket, ended.took);
         calls.told += 1;
         calls.journeys.truncate(KEPT - 1);
         calls.journeys.push_front(shown);
     }
 
     /// How calls ended, and the journeys, the latest first.
-    pub(super) fn calls(&self) -> (Value, Value, u64) {
+    pub(in crate::serve) fn calls(&self) -> (Value, Value, u64) {
         let mut calls = lock(&self.calls);
-        let history = shown(&mut calls.history, ["well", "recovered", "failed"]);
+        let history = shown(&mut calls.history, ["well", "recovered", "failed", "left"]);
         let journeys = calls.journeys.iter().cloned().collect();
         (history, journeys, calls.told)
     }
@@ -147,6 +159,16 @@ impl Listener for Recent {
     }
 }
 
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::Left => "left",
+        }
+    }
+}
+
 impl Ended<'_> {
     fn shown(&self) -> Value {
         let steps = self.journey.steps().iter().map(|step| {
@@ -163,7 +185,7 @@ impl Ended<'_> {
             "model": self.model,
             "words": self.words,
             "kind": self.kind,
-            "answered": self.answered,
+            "outcome": self.outcome.as_str(),
             "attempts": self.attempts,
             "waited_ms": millis(self.waited),
             "took_ms": millis(self.took),
@@ -198,13 +220,13 @@ mod tests {
     use super::*;
     use buttress::{Call, Context as _};
 
-    fn ended(answered: bool, journey: &Journey) -> Ended<'_> {
+    fn ended(outcome: Outcome, journey: &Journey) -> Ended<'_> {
         Ended {
             id: "id",
             model: "m",
             words: "recovered",
             kind: None,
-            answered,
+            outcome,
             attempts: 2,
             waited: Duration::ZERO,
             took: Duration::from_millis(7),
@@ -220,7 +242,11 @@ mod tests {
         let journey = call.journey();
         recent.well(Duration::from_millis(1));
         for number in 0..60 {
-            recent.told(&ended(number % 2 == 0, &journey));
+            let outcome = match number % 2 {
+                0 => Outcome::Answered,
+                _ => Outcome::Failed,
+            };
+            recent.told(&ended(outcome, &journey));
         }
         let (history, journeys, told) = recent.calls();
         assert_eq!((told, journeys.as_array().unwrap().len()), (60, KEPT));
@@ -229,7 +255,7 @@ mod tests {
             (last("well"), last("recovered"), last("failed")),
             (1.into(), 30.into(), 30.into())
         );
-        assert_eq!(journeys[0]["answered"], false);
+        assert_eq!(journeys[0]["outcome"], "failed");
         assert_eq!(journeys[0]["steps"][0]["what"], "called");
         assert_eq!(journeys[0]["steps"][0]["route"], "a");
     }
