@@ -7,6 +7,9 @@ use std::{fmt::Write as _, time::Duration};
 /// Names that are longer are cut off.
 const WIDEST: usize = 40;
 
+/// So many calls are shown that were answered after recovery, and so many that were not.
+const SOME: usize = 5;
+
 pub(super) fn of(url: &Uri, state: &Value) -> String {
     let mut text = String::new();
     let standing = match state["draining"].as_bool() {
@@ -43,7 +46,11 @@ pub(super) fn of(url: &Uri, state: &Value) -> String {
     } else if queue.is_object() {
         text += "Queue: its store does not answer\n";
     }
-    for journey in state["journeys"].as_array().into_iter().flatten().take(5) {
+    let journeys = state["journeys"].as_array().into_iter().flatten();
+    let answered = |journey: &&Value| journey["outcome"] == "answered";
+    let (answered, others): (Vec<_>, Vec<_>) = journeys.partition(answered);
+    // Of the answered there may be many more.
+    for journey in others.iter().take(SOME).chain(answered.iter().take(SOME)) {
         let kind = journey["kind"].as_str();
         let kind = kind.map_or(String::new(), |kind| format!(" ({kind})"));
         let _ = writeln!(
@@ -148,10 +155,12 @@ mod tests {
             }],
             "calls": {"well": [10], "recovered": [2], "failed": [1], "left": [5, 1]},
             "queue": {"waiting": 7, "running": 1, "done": 2, "dead": 3, "oldest_s": 200},
-            "journeys": [{
-                "model": "m\u{1b}[2J", "words": "given up", "kind": "overloaded", "attempts": 4,
-                "took_ms": 3210
-            }],
+            "journeys": [
+                {"model": "m", "words": "recovered", "outcome": "answered", "attempts": 2,
+                    "took_ms": 1000},
+                {"model": "m\u{1b}[2J", "words": "given up", "kind": "overloaded", "attempts": 4,
+                    "outcome": "failed", "took_ms": 3210},
+            ],
         });
         let expected = "\
 buttress 1.2.3 at http://localhost:1/, ready, up for 5 min
@@ -162,6 +171,7 @@ openai/gpt  open, 4.2 s  open, 3 in line  3         4       42 requests
 Calls of the last five minutes: 10 at once, 2 recovered, 1 failed, 6 left by their callers
 Queue: 7 waiting, the oldest for 3 min, 1 running, 2 done, 3 dead
   m?[2J given up (overloaded): 4 attempts in 3.2 s
+  m recovered: 2 attempts in 1.0 s
 ";
         assert_eq!(
             of(&Uri::from_static("http://localhost:1"), &state),

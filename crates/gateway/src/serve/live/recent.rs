@@ -11,13 +11,14 @@ use buttress::{
 };
 use serde_json::{Value, json};
 use std::{
+    cmp::Reverse,
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// How many journeys are kept.
-const KEPT: usize = 50;
+/// How many journeys are kept of calls that were answered, and as many of those that were not.
+const KEPT: usize = 25;
 
 /// What happened lately. Bounded, whatever happens.
 #[derive(Debug)]
@@ -34,10 +35,17 @@ type Attempts = Arc<Mutex<History<2>>>;
 struct Calls {
     /// Answered at once, after recovery, not at all; or its caller did not stay for it.
     history: History<4>,
-    journeys: VecDeque<Value>,
+    /// Of calls that were answered, the latest first.
+    recovered: Journeys,
+    /// Of those that were not. They have a list of their own: where a route fails, many more calls
+    /// are recovered, and would push them out within seconds.
+    unanswered: Journeys,
     /// How many there have been.
     told: u64,
 }
+
+/// Journeys, each with its number among all that were told.
+type Journeys = VecDeque<(u64, Value)>;
 
 /// What came of a call for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +76,8 @@ impl Recent {
         let nothing = Self {
             calls: Arc::new(Mutex::new(Calls {
                 history: History::new(),
-                journeys: VecDeque::new(),
+                recovered: VecDeque::new(),
+                unanswered: VecDeque::new(),
                 told: 0,
             })),
             routes: Box::default(),
@@ -120,15 +129,23 @@ impl Recent {
         };
         calls.history.put(bucket, ended.took);
         calls.told += 1;
-        calls.journeys.truncate(KEPT - 1);
-        calls.journeys.push_front(shown);
+        let number = calls.told;
+        let journeys = match ended.outcome {
+            Outcome::Answered => &mut calls.recovered,
+            Outcome::Failed | Outcome::Left => &mut calls.unanswered,
+        };
+        journeys.truncate(KEPT - 1);
+        journeys.push_front((number, shown));
     }
 
     /// How calls ended, and the journeys, the latest first.
     pub(in crate::serve) fn calls(&self) -> (Value, Value, u64) {
         let mut calls = lock(&self.calls);
         let history = shown(&mut calls.history, ["well", "recovered", "failed", "left"]);
-        let journeys = calls.journeys.iter().cloned().collect();
+        let journeys = calls.recovered.iter().chain(&calls.unanswered);
+        let mut journeys: Vec<_> = journeys.cloned().collect();
+        journeys.sort_unstable_by_key(|(number, _)| Reverse(*number));
+        let journeys = journeys.into_iter().map(|(_, journey)| journey).collect();
         (history, journeys, calls.told)
     }
 
@@ -249,7 +266,7 @@ mod tests {
             recent.told(&ended(outcome, &journey));
         }
         let (history, journeys, told) = recent.calls();
-        assert_eq!((told, journeys.as_array().unwrap().len()), (60, KEPT));
+        assert_eq!((told, journeys.as_array().unwrap().len()), (60, 2 * KEPT));
         let last = |name: &str| history[name].as_array().unwrap().last().unwrap().clone();
         assert_eq!(
             (last("well"), last("recovered"), last("failed")),
@@ -258,6 +275,21 @@ mod tests {
         assert_eq!(journeys[0]["outcome"], "failed");
         assert_eq!(journeys[0]["steps"][0]["what"], "called");
         assert_eq!(journeys[0]["steps"][0]["route"], "a");
+        assert_eq!(journeys[1]["outcome"], "answered");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_are_not_pushed_out_by_what_went_well() {
+        let recent = Recent::new([]);
+        let journey = Call::new().journey();
+        recent.told(&ended(Outcome::Failed, &journey));
+        for _ in 0..1000 {
+            recent.told(&ended(Outcome::Answered, &journey));
+        }
+        let (_, journeys, _) = recent.calls();
+        let journeys = journeys.as_array().unwrap();
+        assert_eq!(journeys.len(), KEPT + 1);
+        assert_eq!(journeys[KEPT]["outcome"], "failed");
     }
 
     #[tokio::test(start_paused = true)]
