@@ -37,6 +37,7 @@ pub(super) struct App {
     /// For the requests that are read and kept.
     pub(super) room: Room,
     draining: AtomicBool,
+    stopping: AtomicBool,
     /// What tells other gateways of its routes.
     sharing: Option<Sharing>,
 }
@@ -71,6 +72,7 @@ impl App {
             journal: kept.journal,
             webhook: kept.webhook,
             draining: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
             sharing: None,
         }
     }
@@ -106,13 +108,23 @@ impl App {
         }
     }
 
-    /// No longer ready for new calls, or ready again.
+    /// No longer ready for new calls, or ready again unless it stops.
     pub(super) fn set_draining(&self, draining: bool) {
         self.draining.store(draining, Relaxed);
     }
 
-    /// Whether new calls are no longer taken.
+    /// It ends, and there is no way back.
+    pub(super) fn set_stopping(&self) {
+        self.stopping.store(true, Relaxed);
+    }
+
+    /// Whether new calls should go elsewhere: by hand, or because it stops.
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.load(Relaxed)
+        self.draining.load(Relaxed) || self.is_stopping()
+    }
+
+    /// Whether it was told to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
     }
 }

@@ -191,7 +191,7 @@ impl Running {
     /// # Cancellation
     /// It goes on stopping.
     pub async fn stop(self) -> Result<usize, JoinError> {
-        self.app.set_draining(true);
+        self.app.set_stopping();
         // Whoever is not there any more has stopped.
         let _ = self.stop.send(());
         // Both are given their time to end, at the same time.

@@ -153,7 +153,8 @@ pub(super) async fn gate(
     Json(json!({"state": gate.state().as_str()})).into_response()
 }
 
-/// Has `/readyz` say that no more calls should come, or that they may come again.
+/// Has `/readyz` say that no more calls should come, or that they may come again. A gateway that
+/// stops goes on draining.
 pub(super) async fn drain(
     may: MayChange,
     State(app): State<Arc<App>>,

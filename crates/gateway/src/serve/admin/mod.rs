@@ -2,6 +2,8 @@
 
 mod change;
 mod may;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::may::{MayLook, Peer};
 

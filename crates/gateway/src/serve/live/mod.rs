@@ -54,7 +54,7 @@ async fn events(may: MayLook, State(app): State<Arc<App>>) -> Response {
         }
         ticks.tick().await;
         // Whoever watches does not hold up the end.
-        let last = app.is_draining();
+        let last = app.is_stopping();
         let state = state::of(&app, may_change).await;
         let frame = Bytes::from(format!("data: {state}\n\n"));
         Some((Ok::<_, Infallible>(frame), (app, ticks, last)))
