@@ -5,7 +5,8 @@ use super::{
         app::App,
         reload::{self, NotReloaded, Why},
     },
-    may::{MayChange, refuse},
+    may::{MayChange, refuse, refuse_with},
+    tasks::{self, OnTask, Which},
 };
 use crate::config;
 use axum::{
@@ -14,7 +15,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use buttress::Route;
-use buttress_queue::{State as TaskState, TaskId};
 use http::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
@@ -74,13 +74,6 @@ pub(super) struct OfQueue {
     act: OnTask,
     /// One task; all dead letters, where none is named.
     id: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum OnTask {
-    Replay,
-    Drop,
 }
 
 #[derive(Deserialize)]
@@ -171,31 +164,32 @@ pub(super) async fn queue(
     State(app): State<Arc<App>>,
     Asked(asked): Asked<OfQueue>,
 ) -> Response {
-    let Some(queue) = &app.queue else {
+    let Some(queue) = app.queue.clone() else {
         return refuse(StatusCode::NOT_FOUND, "there is no queue: set queue.url");
     };
-    let ids = match asked.id.as_deref().map(str::parse::<TaskId>) {
-        Some(Ok(id)) => vec![id],
+    let which = match asked.id.as_deref().map(str::parse) {
+        Some(Ok(id)) => Which::One(id),
         Some(Err(_)) => return refuse(StatusCode::BAD_REQUEST, "id: not the name of a task"),
-        // As many as a page; who has more of them asks again.
-        None => match queue.list(TaskState::Dead, None, 1000).await {
-            Ok(page) => page.records.iter().map(|letter| letter.id).collect(),
-            Err(error) => return store_failed(&error),
-        },
+        None => Which::AllDead,
     };
-    let mut changed = 0_u32;
-    for id in ids {
-        let done = match asked.act {
-            OnTask::Replay => queue.retry(id).await,
-            OnTask::Drop => queue.remove(id).await,
-        };
-        match done {
-            Ok(done) => changed += u32::from(done),
-            Err(error) => return store_failed(&error),
+    // A caller who leaves does not cut it off, nor the line that tells of it.
+    let done = tokio::spawn(async move {
+        let (changed, ended) = tasks::change(&queue, asked.act, which).await;
+        let error = ended.as_ref().err().map(tracing::field::display);
+        tracing::warn!(
+            from = ?may.from, change = ?asked.act, id = asked.id, changed, error,
+            "queue changed by hand"
+        );
+        (changed, ended)
+    });
+    match done.await {
+        Ok((changed, Ok(()))) => Json(json!({"changed": changed})).into_response(),
+        Ok((changed, Err(error))) => {
+            let body = json!({"error": error.to_string(), "changed": changed});
+            refuse_with(StatusCode::SERVICE_UNAVAILABLE, body)
         }
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
-    tracing::warn!(from = ?may.from, change = ?asked.act, changed, "queue changed by hand");
-    Json(json!({"changed": changed})).into_response()
 }
 
 /// Has a provider of the sandbox fail in some way, or be well again.
@@ -270,10 +264,6 @@ fn no_route() -> Response {
 fn off(layer: &str) -> Response {
     let message = format!("the {layer} of this route is off: its `{layer}.enabled` is false");
     refuse(StatusCode::CONFLICT, &message)
-}
-
-fn store_failed(error: &buttress_queue::StoreError) -> Response {
-    refuse(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
 }
 
 /// A small body of JSON.

@@ -23,7 +23,7 @@ use http::{
     header::{CACHE_CONTROL, HOST, ORIGIN, WWW_AUTHENTICATE},
     request::Parts,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{net::SocketAddr, sync::Arc};
 
 /// The address that a request came from.
@@ -56,11 +56,11 @@ impl FromRequestParts<Arc<App>> for MayLook {
             return Ok(Self { change: true });
         }
         if app.server.admin_key.is_some() {
-            return Err(no_key());
+            return Err(told(parts, app, no_key()));
         }
         let near = is_near(parts) && is_called_local(&parts.uri, &parts.headers);
         if !near || !is_own_page(&parts.headers) {
-            return Err(off());
+            return Err(told(parts, app, off()));
         }
         let change = app.sandbox.is_some();
         Ok(Self { change })
@@ -73,7 +73,7 @@ impl FromRequestParts<Arc<App>> for MayChange {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         let look = MayLook::from_request_parts(parts, app).await?;
         if !look.change {
-            return Err(off());
+            return Err(told(parts, app, off()));
         }
         // A page may have a browser send a form without asking; for JSON the browser asks first.
         if !is_json(&parts.headers) {
@@ -83,7 +83,7 @@ impl FromRequestParts<Arc<App>> for MayChange {
                 "send JSON, with `content-type: application/json`",
             ));
         }
-        let from = parts.extensions.get().map(|Peer(address)| *address);
+        let from = from(parts);
         Ok(Self { from })
     }
 }
@@ -91,6 +91,23 @@ impl FromRequestParts<Arc<App>> for MayChange {
 fn presents_key(parts: &Parts, app: &App) -> bool {
     let key = app.server.admin_key.as_ref();
     key.is_some_and(|key| auth::is_allowed(&parts.headers, None, key))
+}
+
+fn from(parts: &Parts) -> Option<SocketAddr> {
+    parts.extensions.get().map(|Peer(address)| *address)
+}
+
+/// Logs a refusal: somebody may be trying keys. Whoever tries many does not fill the log.
+fn told(parts: &Parts, app: &App, refusal: Response) -> Response {
+    const WORDS: &str = "not let in";
+    let status = refusal.status().as_u16();
+    let alike = (WORDS, None, Some(status));
+    if let Some(before) = app.serving().recent.repeats(alike) {
+        let kept_back = (before > 0).then_some(before);
+        let path = parts.uri.path();
+        tracing::warn!(from = ?from(parts), path, status, kept_back, "{WORDS}");
+    }
+    refusal
 }
 
 /// Whether it comes from this machine, as far as can be known.
@@ -139,13 +156,13 @@ fn off() -> Response {
 }
 
 pub(super) fn refuse(status: StatusCode, message: &str) -> Response {
+    refuse_with(status, json!({"error": message}))
+}
+
+/// The same, and what else is to be known.
+pub(super) fn refuse_with(status: StatusCode, body: Value) -> Response {
     const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-    (
-        status,
-        [(CACHE_CONTROL, NO_STORE)],
-        Json(json!({"error": message})),
-    )
-        .into_response()
+    (status, [(CACHE_CONTROL, NO_STORE)], Json(body)).into_response()
 }
 
 #[cfg(test)]

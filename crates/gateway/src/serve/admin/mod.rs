@@ -2,6 +2,7 @@
 
 mod change;
 mod may;
+mod tasks;
 #[cfg(test)]
 mod tests;
 

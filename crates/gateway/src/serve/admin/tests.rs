@@ -1,35 +1,82 @@
 //! Changes by hand, as they are asked for.
 
 use super::super::{app::App, router, running};
-use crate::config::{Config, Options};
+use crate::config::{Config, Options, StoreUrl};
 use axum::{Router, body::Body};
 use buttress_client::Secret;
+use futures_util::FutureExt;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::{task::yield_now, time::timeout};
 use tower::ServiceExt;
 
 /// A gateway that nobody is asked for, and what answers its callers.
 async fn gateway() -> (Arc<App>, Router) {
+    with_queue(None).await
+}
+
+async fn with_queue(store: Option<StoreUrl>) -> (Arc<App>, Router) {
     let source = "[[routes]]\nprovider = 'ollama'";
     let options = Options::new(&|_: &str| None);
     let (mut config, _) = Config::parse("buttress.toml", source, &options).unwrap();
     config.server.admin_key = Some(Secret::new("the-admin-key"));
+    config.queue.store = store;
     let app = running::app(config).await.unwrap();
     let router = router::router(Arc::clone(&app));
     (app, router)
 }
 
-async fn change(router: &Router, path: &str, body: &Value) -> (StatusCode, Value) {
-    let request = Request::post(path)
+fn asked(path: &str, body: &Value) -> Request<Body> {
+    Request::post(path)
         .header("authorization", "Bearer the-admin-key")
         .header("content-type", "application/json")
-        .body(Body::from(body.to_string()));
-    let answer = router.clone().oneshot(request.unwrap()).await.unwrap();
+        .body(Body::from(body.to_string()))
+        .unwrap()
+}
+
+async fn change(router: &Router, path: &str, body: &Value) -> (StatusCode, Value) {
+    let answer = router.clone().oneshot(asked(path, body)).await.unwrap();
     let status = answer.status();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap())
+}
+
+/// Where a test's log goes.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Takes what this thread logs from now on.
+    fn begin(&self) -> tracing::subscriber::DefaultGuard {
+        let writer = self.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::INFO)
+            .with_ansi(false)
+            .with_writer(move || writer.clone());
+        tracing::subscriber::set_default(subscriber.finish())
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let log = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        log.lines().map(str::to_owned).collect()
+    }
 }
 
 async fn ready(router: &Router) -> StatusCode {
@@ -67,4 +114,87 @@ async fn whoever_watches_does_so_until_it_stops() {
     app.set_stopping();
     watched.frame().await.expect("the last one").unwrap();
     assert!(watched.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn each_change_is_a_line_of_the_log() {
+    let (app, router) = gateway().await;
+    let route = app.serving().upstreams.routes()[0].name().to_string();
+    let log = Log::default();
+    let _guard = log.begin();
+    for (path, body, words) in [
+        (
+            "/admin/circuit",
+            json!({"route": route, "do": "open"}),
+            "circuit changed by hand",
+        ),
+        (
+            "/admin/gate",
+            json!({"route": route, "do": "park"}),
+            "gate changed by hand",
+        ),
+        (
+            "/admin/drain",
+            json!({"draining": true}),
+            "draining changed by hand",
+        ),
+    ] {
+        let (status, told) = change(&router, path, &body).await;
+        assert_eq!(status, StatusCode::OK, "{told}");
+        let lines = log.lines();
+        let last = lines.last().expect("a line");
+        assert!(last.contains("WARN") && last.contains(words), "{last}");
+        assert!(last.contains("from="), "{last}");
+    }
+    assert_eq!(log.lines().len(), 3);
+}
+
+#[tokio::test]
+async fn a_change_to_the_queue_is_logged_also_when_its_caller_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = StoreUrl::Sqlite(folder.path().join("queue.db"));
+    let (_app, router) = with_queue(Some(store)).await;
+    let log = Log::default();
+    let _guard = log.begin();
+    let dropped = asked("/admin/queue", &json!({"do": "drop"}));
+    let left = router.clone().oneshot(dropped).now_or_never();
+    assert!(left.is_none(), "the store takes a moment");
+    let told = async {
+        loop {
+            match log.lines().pop() {
+                Some(line) => break line,
+                None => yield_now().await,
+            }
+        }
+    };
+    let line = timeout(Duration::from_secs(30), told).await.unwrap();
+    for part in ["queue changed by hand", "change=Drop", "changed=0"] {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+/// Nor does one who tries keys fill the log.
+#[tokio::test(start_paused = true)]
+async fn who_is_not_let_in_is_logged() {
+    let (_app, router) = gateway().await;
+    let log = Log::default();
+    let _guard = log.begin();
+    for _ in 0..25 {
+        let request = Request::post("/admin/circuit")
+            .header("authorization", "Bearer the-wrong-key")
+            .body(Body::empty());
+        let answer = router.clone().oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    }
+    let lines = log.lines();
+    assert_eq!(lines.len(), 10, "{lines:?}");
+    for part in [
+        "WARN",
+        "not let in",
+        "path=\"/admin/circuit\"",
+        "status=401",
+    ] {
+        assert!(lines[0].contains(part), "{lines:?}");
+    }
+    assert!(!lines[0].contains("the-wrong-key"), "{lines:?}");
 }
