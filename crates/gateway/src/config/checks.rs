@@ -53,6 +53,7 @@ pub(super) fn run(config: &Config, options: &Options<'_>, notes: &mut Notes) {
 /// What is doubtful where there is no file: the fields are variables then.
 pub(super) fn without_file(config: &Config, notes: &mut Notes) {
     listen(config, notes);
+    one_key(config, notes);
     for route in &config.routes {
         let variable = route.provider.key_env.as_deref().map(env::base_url);
         address(&route.provider, &variable.unwrap_or_default(), &[], notes);
@@ -61,6 +62,7 @@ pub(super) fn without_file(config: &Config, notes: &mut Notes) {
 
 fn doubts(config: &Config, notes: &mut Notes) {
     listen(config, notes);
+    one_key(config, notes);
     time::deadline(config, notes);
     time::never(config, notes);
     time::patience(config, notes);
@@ -258,6 +260,26 @@ pub(super) fn listen(config: &Config, notes: &mut Notes) {
         let help =
             format!("set {variable} to a key that callers have to present, or listen on 127.0.0.1");
         note(notes, found.help(help), &[]);
+    }
+}
+
+/// Whoever has the one has the other.
+fn one_key(config: &Config, notes: &mut Notes) {
+    let server = &config.server;
+    let same = match (&server.client_key, &server.admin_key) {
+        (Some(client), Some(admin)) => client.expose() == admin.expose(),
+        // Where the keys are elsewhere, the names tell.
+        _ => server.client_key_env == server.admin_key_env,
+    };
+    if same {
+        let message = "the admin key is the client key, so every caller may change things by hand";
+        let found = Diagnostic::warning("server.admin_key_env", message);
+        let variable = &server.admin_key_env;
+        let help = match server.client_key_env == *variable {
+            true => "name another variable, with a key of its own".to_owned(),
+            false => format!("make {variable} a key of its own: `openssl rand -hex 32`"),
+        };
+        note(notes, found.help(help), &["server.client_key_env"]);
     }
 }
 

@@ -155,6 +155,19 @@ fn an_open_port_is_warned_about() {
 }
 
 #[test]
+fn one_key_for_both_is_warned_about() {
+    for provider in ["OPENAI_API_KEY", "BUTTRESS_ADMIN_KEY"] {
+        let keys = ["BUTTRESS_CLIENT_KEY", "BUTTRESS_ADMIN_KEY", provider];
+        let env = |name: &str| keys.contains(&name).then(|| "k".to_owned());
+        let (_, report) = Config::load(None, &Options::new(&env)).unwrap();
+        let [found] = report.diagnostics() else {
+            panic!("{report}");
+        };
+        assert_eq!(found.path, "server.admin_key_env");
+    }
+}
+
+#[test]
 fn without_a_key_there_is_the_sandbox() {
     assert!(from_env(&[]).unwrap().is_none());
     assert!(

@@ -103,6 +103,40 @@ fn a_port_that_others_can_reach_needs_a_key() {
 }
 
 #[test]
+fn a_key_for_callers_is_none_for_who_operates_it() {
+    let with = |settings: &str| format!("[server]\n{settings}\n[[routes]]\nprovider = \"ollama\"");
+    let said = |source: &str, env: &dyn Fn(&str) -> Option<String>| {
+        let (_, report) = Config::parse("buttress.toml", source, &Options::new(env)).unwrap();
+        said(&report)
+    };
+    let same = |name: &str| name.ends_with("_KEY").then(|| "hunter2".to_owned());
+    let message = "server.admin_key_env: the admin key is the client key, so every caller may \
+                   change things by hand";
+    let two = with("client_key_env = \"A_KEY\"\nadmin_key_env = \"B_KEY\"");
+    let help = "make B_KEY a key of its own: `openssl rand -hex 32`";
+    assert_eq!(
+        said(&two, &same),
+        format!("> warning 3:17 {message}\n>   {help}")
+    );
+    let own = |name: &str| name.ends_with("_KEY").then(|| name.to_owned());
+    assert_eq!(said(&two, &own), "");
+
+    let one = with("client_key_env = \"A_KEY\"\nadmin_key_env = \"A_KEY\"");
+    let (_, report) = Config::parse(
+        "buttress.toml",
+        &one,
+        &Options::new(&nothing).keys_may_be_missing(),
+    )
+    .unwrap();
+    assert!(report.to_string().contains(message), "{report}");
+
+    let none = "[[routes]]\nprovider = \"ollama\"";
+    let found = said(none, &same);
+    assert!(found.contains(message), "{found}");
+    assert!(!found.contains("hunter2"), "{found}");
+}
+
+#[test]
 fn text_that_is_not_utf_8() {
     let options = Options::new(&nothing);
     let report = Config::parse_bytes("buttress.toml", b"a = 1\nb = \"\xff\"", &options);

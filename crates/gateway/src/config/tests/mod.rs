@@ -14,7 +14,11 @@ use super::{Config, Options, Report};
 fn keys(name: &str) -> Option<String> {
     let is_key =
         !name.ends_with("_URL") && !name.starts_with("OTEL_") && name != "BUTTRESS_SEAL_KEYS";
-    is_key.then(|| "a-key".to_owned())
+    let key = match name {
+        "BUTTRESS_ADMIN_KEY" => "another-key",
+        _ => "a-key",
+    };
+    is_key.then(|| key.to_owned())
 }
 
 fn nothing(_: &str) -> Option<String> {
