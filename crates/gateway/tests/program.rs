@@ -292,6 +292,32 @@ fn told_to_stop_twice_it_does_not_wait() {
     drop(socket);
 }
 
+/// It listens for signals before it waits for anything, such as a store that says nothing.
+#[test]
+fn told_to_stop_while_it_starts_it_ends_well() {
+    let directory = tempfile::tempdir().unwrap();
+    for args in [&["serve", "--listen", "127.0.0.1:0"][..], &["worker"]] {
+        let store = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("redis://{}", store.local_addr().unwrap());
+        let child = buttress(directory.path())
+            .args(args)
+            .env("OPENAI_API_KEY", "k")
+            .env("BUTTRESS_QUEUE_URL", url)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut serving = Serving {
+            child: child.unwrap(),
+            greeting: String::new(),
+        };
+        let silent = store.accept().unwrap();
+        serving.terminate();
+        assert_eq!(serving.end(), Some(0), "{args:?}");
+        assert!(serving.log().contains("before it had started"));
+        drop(silent);
+    }
+}
+
 #[test]
 fn a_file_and_keys_in_the_environment_are_served() {
     const KEY: &str = "sk-not-to-be-seen";

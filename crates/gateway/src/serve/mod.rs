@@ -125,9 +125,12 @@ async fn serve(
     config: Config,
     told: Option<SocketAddr>,
 ) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let running = running::start_on(config, told).await?;
-    // Whoever reads the greeting may tell it to stop at once, or to reload.
+    // Before anything that takes time: a signal that nobody hears ends the process.
     let (mut stop, hangup) = (Stop::new()?, Hangup::new()?);
+    let running = tokio::select! {
+        running = running::start_on(config, told) => running?,
+        () = stop.told() => return Ok(stopped_early()),
+    };
     // Whoever started it in the background may have closed the output.
     let _ = write!(anstream::stdout(), "{}", running.greeting());
 
@@ -154,7 +157,11 @@ async fn work_at_queue(
     if config.mode == Mode::Sandbox {
         return Err(NOBODY_TO_ASK.into());
     }
-    let app = running::app(config).await?;
+    let (mut stop, hangup) = (Stop::new()?, Hangup::new()?);
+    let app = tokio::select! {
+        app = running::app(config) => app?,
+        () = stop.told() => return Ok(stopped_early()),
+    };
     let Some(queue) = &app.queue else {
         return Err(crate::queue::NOT_CONFIGURED.into());
     };
@@ -163,7 +170,6 @@ async fn work_at_queue(
         None => None,
     };
     let working = queue::Working::start(&app, queue);
-    let (mut stop, hangup) = (Stop::new()?, Hangup::new()?);
     let store = app
         .serving()
         .config
@@ -206,6 +212,12 @@ async fn work_at_queue(
             Ok(ExitCode::from(FAILED))
         }
     }
+}
+
+/// Told to stop while it starts: nothing is under way yet.
+fn stopped_early() -> ExitCode {
+    tracing::info!("told to stop before it had started");
+    ExitCode::SUCCESS
 }
 
 /// Resolves when the program is told to stop. Until then its configuration may change.
