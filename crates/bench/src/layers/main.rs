@@ -4,6 +4,8 @@
 //! the window full of successes, the gate open. The first round of calls, which is not counted,
 //! brings them there.
 //!
+//! The tables are `json`, `call`, `counted` and `http`; those that are named are made, or all.
+//!
 //! Every figure is a median over many short rounds in which the subjects take turns, so that a
 //! machine whose speed drifts slows all of them alike; what to read is the distance from the bare
 //! service beside them. Allocations are counted in a separate pass.
@@ -22,6 +24,7 @@ mod table;
 
 use crate::table::{Answer, Pace, Subject, compare};
 use std::{
+    env,
     hint::black_box,
     pin::pin,
     sync::Arc,
@@ -35,18 +38,30 @@ use tower::Service;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn main() {
-    compare("one JSON answer of 10 KB", Pace::SLOW, correct::subjects());
-    let mut subjects = vec![healthy("bare service", bare::Bare::<bare::Error>::new())];
-    subjects.extend(yardsticks());
-    subjects.extend(ours::subjects());
-    subjects.extend(peers::subjects());
-    compare("one call, u64", Pace::QUICK, subjects);
-    compare("one call that is counted", Pace::QUICK, metrics::subjects());
-    compare(
-        "one healthy call, http::Request<Full<Bytes>> with 5 headers",
-        Pace::QUICK,
-        http::subjects(),
-    );
+    let named: Vec<_> = env::args().skip(1).collect();
+    let wanted = |table| named.is_empty() || named.iter().any(|name| name == table);
+    if wanted("json") {
+        compare("one JSON answer of 10 KB", Pace::SLOW, correct::subjects());
+    }
+    if wanted("call") {
+        let mut subjects = vec![healthy("bare service", bare::Bare::<bare::Error>::new())];
+        subjects.extend(yardsticks());
+        subjects.extend(ours::subjects());
+        subjects.extend(peers::subjects());
+        compare("one call, u64", Pace::QUICK, subjects);
+    }
+    if wanted("counted") {
+        let mut subjects = metrics::subjects();
+        subjects.extend(yardsticks());
+        compare("one call that is counted", Pace::QUICK, subjects);
+    }
+    if wanted("http") {
+        compare(
+            "one healthy call, http::Request<Full<Bytes>> with 5 headers",
+            Pace::QUICK,
+            http::subjects(),
+        );
+    }
 }
 
 /// What the rest is made of.
