@@ -3,7 +3,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -103,23 +103,39 @@ fn failed(f: &mut fmt::Formatter<'_>, how: &str, failure: &Failure) -> fmt::Resu
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     taken: Mutex<Taken>,
+    // What is asked of every call when it is over: written with the lock held, read without.
     attempts: AtomicU32,
+    went_on: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Taken {
     entries: Vec<Entry>,
     dropped: usize,
+    places: Places,
+    /// The first one that was entered.
+    entered: Option<Place>,
 }
 
-/// A step, with the call's own reference to its route: the route's name is shared by all calls,
-/// and all threads would count the references to it in one place.
 #[derive(Debug)]
 struct Entry {
     at: Duration,
-    route: Option<Arc<Route>>,
+    place: Place,
     event: Event,
 }
+
+/// The routes that the entries tell of, each held once: to count one reference for each entry
+/// would take longer than to put it down.
+#[derive(Debug, Default)]
+struct Places {
+    // Most calls have one, which takes no allocation.
+    first: Option<Arc<Route>>,
+    others: Vec<Arc<Route>>,
+}
+
+/// Where something happened: outside of all routes, or in the one of this number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place(u8);
 
 impl Record {
     /// What it follows, unless it is known already.
@@ -129,18 +145,23 @@ impl Record {
         route: Option<&Arc<Route>>,
         event: Event,
     ) -> Option<Follows> {
-        if event == Event::Attempt {
-            self.attempts.fetch_add(1, Relaxed);
-        }
         let mut taken = self.taken();
-        if event == Event::Answered && taken.is_answered(route) {
+        let place = taken.places.find(route);
+        if matches!(event, Event::Attempt) {
+            self.attempts
+                .store(self.attempts().wrapping_add(1), Relaxed);
+        }
+        if matches!(event, Event::Answered) && taken.is_answered(place) {
             return None;
         }
         let ends = matches!(event, Event::Answered | Event::Failed(_));
-        let attempt = ends.then(|| taken.attempt(route)).flatten();
+        let attempt = ends.then(|| taken.attempt(place)).flatten();
         if taken.entries.len() < Journey::MAX_STEPS {
-            let route = route.cloned();
-            taken.entries.push(Entry { at, route, event });
+            let place = place.unwrap_or_else(|| taken.places.add(route));
+            if matches!(event, Event::Entered) && taken.is_elsewhere(place) {
+                self.went_on.store(true, Relaxed);
+            }
+            taken.entries.push(Entry { at, place, event });
         } else {
             taken.dropped += 1;
         }
@@ -149,14 +170,7 @@ impl Record {
 
     /// Whether a route other than the first one was entered.
     pub(crate) fn went_on(&self) -> bool {
-        let taken = self.taken();
-        let entered = |entry: &&Entry| entry.event == Event::Entered;
-        let mut entered = taken.entries.iter().filter(entered);
-        let name = |entry: &Entry| entry.route.as_ref().map(|route| Arc::as_ptr(&route.name));
-        match entered.next().map(name) {
-            Some(first) => entered.any(|entry| name(entry) != first),
-            None => false,
-        }
+        self.went_on.load(Relaxed)
     }
 
     pub(crate) fn attempts(&self) -> u32 {
@@ -167,7 +181,7 @@ impl Record {
         let taken = self.taken();
         let step = |entry: &Entry| Step {
             at: entry.at,
-            route: entry.route.as_ref().map(|route| Arc::clone(&route.name)),
+            route: taken.places.name(entry.place).cloned(),
             event: entry.event.clone(),
         };
         Journey {
@@ -189,28 +203,73 @@ pub(crate) struct Follows {
 }
 
 impl Taken {
-    /// When the attempt began that this route is at. Nothing else happens to a route meanwhile,
-    /// so it is the last that was put down of it.
-    fn attempt(&self, route: Option<&Arc<Route>>) -> Option<Duration> {
-        let last = self.entries.iter().rev().find(|entry| entry.is_of(route))?;
-        (last.event == Event::Attempt).then_some(last.at)
+    /// When the attempt began that this place is at. Nothing else happens there meanwhile, so it
+    /// is the last that was put down of it.
+    fn attempt(&self, place: Option<Place>) -> Option<Duration> {
+        let place = place?;
+        let mut latest = self.entries.iter().rev();
+        let last = latest.find(|entry| entry.place == place)?;
+        matches!(last.event, Event::Attempt).then_some(last.at)
     }
 
-    /// Whether the last thing that happened is that this route answered. The client says so, and
+    /// Whether the last thing that happened is that this place answered. The client says so, and
     /// the fallback that it stands in, which can't know that it was said.
-    fn is_answered(&self, route: Option<&Arc<Route>>) -> bool {
-        self.entries
-            .last()
-            .is_some_and(|entry| entry.event == Event::Answered && entry.is_of(route))
+    fn is_answered(&self, place: Option<Place>) -> bool {
+        let last = self.entries.last();
+        last.is_some_and(|last| matches!(last.event, Event::Answered) && Some(last.place) == place)
+    }
+
+    /// Whether this place, which is entered now, is of another route than the first one was. One
+    /// that is entered again is another place of the same name.
+    fn is_elsewhere(&mut self, place: Place) -> bool {
+        let first = *self.entered.get_or_insert(place);
+        let name = |place| self.places.name(place).map(Arc::as_ptr);
+        first != place && name(first) != name(place)
     }
 }
 
-impl Entry {
-    fn is_of(&self, route: Option<&Arc<Route>>) -> bool {
-        match (&self.route, route) {
-            (Some(one), Some(route)) => Arc::ptr_eq(one, route),
-            (one, route) => one.is_none() && route.is_none(),
+impl Places {
+    fn find(&self, route: Option<&Arc<Route>>) -> Option<Place> {
+        let Some(route) = route else {
+            return Some(Place::OUTSIDE);
+        };
+        let same = |known: &Arc<Route>| Arc::ptr_eq(known, route);
+        if self.first.as_ref().is_some_and(same) {
+            return Some(Place::FIRST);
         }
+        self.others.iter().position(same).map(Place::other)
+    }
+
+    /// One that [was not found](Self::find).
+    fn add(&mut self, route: Option<&Arc<Route>>) -> Place {
+        let Some(route) = route.map(Arc::clone) else {
+            return Place::OUTSIDE;
+        };
+        if self.first.is_none() {
+            self.first = Some(route);
+            return Place::FIRST;
+        }
+        self.others.push(route);
+        Place::other(self.others.len() - 1)
+    }
+
+    fn name(&self, place: Place) -> Option<&Arc<str>> {
+        let route = match place {
+            Place::OUTSIDE => None,
+            Place::FIRST => self.first.as_ref(),
+            Place(number) => self.others.get(usize::from(number) - 2),
+        };
+        route.map(|route| &route.name)
+    }
+}
+
+impl Place {
+    const OUTSIDE: Self = Self(0);
+    const FIRST: Self = Self(1);
+
+    fn other(index: usize) -> Self {
+        let number = u8::try_from(index + 2);
+        Self(number.expect("there are no more routes than steps"))
     }
 }
 
