@@ -63,6 +63,10 @@ impl Carry for Ask {
     fn set_call(&mut self, call: Call) {
         self.call = Some(call);
     }
+
+    fn call_or(&mut self, make: impl FnOnce() -> Call) -> &mut Call {
+        self.call.get_or_insert_with(make)
+    }
 }
 
 /// The response: neither `Clone` nor `Sync`.

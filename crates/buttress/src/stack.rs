@@ -151,9 +151,7 @@ impl Service<LlmRequest> for StackService {
     }
 
     fn call(&mut self, mut request: LlmRequest) -> StackFuture {
-        if request.call().is_none() {
-            request.set_call(Call::new().max_calls(self.max_calls));
-        }
+        request.call_or(|| Call::new().max_calls(self.max_calls));
         StackFuture(Box::pin(self.inner.call(request)))
     }
 }

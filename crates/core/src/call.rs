@@ -249,6 +249,11 @@ pub trait Carry {
 
     /// Gives the request its call.
     fn set_call(&mut self, call: Call);
+
+    /// The call that this request belongs to: one that has none is given what is made here.
+    fn call_or(&mut self, make: impl FnOnce() -> Call) -> &mut Call
+    where
+        Self: Sized;
 }
 
 /// The observer for requests that [`Carry`] their [`Call`]: limits and records are the call's.

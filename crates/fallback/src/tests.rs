@@ -44,6 +44,10 @@ impl Carry for Ask {
     fn set_call(&mut self, call: Call) {
         self.call = Some(call);
     }
+
+    fn call_or(&mut self, make: impl FnOnce() -> Call) -> &mut Call {
+        self.call.get_or_insert_with(make)
+    }
 }
 
 /// An error with a verdict of our choice.

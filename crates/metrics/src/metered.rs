@@ -47,17 +47,8 @@ where
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        let running = self.model.as_ref().map(|model| {
-            let call = match request.call() {
-                Some(call) => call.clone(),
-                None => {
-                    let call = Call::new();
-                    request.set_call(call.clone());
-                    call
-                }
-            };
-            model.begin(call)
-        });
+        let begin = |model: &Model| model.begin(request.call_or(Call::new).clone());
+        let running = self.model.as_ref().map(begin);
         MeteredFuture {
             inner: self.inner.call(request),
             judge: self.judge.clone(),

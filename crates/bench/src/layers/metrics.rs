@@ -24,6 +24,10 @@ impl Carry for Ask {
     fn set_call(&mut self, call: Call) {
         self.0 = Some(call);
     }
+
+    fn call_or(&mut self, make: impl FnOnce() -> Call) -> &mut Call {
+        self.0.get_or_insert_with(make)
+    }
 }
 
 /// Answers, and records what a fallback and the LLM client record of a healthy call.

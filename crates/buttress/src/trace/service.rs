@@ -113,20 +113,13 @@ impl Running {
             let messages = content::asked(request);
             span.record("gen_ai.input.messages", messages.as_deref());
         }
-        let call = match request.call() {
-            Some(call) => call.clone(),
-            None => {
-                let call = Call::new();
-                request.set_call(call.clone());
-                call
-            }
-        };
         let spans = CallSpans::new(span, traces.places.clone(), traces.propagate);
         let spans = Arc::new(spans);
+        let call = request.call_or(Call::new);
         call.listen(Arc::clone(&spans) as _);
         Some(Self {
             spans,
-            call,
+            call: call.clone(),
             content: traces.content,
             ended: false,
         })

@@ -158,6 +158,9 @@ async fn rejections_are_reported_to_the_request_s_call() {
         fn set_call(&mut self, call: Call) {
             self.0 = call;
         }
+        fn call_or(&mut self, _: impl FnOnce() -> Call) -> &mut Call {
+            &mut self.0
+        }
     }
     let layer = layer(Settings::standard()).observe(Carried::new());
     let mut service = layer.layer(service_fn(async |_: Request| Ok::<_, BoxError>(())));

@@ -9,4 +9,8 @@ impl<B> Carry for http::Request<B> {
     fn set_call(&mut self, call: Call) {
         self.extensions_mut().insert(call);
     }
+
+    fn call_or(&mut self, make: impl FnOnce() -> Call) -> &mut Call {
+        self.extensions_mut().get_or_insert_with(make)
+    }
 }

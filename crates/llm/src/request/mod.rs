@@ -285,6 +285,10 @@ impl Carry for LlmRequest {
     fn set_call(&mut self, call: Call) {
         self.call = Some(call);
     }
+
+    fn call_or(&mut self, make: impl FnOnce() -> Call) -> &mut Call {
+        self.call.get_or_insert_with(make)
+    }
 }
 
 /// Without the conversation.

@@ -43,6 +43,10 @@ impl Carry for Ask {
     fn set_call(&mut self, call: Call) {
         self.call = Some(call);
     }
+
+    fn call_or(&mut self, make: impl FnOnce() -> Call) -> &mut Call {
+        self.call.get_or_insert_with(make)
+    }
 }
 
 fn ask(number: u64) -> Ask {
