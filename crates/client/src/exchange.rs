@@ -163,7 +163,7 @@ mod tests {
                 put("x-broken", "is no\nvalue");
             }
         }
-        let call = Call::new();
+        let mut call = Call::new();
         assert!(told(&call).is_empty());
         call.listen(Arc::new(Tells));
         let mut sent = headers(&[("authorization", "Bearer key")]);

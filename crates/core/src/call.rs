@@ -1,5 +1,7 @@
 use crate::{
-    Context, Event, Heard, Journey, Listener, Observe, journey::Record, listener::Listeners,
+    Context, Event, Heard, Journey, Listener, Observe,
+    journey::Record,
+    listener::{Ear, Listeners},
 };
 use std::{
     sync::{
@@ -111,16 +113,27 @@ impl Call {
 
     /// Tells this listener, beside those that there are, of all that is done for the call from
     /// here on, through whichever of its handles.
-    pub fn listen(&self, listener: Arc<dyn Listener>) {
-        self.shared.listeners.add(listener);
+    pub fn listen(&mut self, listener: Arc<dyn Listener>) {
+        self.hear(Ear::Shared(listener));
+    }
+
+    /// The same for one that is there for good, so that no reference to it need be counted.
+    pub fn listen_static(&mut self, listener: &'static dyn Listener) {
+        self.hear(Ear::Static(listener));
+    }
+
+    fn hear(&mut self, ear: Ear) {
+        match Arc::get_mut(&mut self.shared) {
+            Some(shared) => shared.listeners.give(ear),
+            None => self.shared.listeners.add(ear),
+        }
     }
 
     /// Asks those who listen what the attempt that has just begun is to
     /// [tell](Listener::tell) whom it asks: names of headers, and their values.
     pub fn tell(&self, put: &mut dyn FnMut(&str, &str)) {
-        for listener in self.shared.listeners.iter() {
-            listener.tell(put);
-        }
+        let listeners = &self.shared.listeners;
+        listeners.each(|listener| listener.tell(put));
     }
 
     /// The handle to give to one route of a fallback: what happens there is recorded under its
@@ -212,33 +225,31 @@ impl Context for Call {
             let spend = |left| (left != u64::MAX).then(|| u64::saturating_sub(left, wait));
             let _ = route.patience.try_update(Relaxed, Relaxed, spend);
         }
-        for listener in self.shared.listeners.iter() {
-            listener.waited(self.route_name(), time);
-        }
+        let listeners = &self.shared.listeners;
+        listeners.each(|listener| listener.waited(self.route_name(), time));
     }
 
     fn record(&self, event: Event) {
-        let at = self.shared.started.elapsed();
         let Shared {
-            record, listeners, ..
+            started,
+            record,
+            listeners,
+            ..
         } = &*self.shared;
-        let mut listeners = listeners.iter().peekable();
-        if listeners.peek().is_none() {
-            record.push(at, self.route.as_ref(), event);
-            return;
-        }
-        let Some(began) = record.push(at, self.route.as_ref(), event.clone()) else {
+        let at = started.elapsed();
+        let Some(follows) = record.push(at, self.route.as_ref(), event.clone()) else {
             return;
         };
+        if listeners.is_empty() {
+            return;
+        }
         let step = Heard {
             at,
             route: self.route_name(),
             event: &event,
-            took: began.attempt.map(|began| at.saturating_sub(began)),
+            took: follows.attempt.map(|began| at.saturating_sub(began)),
         };
-        for listener in listeners {
-            listener.heard(&step);
-        }
+        listeners.each(|listener| listener.heard(&step));
     }
 }
 

@@ -41,37 +41,92 @@ pub struct Heard<'a> {
     pub took: Option<Duration>,
 }
 
+/// Somebody who listens.
+pub(crate) enum Ear {
+    Shared(Arc<dyn Listener>),
+    Static(&'static dyn Listener),
+}
+
 /// Those who listen to a call, in the order in which they came.
 ///
-/// The first one takes no allocation, since most calls have one at most.
+/// The first two take no allocation, since hardly a call has more: metrics, and a trace or a page.
 #[derive(Default)]
 pub(crate) struct Listeners {
-    first: OnceLock<Arc<dyn Listener>>,
+    /// Whoever came while the call had one handle: that takes no atomic, and a healthy call that
+    /// is counted takes little else.
+    given: Option<Ear>,
+    others: Others,
+}
+
+#[derive(Default)]
+struct Others {
+    first: OnceLock<Ear>,
     others: OnceLock<Box<Self>>,
 }
 
 impl Listeners {
-    /// Whoever listens already is not told twice.
-    pub(crate) fn add(&self, listener: Arc<dyn Listener>) {
-        if self.iter().any(|one| ptr::addr_eq(one, &*listener)) {
-            return;
-        }
-        if let Err(listener) = self.first.set(listener) {
-            self.others.get_or_init(Box::default).add(listener);
+    /// Adds one where nobody else can.
+    pub(crate) fn give(&mut self, ear: Ear) {
+        if self.is_empty() {
+            self.given = Some(ear);
+        } else {
+            self.add(ear);
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn Listener> {
-        std::iter::successors(Some(self), |these| {
-            these.others.get().map(|others| &**others)
-        })
-        .filter_map(|these| these.first.get().map(|listener| &**listener))
+    /// Whoever listens already is not told twice.
+    pub(crate) fn add(&self, ear: Ear) {
+        let mut known = false;
+        self.each(|one| known |= ptr::addr_eq(one, ear.listener()));
+        if !known {
+            self.others.add(ear);
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.given.is_none() && self.others.first.get().is_none()
+    }
+
+    pub(crate) fn each(&self, mut tell: impl FnMut(&dyn Listener)) {
+        if let Some(given) = &self.given {
+            tell(given.listener());
+        }
+        let mut others = Some(&self.others);
+        while let Some(Others {
+            first,
+            others: more,
+        }) = others
+        {
+            if let Some(ear) = first.get() {
+                tell(ear.listener());
+            }
+            others = more.get().map(|more| &**more);
+        }
+    }
+}
+
+impl Others {
+    fn add(&self, ear: Ear) {
+        if let Err(ear) = self.first.set(ear) {
+            self.others.get_or_init(Box::default).add(ear);
+        }
+    }
+}
+
+impl Ear {
+    fn listener(&self) -> &dyn Listener {
+        match self {
+            Self::Shared(listener) => &**listener,
+            Self::Static(listener) => *listener,
+        }
     }
 }
 
 impl fmt::Debug for Listeners {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.iter().count().fmt(f)
+        let mut count = 0;
+        self.each(|_| count += 1);
+        count.fmt(f)
     }
 }
 
@@ -98,7 +153,7 @@ mod tests {
     #[test]
     fn each_hears_all_that_is_put_down_once_it_is_there() {
         let listeners: Vec<_> = (0..3).map(|_| Arc::new(Log::default())).collect();
-        let call = Call::new();
+        let mut call = Call::new();
         let route = call.for_route("a".into(), None);
         for (number, listener) in (1..).zip(&listeners) {
             // Through whichever handle it comes.
@@ -131,17 +186,36 @@ mod tests {
 
     #[test]
     fn each_may_tell_whom_an_attempt_asks() {
-        let call = Call::new();
-        let told = || {
+        let mut call = Call::new();
+        let told = |call: &Call| {
             let mut told = Vec::new();
             call.tell(&mut |name, value| told.push(format!("{name}: {value}")));
             told
         };
-        assert_eq!(told(), [""; 0]);
+        assert_eq!(told(&call), [""; 0]);
         call.listen(Arc::new(Log::default()));
         call.listen(Arc::new(Tells("one")));
         call.listen(Arc::new(Tells("two")));
-        assert_eq!(told(), ["x-of: one", "x-of: two"]);
+        assert_eq!(told(&call), ["x-of: one", "x-of: two"]);
+    }
+
+    #[test]
+    fn they_keep_their_order_however_they_came() {
+        static FOURTH: Tells = Tells("four");
+        let mut call = Call::new();
+        let other = call.clone();
+        // With a second handle, and with one.
+        call.listen(Arc::new(Tells("one")));
+        drop(other);
+        for name in ["two", "three"] {
+            call.listen(Arc::new(Tells(name)));
+        }
+        for _ in 0..2 {
+            call.listen_static(&FOURTH);
+        }
+        let mut told = String::new();
+        call.tell(&mut |_, value| told = format!("{told} {value}"));
+        assert_eq!(told, " one two three four");
     }
 
     struct Times(Mutex<Vec<Option<u64>>>);
@@ -155,7 +229,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_attempt_takes_as_long_as_it_takes_on_its_route() {
-        let call = Call::new();
+        let mut call = Call::new();
         let times = Arc::new(Times(Mutex::default()));
         call.listen(Arc::clone(&times) as _);
         let (one, two) = (

@@ -44,7 +44,7 @@ impl Model {
     }
 
     /// Counts this call, from now on.
-    pub(crate) fn begin(&self, call: Call) -> Running {
+    pub(crate) fn begin(&self, mut call: Call) -> Running {
         call.listen(Arc::clone(&self.handles.listener));
         self.handles.in_flight.increment(1);
         Running {

@@ -295,7 +295,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn attempts_count_for_their_route() {
         let recent = Arc::new(Recent::new([&"a".into(), &"b".into()]));
-        let call = Call::new();
+        let mut call = Call::new();
         call.listen(Arc::clone(&recent) as _);
         let route = call.for_route("b".into(), None);
         route.record(Event::Attempt);
