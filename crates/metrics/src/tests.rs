@@ -10,11 +10,49 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 const KIND: Name = Name::new(&"overloaded");
 
-fn recorded() -> (Metrics, Snapshotter) {
-    let recorder = DebuggingRecorder::new();
-    let snapshotter = recorder.snapshotter();
-    let metrics = Metrics::to(Recorder::new(recorder), ["first", "second"]);
-    (metrics, snapshotter)
+/// Metrics, and a view of what they have counted.
+struct Counts {
+    metrics: Metrics,
+    snapshotter: Snapshotter,
+}
+
+impl Counts {
+    fn new() -> Self {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let metrics = Metrics::to(Recorder::new(recorder), ["first", "second"]);
+        Self {
+            metrics,
+            snapshotter,
+        }
+    }
+
+    /// A service that does this for each call.
+    fn service<F>(
+        &self,
+        act: impl Fn(Call) -> F + Clone,
+    ) -> impl Service<http::Request<()>, Response = (), Error = Failure> + Clone
+    where
+        F: Future<Output = Result<(), Failure>>,
+    {
+        service(&self.metrics, act)
+    }
+
+    /// What was counted since the last look.
+    fn seen(&self) -> BTreeMap<String, Vec<u64>> {
+        counted(&self.snapshotter)
+    }
+}
+
+/// What is counted of one call for which this is done.
+async fn counted_of<F>(act: impl Fn(Call) -> F + Clone) -> BTreeMap<String, Vec<u64>>
+where
+    F: Future<Output = Result<(), Failure>>,
+{
+    let counts = Counts::new();
+    let service = counts.service(act);
+    service.oneshot(http::Request::new(())).await.unwrap();
+    counts.seen()
 }
 
 /// What was counted since the last look: counters and gauges that are not zero, and the values of
@@ -72,8 +110,7 @@ fn expected<const N: usize>(lines: [(&str, &[u64]); N]) -> BTreeMap<String, Vec<
 
 #[tokio::test(start_paused = true)]
 async fn a_healthy_call() {
-    let (metrics, snapshotter) = recorded();
-    let service = service(&metrics, async |call: Call| {
+    let counted = counted_of(async |call: Call| {
         let call = call.for_route("first".into(), None);
         call.record(Event::Entered);
         call.record(Event::Attempt);
@@ -81,23 +118,22 @@ async fn a_healthy_call() {
         call.record(Event::Answered);
         Ok(())
     });
-    service.oneshot(http::Request::new(())).await.unwrap();
     let expected = expected([
         ("ai_agent_api_calls_total gpt success", &[1]),
         ("ai_agent_api_latency_seconds gpt", &[250]),
         ("buttress_attempts_total first answered none", &[1]),
         ("buttress_attempt_seconds first", &[250]),
     ]);
-    assert_eq!(counted(&snapshotter), expected);
+    assert_eq!(counted.await, expected);
 }
 
 /// Everything is counted when it happens, not when the call has ended.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_has_to_be_recovered() {
-    let (metrics, snapshotter) = recorded();
+    let counts = Counts::new();
     let failure = Failure::SERVICE.kind(KIND);
-    let looked = snapshotter.clone();
-    let service = service(&metrics, move |call: Call| {
+    let looked = counts.snapshotter.clone();
+    let service = counts.service(move |call: Call| {
         let looked = looked.clone();
         async move {
             let first = call.for_route("first".into(), None);
@@ -149,47 +185,47 @@ async fn a_call_that_has_to_be_recovered() {
         ("buttress_skips_total second too small", &[1]),
         ("buttress_corrections_total none the answer is wrong", &[1]),
     ]);
-    assert_eq!(counted(&snapshotter), expected);
+    assert_eq!(counts.seen(), expected);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_became_of_it() {
-    let (metrics, snapshotter) = recorded();
+    let counts = Counts::new();
     for (attempts, outcome, status) in [
         (1, Ok(()), "success"),
         (2, Ok(()), "retry"),
         (1, Err(Failure::SERVICE), "failure"),
         (3, Err(Failure::SERVICE), "failure"),
     ] {
-        let service = service(&metrics, |call: Call| {
+        let service = counts.service(|call: Call| {
             for _ in 0..attempts {
                 call.record(Event::Attempt);
             }
             std::future::ready(outcome)
         });
         let _ = service.oneshot(http::Request::new(())).await;
-        let counted = counted(&snapshotter);
+        let counted = counts.seen();
         let calls: Vec<_> = counted
             .keys()
             .filter(|name| name.contains("calls"))
             .collect();
         assert_eq!(calls, [&format!("{} gpt {status}", names::CALLS)]);
     }
-    let service = service(&metrics, async |_| std::future::pending().await);
+    let service = counts.service(async |_| std::future::pending().await);
     drop(service.oneshot(http::Request::new(())));
-    assert_eq!(counted(&snapshotter), expected([]), "it had not begun");
-    let mut service = self::service(&metrics, async |_| std::future::pending().await);
+    assert_eq!(counts.seen(), expected([]), "it had not begun");
+    let mut service = counts.service(async |_| std::future::pending().await);
     drop(service.call(http::Request::new(())));
     let expected = expected([("buttress_calls_abandoned_total gpt", &[1])]);
-    assert_eq!(counted(&snapshotter), expected);
+    assert_eq!(counts.seen(), expected);
 }
 
 #[tokio::test]
 async fn one_that_goes_through_it_twice_is_heard_once() {
-    let (metrics, snapshotter) = recorded();
+    let counts = Counts::new();
     let call = Call::new();
     for _ in 0..2 {
-        let service = service(&metrics, async |_| Ok(()));
+        let service = counts.service(async |_| Ok(()));
         let mut request = http::Request::new(());
         request.set_call(call.clone());
         service.oneshot(request).await.unwrap();
@@ -197,8 +233,7 @@ async fn one_that_goes_through_it_twice_is_heard_once() {
     call.record(Event::Retry {
         wait: Duration::ZERO,
     });
-    let counted = counted(&snapshotter);
-    assert_eq!(counted["buttress_retries_total none"], [1]);
+    assert_eq!(counts.seen()["buttress_retries_total none"], [1]);
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
 use super::{LlmMetrics, Recorder};
-use crate::{Declares, Prices, Route, Stack, client::LlmClient};
+use crate::{Declares, Prices, Route, Stack, StackService, client::LlmClient};
 use buttress_core::{Call, Carry as _, Event, Judge as _};
 use buttress_llm::{
     AnswerBody, AttemptUsage, Dialect, EventStream, LlmRequest, LlmResponse, Provider, StreamEvent,
     Usage,
 };
-use buttress_testkit::Reply;
+use buttress_testkit::{Builder, Reply};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
@@ -13,22 +13,55 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::time::sleep;
 use tower::ServiceExt;
 
-fn route(name: &str, url: &str) -> Route {
-    let client = LlmClient::builder(Provider::OpenAi).base_url(url);
-    let declares = Declares {
-        prices: Some(Prices::new(1.0, 10.0)),
-        ..Declares::default()
-    };
-    Route::new(name, client.build().unwrap().model("m")).declares(declares)
+/// A route, and what is counted of it.
+struct Counts {
+    route: Route,
+    metrics: LlmMetrics,
+    snapshotter: Snapshotter,
 }
 
-fn recorded(route: &Route) -> (LlmMetrics, Snapshotter) {
-    let recorder = DebuggingRecorder::new();
-    let snapshotter = recorder.snapshotter();
-    (
-        LlmMetrics::new(Recorder::new(recorder), [route]),
-        snapshotter,
-    )
+impl Counts {
+    fn of(url: &str) -> Self {
+        let client = LlmClient::builder(Provider::OpenAi).base_url(url);
+        let declares = Declares {
+            prices: Some(Prices::new(1.0, 10.0)),
+            ..Declares::default()
+        };
+        let route = Route::new("a", client.build().unwrap().model("m")).declares(declares);
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        Self {
+            metrics: LlmMetrics::new(Recorder::new(recorder), [&route]),
+            route,
+            snapshotter,
+        }
+    }
+
+    /// Where nobody is asked.
+    fn idle() -> Self {
+        Self::of("http://localhost:1")
+    }
+
+    fn stack(&self) -> StackService {
+        let stack = Stack::new(self.route.clone());
+        stack.metrics(&self.metrics, "m").service()
+    }
+
+    fn seen(&self) -> BTreeMap<String, f64> {
+        counted(&self.snapshotter)
+    }
+
+    /// With circuits and gates as they stand.
+    fn sampled(&self) -> BTreeMap<String, f64> {
+        self.metrics.sample();
+        self.seen()
+    }
+}
+
+async fn started(provider: Builder) -> (buttress_testkit::Provider, Counts) {
+    let provider = provider.start().await.unwrap();
+    let counts = Counts::of(&provider.base_url());
+    (provider, counts)
 }
 
 /// The counters and gauges that are not zero.
@@ -57,23 +90,20 @@ fn usage(input: u64, output: u64) -> Usage {
 
 #[tokio::test(start_paused = true)]
 async fn circuits_are_followed_and_their_states_sampled() {
-    let route = route("a", "http://localhost:1");
-    let (metrics, snapshotter) = recorded(&route);
+    let of = Counts::idle();
     let following = tokio::spawn({
-        let metrics = metrics.clone();
+        let metrics = of.metrics.clone();
         async move { metrics.follow().await }
     });
     sleep(Duration::from_millis(1)).await;
-    metrics.sample();
-    let counts = counted(&snapshotter);
+    let counts = of.sampled();
     assert_eq!(counts["circuit_state a closed"], 1.0);
     assert_eq!(counts["gate_state a open"], 1.0);
 
-    let breaker = route.breaker_handle();
+    let breaker = of.route.breaker_handle();
     breaker.force_open();
     sleep(Duration::from_secs(10)).await;
-    metrics.sample();
-    let counts = counted(&snapshotter);
+    let counts = of.sampled();
     assert_eq!(counts["circuit_state a open"], 1.0);
     assert_eq!(counts.get("circuit_state a closed"), None);
     assert_eq!(counts["circuit_transitions_total a open"], 1.0);
@@ -81,9 +111,8 @@ async fn circuits_are_followed_and_their_states_sampled() {
 
     breaker.force_close();
     sleep(Duration::from_secs(5)).await;
-    route.gate_handle().park(None);
-    metrics.sample();
-    let counts = counted(&snapshotter);
+    of.route.gate_handle().park(None);
+    let counts = of.sampled();
     assert_eq!(counts["circuit_transitions_total a closed"], 1.0);
     // The recorder tells what came since it was last asked.
     let more = counts.get("circuit_open_seconds a");
@@ -94,15 +123,14 @@ async fn circuits_are_followed_and_their_states_sampled() {
 
 /// What an answer counts for when it is given to a caller who takes this many events of it.
 async fn given(answer: LlmResponse, events: usize) -> BTreeMap<String, f64> {
-    let route = route("a", "http://localhost:1");
-    let (metrics, snapshotter) = recorded(&route);
-    let judge = super::Tallied::new(&metrics.tokens);
+    let of = Counts::idle();
+    let judge = super::Tallied::new(&of.metrics.tokens);
     let answer = judge.judge(Ok(answer.route("a".into())), ()).unwrap();
     if let AnswerBody::Stream(stream) = answer.body {
-        assert_eq!(counted(&snapshotter).len(), 0, "it has not ended");
+        assert_eq!(of.seen().len(), 0, "it has not ended");
         stream.take(events).for_each(async |_| {}).await;
     }
-    counted(&snapshotter)
+    of.seen()
 }
 
 fn whole() -> LlmResponse {
@@ -160,14 +188,9 @@ async fn what_nobody_got_was_paid_for_all_the_same() {
 
 #[tokio::test]
 async fn a_stream_that_breaks_off_is_counted_and_told() {
-    let provider = buttress_testkit::Provider::openai()
-        .forever(Reply::text("One two three").reset_after(2))
-        .start()
-        .await
-        .unwrap();
-    let route = route("a", &provider.base_url());
-    let (metrics, snapshotter) = recorded(&route);
-    let stack = Stack::new(route).metrics(&metrics, "m").service();
+    let provider = buttress_testkit::Provider::openai();
+    let broken = Reply::text("One two three").reset_after(2);
+    let (_provider, of) = started(provider.forever(broken)).await;
     let mut request = LlmRequest::chat("any")
         .user("Count.")
         .stream(true)
@@ -175,9 +198,9 @@ async fn a_stream_that_breaks_off_is_counted_and_told() {
         .unwrap();
     let call = Call::new();
     request.set_call(call.clone());
-    let answer = stack.oneshot(request).await.unwrap();
+    let answer = of.stack().oneshot(request).await.unwrap();
     assert!(answer.into_text().await.is_err());
-    let counts = counted(&snapshotter);
+    let counts = of.seen();
     let broken = counts
         .keys()
         .filter(|name| name.starts_with("streams_broken_total a"));
@@ -191,22 +214,16 @@ async fn a_stream_that_breaks_off_is_counted_and_told() {
 /// On a real socket, with all of the stack's layers.
 #[tokio::test]
 async fn a_stack_counts_its_calls() {
-    let provider = buttress_testkit::Provider::openai()
-        .reply(Reply::server_error())
-        .forever(Reply::text("Hello.").header("x-ratelimit-remaining-requests", "7"))
-        .start()
-        .await
-        .unwrap();
-    let route = route("a", &provider.base_url());
-    let (metrics, snapshotter) = recorded(&route);
-    let stack = Stack::new(route).metrics(&metrics, "m").service();
+    let provider = buttress_testkit::Provider::openai().reply(Reply::server_error());
+    let hello = Reply::text("Hello.").header("x-ratelimit-remaining-requests", "7");
+    let (_provider, of) = started(provider.forever(hello)).await;
+    let stack = of.stack();
     for stream in [false, true] {
         let request = LlmRequest::chat("any").user("Hello?").stream(stream);
         let answer = stack.clone().oneshot(request.build().unwrap()).await;
         assert_eq!(answer.unwrap().into_text().await.unwrap(), "Hello.");
     }
-    metrics.sample();
-    let counts = counted(&snapshotter);
+    let counts = of.sampled();
     assert_eq!(counts["attempts_total a answered none"], 2.0);
     let failed = counts
         .keys()
