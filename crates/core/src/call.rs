@@ -177,6 +177,12 @@ impl Call {
         self.shared.record.went_on()
     }
 
+    /// When it was answered last, or the first content was there, counted from its start.
+    #[must_use]
+    pub fn answered(&self) -> Option<Duration> {
+        self.shared.record.answered()
+    }
+
     /// What was done for this request so far.
     #[must_use]
     pub fn journey(&self) -> Journey {
@@ -237,7 +243,7 @@ impl Context for Call {
             ..
         } = &*self.shared;
         let at = started.elapsed();
-        let Some(follows) = record.push(at, self.route.as_ref(), event.clone()) else {
+        let Some(follows) = record.push(at, self.route.as_ref(), &event) else {
             return;
         };
         if listeners.is_empty() {
@@ -302,7 +308,7 @@ impl<Req: Carry> Observe<Req> for Carried {
 }
 
 /// Saturating, and never the marker for "without limit".
-fn nanos(duration: Duration) -> u64 {
+pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).map_or(u64::MAX - 1, |nanos| nanos.min(u64::MAX - 1))
 }
 

@@ -1,9 +1,13 @@
-use crate::{Event, Failure, call::Route, error::shown};
+use crate::{
+    Event, Failure,
+    call::{Route, nanos},
+    error::shown,
+};
 use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -100,12 +104,28 @@ fn failed(f: &mut fmt::Formatter<'_>, how: &str, failure: &Failure) -> fmt::Resu
 }
 
 /// Where the steps are put down while the call runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Record {
     taken: Mutex<Taken>,
     // What is asked of every call when it is over: written with the lock held, read without.
     attempts: AtomicU32,
     went_on: AtomicBool,
+    /// In nanoseconds.
+    answered: AtomicU64,
+}
+
+/// Not answered.
+const NEVER: u64 = u64::MAX;
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            taken: Mutex::default(),
+            attempts: AtomicU32::new(0),
+            went_on: AtomicBool::new(false),
+            answered: AtomicU64::new(NEVER),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -143,16 +163,15 @@ impl Record {
         &self,
         at: Duration,
         route: Option<&Arc<Route>>,
-        event: Event,
+        event: &Event,
     ) -> Option<Follows> {
         let mut taken = self.taken();
         let place = taken.places.find(route);
-        if matches!(event, Event::Attempt) {
-            self.attempts
-                .store(self.attempts().wrapping_add(1), Relaxed);
-        }
-        if matches!(event, Event::Answered) && taken.is_answered(place) {
-            return None;
+        match event {
+            Event::Attempt => self.is_attempted(),
+            Event::Answered if taken.is_answered(place) => return None,
+            Event::Answered => self.is_answered(at),
+            _ => {}
         }
         let ends = matches!(event, Event::Answered | Event::Failed(_));
         let attempt = ends.then(|| taken.attempt(place)).flatten();
@@ -161,6 +180,7 @@ impl Record {
             if matches!(event, Event::Entered) && taken.is_elsewhere(place) {
                 self.went_on.store(true, Relaxed);
             }
+            let event = event.clone();
             taken.entries.push(Entry { at, place, event });
         } else {
             taken.dropped += 1;
@@ -175,6 +195,22 @@ impl Record {
 
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts.load(Relaxed)
+    }
+
+    pub(crate) fn answered(&self) -> Option<Duration> {
+        let answered = self.answered.load(Relaxed);
+        (answered != NEVER).then(|| Duration::from_nanos(answered))
+    }
+
+    fn is_attempted(&self) {
+        self.attempts
+            .store(self.attempts().wrapping_add(1), Relaxed);
+    }
+
+    fn is_answered(&self, at: Duration) {
+        // Who comes to the lock last need not have looked at the clock last.
+        let latest = self.answered().map_or(at, |before| before.max(at));
+        self.answered.store(nanos(latest), Relaxed);
     }
 
     pub(crate) fn snapshot(&self) -> Journey {
@@ -282,7 +318,7 @@ mod tests {
     fn is_bounded() {
         let record = Record::default();
         for _ in 0..Journey::MAX_STEPS + 5 {
-            record.push(Duration::ZERO, None, Event::Attempt);
+            record.push(Duration::ZERO, None, &Event::Attempt);
         }
         let journey = record.snapshot();
         assert_eq!(journey.steps().len(), Journey::MAX_STEPS);
@@ -303,5 +339,36 @@ mod tests {
         let journey = call.journey().to_string();
         assert_eq!(journey.matches("answered").count(), 2, "{journey}");
         assert!(journey.contains("after 1.235s"), "{journey}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_asked_when_a_call_is_over() {
+        let call = Call::new();
+        let (first, second): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
+        assert_eq!(call.answered(), None);
+        for (name, went_on) in [
+            (&first, false),
+            (&first, false),
+            (&second, true),
+            (&first, true),
+        ] {
+            let route = call.for_route(Arc::clone(name), None);
+            route.record(Event::Entered);
+            route.record(Event::Attempt);
+            assert_eq!(call.went_on(), went_on);
+        }
+        assert_eq!(call.attempts(), 4);
+        let route = call.for_route(first, None);
+        for seconds in [1, 2] {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            route.record(Event::Attempt);
+            route.record(Event::Answered);
+            let answered = Some(Duration::from_secs(seconds));
+            assert_eq!(call.answered(), answered);
+        }
+        // The same answer, told again by who stands above.
+        tokio::time::advance(Duration::from_secs(1)).await;
+        route.record(Event::Answered);
+        assert_eq!(call.answered(), Some(Duration::from_secs(2)));
     }
 }

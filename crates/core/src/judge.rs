@@ -10,6 +10,15 @@ use crate::{Classify, Failure};
 pub trait Witness: Send + 'static {
     /// The call ended like this.
     fn settled(self, outcome: Result<(), Failure>);
+
+    /// The call ended like this, with the result that is being judged: not later, when a response
+    /// has been read. Who takes the time can tell by that which moment it was.
+    fn settled_at_once(self, outcome: Result<(), Failure>)
+    where
+        Self: Sized,
+    {
+        self.settled(outcome);
+    }
 }
 
 /// Nobody listens.
@@ -22,6 +31,12 @@ impl<W: Witness> Witness for Option<W> {
     fn settled(self, outcome: Result<(), Failure>) {
         if let Some(witness) = self {
             witness.settled(outcome);
+        }
+    }
+
+    fn settled_at_once(self, outcome: Result<(), Failure>) {
+        if let Some(witness) = self {
+            witness.settled_at_once(outcome);
         }
     }
 }
@@ -69,11 +84,11 @@ impl<T, E, C: Classify<T, E>> Judge<T, E> for AtOnce<C> {
         // has to be put into memory first.
         match result {
             Ok(response) => {
-                witness.settled(self.0.classify(Ok(&response)));
+                witness.settled_at_once(self.0.classify(Ok(&response)));
                 Ok(response)
             }
             Err(error) => {
-                witness.settled(self.0.classify(Err(&error)));
+                witness.settled_at_once(self.0.classify(Err(&error)));
                 Err(error)
             }
         }

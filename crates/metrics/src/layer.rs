@@ -8,6 +8,10 @@ use tower_layer::Layer;
 /// it took from end to end. A request that carries no [`Call`](buttress_core::Call) is given one,
 /// since that is what tells of the layers below.
 ///
+/// A call whose answer is there in the poll in which its future resolves took until that answer
+/// was put down; what is computed between the two is not in its time. Any other took until it was
+/// judged.
+///
 /// # Cancellation
 /// A call that is dropped, or whose answer is dropped before its end where the judge waits for
 /// that, counts as abandoned.

@@ -47,7 +47,7 @@ where
     }
 
     fn call(&mut self, mut request: Req) -> Self::Future {
-        let begin = |model: &Model| model.begin(request.call_or(Call::new).clone());
+        let begin = |model: &Model| model.begin(request.call_or(Call::new));
         let running = self.model.as_ref().map(begin);
         MeteredFuture {
             inner: self.inner.call(request),
@@ -81,7 +81,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let before = this.running.as_ref().and_then(Running::answered);
         let result = ready!(this.inner.poll(cx));
+        if let Some(running) = this.running {
+            running.resolved(before);
+        }
         let running = this.running.take();
         Poll::Ready(this.judge.judge(result, running))
     }

@@ -1,16 +1,18 @@
-use crate::{Metrics, names};
+use crate::{Metrics, Recorder, names};
 use buttress_core::{Call, Failure, Listener, Witness};
 use metrics::{Counter, Gauge, Histogram, SharedString};
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// What is counted of the calls for one model. Clones count to the same.
 #[derive(Clone)]
 pub struct Model {
-    handles: Arc<Handles>,
+    handles: &'static Handles,
+    // Its block is given to no one else while this is there.
+    _metrics: Metrics,
 }
 
-struct Handles {
-    listener: Arc<dyn Listener>,
+pub(crate) struct Handles {
+    listener: &'static dyn Listener,
     success: Counter,
     retry: Counter,
     fallback: Counter,
@@ -20,16 +22,19 @@ struct Handles {
     latency: Histogram,
 }
 
-impl Model {
-    pub(crate) fn new(metrics: &Metrics, name: &Arc<str>) -> Self {
-        let recorder = metrics.recorder();
+impl Handles {
+    pub(crate) fn new(
+        listener: &'static dyn Listener,
+        recorder: &Recorder,
+        name: &Arc<str>,
+    ) -> Self {
         let label = SharedString::from(Arc::clone(name));
         let model = || ("model", label.clone());
         let calls = |status: &'static str| {
             recorder.counter(names::CALLS, [model(), ("status", status.into())])
         };
-        let handles = Handles {
-            listener: metrics.listener(),
+        Self {
+            listener,
             success: calls("success"),
             retry: calls("retry"),
             fallback: calls("fallback"),
@@ -37,20 +42,27 @@ impl Model {
             abandoned: recorder.counter(names::ABANDONED, [model()]),
             in_flight: recorder.gauge(names::IN_FLIGHT, [model()]),
             latency: recorder.histogram(names::LATENCY, [model()]),
-        };
+        }
+    }
+}
+
+impl Model {
+    pub(crate) fn new(metrics: &Metrics, handles: &'static Handles) -> Self {
         Self {
-            handles: Arc::new(handles),
+            handles,
+            _metrics: metrics.clone(),
         }
     }
 
     /// Counts this call, from now on.
-    pub(crate) fn begin(&self, mut call: Call) -> Running {
-        call.listen(Arc::clone(&self.handles.listener));
-        self.handles.in_flight.increment(1);
+    pub(crate) fn begin(&self, call: &mut Call) -> Running {
+        let handles = self.handles;
+        call.listen_static(handles.listener);
+        handles.in_flight.increment(1);
         Running {
-            handles: Arc::clone(&self.handles),
-            call,
-            settled: false,
+            handles: Some(handles),
+            call: call.clone(),
+            answered: None,
         }
     }
 }
@@ -58,38 +70,63 @@ impl Model {
 /// A call that is under way, as the witness of its end. One that is dropped before it has settled
 /// was abandoned.
 pub struct Running {
-    handles: Arc<Handles>,
+    /// Nothing once it has settled.
+    handles: Option<&'static Handles>,
     call: Call,
-    settled: bool,
+    /// When it was answered, where that was in the very poll in which it resolved.
+    answered: Option<Duration>,
+}
+
+impl Running {
+    pub(crate) fn answered(&self) -> Option<Duration> {
+        self.call.answered()
+    }
+
+    /// The call has resolved, in a poll before which it had been answered then.
+    pub(crate) fn resolved(&mut self, before: Option<Duration>) {
+        self.answered = self.answered().filter(|now| Some(*now) != before);
+    }
+
+    fn settle(&mut self, outcome: Result<(), Failure>, took: Duration) {
+        let Some(handles) = self.handles.take() else {
+            return;
+        };
+        let status = match outcome {
+            Err(_) => &handles.failure,
+            Ok(()) if self.call.went_on() => &handles.fallback,
+            Ok(()) if self.call.attempts() > 1 => &handles.retry,
+            Ok(()) => &handles.success,
+        };
+        status.increment(1);
+        handles.latency.record(took);
+        handles.in_flight.decrement(1);
+    }
+
+    fn now(&self) -> Duration {
+        self.call.started().elapsed()
+    }
 }
 
 impl Witness for Running {
     fn settled(mut self, outcome: Result<(), Failure>) {
-        self.settled = true;
-        let Handles {
-            success,
-            retry,
-            fallback,
-            failure,
-            latency,
-            ..
-        } = &*self.handles;
-        let status = match outcome {
-            Err(_) => failure,
-            Ok(()) if self.call.went_on() => fallback,
-            Ok(()) if self.call.attempts() > 1 => retry,
-            Ok(()) => success,
-        };
-        status.increment(1);
-        latency.record(self.call.started().elapsed());
+        let now = self.now();
+        self.settle(outcome, now);
+    }
+
+    fn settled_at_once(mut self, outcome: Result<(), Failure>) {
+        // To read the clock once more would take half as long as all else that is done to count a
+        // healthy call, to add what the layers above the answer have computed in this poll.
+        let answered = self.answered.filter(|_| outcome.is_ok());
+        let took = answered.unwrap_or_else(|| self.now());
+        self.settle(outcome, took);
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.handles.in_flight.decrement(1);
-        if !self.settled {
-            self.handles.abandoned.increment(1);
+        if let Some(handles) = self.handles {
+            handles.in_flight.decrement(1);
+            handles.abandoned.increment(1);
         }
     }
 }

@@ -36,6 +36,14 @@ impl Recorder {
         self.with(|| metrics::histogram!(name, &labels))
     }
 
+    /// Whether this is surely the same one. Which one is installed changes.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// What is resolved meanwhile, by the macros of [`metrics`], is written here.
     pub fn with<T>(&self, resolve: impl FnOnce() -> T) -> T {
         match &self.0 {

@@ -1,26 +1,33 @@
-use crate::{Model, Recorder, names, route::Route};
-use buttress_core::{Heard, Listener};
+use crate::{Model, Recorder, model::Handles, names, route::Route};
+use buttress_core::{
+    Event, Heard, Listener,
+    recycle::{FreeList, Owned, Recycle},
+};
 use std::{
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 /// What is counted of a stack's calls.
 ///
-/// Clones count to the same.
+/// Clones count to the same. What is resolved is kept for as long as the process runs, as it is by
+/// the recorder, so that a call can point to it without counting references: make one for each
+/// stack, not for each call. Where a recorder was given, the next one for the same routes finds it
+/// again.
 #[derive(Clone)]
 pub struct Metrics {
-    shared: Arc<Shared>,
+    shared: Arc<Owned<Shared>>,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     recorder: Recorder,
     routes: Box<[(Arc<str>, Route)]>,
     /// Where no route is told.
     none: OnceLock<Route>,
     /// All routes that were not named.
     other: OnceLock<Route>,
+    models: Mutex<Vec<(Arc<str>, &'static Handles)>>,
 }
 
 impl Metrics {
@@ -35,19 +42,9 @@ impl Metrics {
     #[must_use]
     pub fn to(recorder: Recorder, routes: impl IntoIterator<Item: Into<Arc<str>>>) -> Self {
         names::describe(&recorder);
-        let route = |name: Arc<str>| {
-            let route = Route::new(&name, &recorder);
-            (name, route)
-        };
-        let routes = routes.into_iter().map(Into::into).map(route).collect();
-        let shared = Shared {
-            routes,
-            none: OnceLock::new(),
-            other: OnceLock::new(),
-            recorder,
-        };
+        let routes = routes.into_iter().map(Into::into).collect();
         Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Owned::claim(&(recorder, routes))),
         }
     }
 
@@ -55,7 +52,7 @@ impl Metrics {
     /// from a caller.
     #[must_use]
     pub fn model(&self, name: impl Into<Arc<str>>) -> Model {
-        Model::new(self, &name.into())
+        Model::new(self, self.shared.block().model(name.into()))
     }
 
     /// Where it is written to.
@@ -63,13 +60,50 @@ impl Metrics {
     pub fn recorder(&self) -> &Recorder {
         &self.shared.recorder
     }
+}
 
-    pub(crate) fn listener(&self) -> Arc<dyn Listener> {
-        Arc::clone(&self.shared) as _
+/// A block counts for its next owner what it counted for the last: of a call that is still under
+/// way all is counted where it would have been.
+impl Recycle for Shared {
+    type Spec = (Recorder, Box<[Arc<str>]>);
+
+    fn free_list() -> &'static FreeList<Self> {
+        static FREE: FreeList<Shared> = FreeList::new();
+        &FREE
     }
+
+    fn create((recorder, routes): &Self::Spec) -> Self {
+        let route = |name: &Arc<str>| (Arc::clone(name), Route::new(name, recorder));
+        Self {
+            routes: routes.iter().map(route).collect(),
+            none: OnceLock::new(),
+            other: OnceLock::new(),
+            models: Mutex::default(),
+            recorder: recorder.clone(),
+        }
+    }
+
+    fn fits(&self, (recorder, routes): &Self::Spec) -> bool {
+        let known = self.routes.iter().map(|(name, _)| name);
+        self.recorder.is(recorder) && known.eq(routes)
+    }
+
+    fn renew(&self, _: &Self::Spec) {}
 }
 
 impl Shared {
+    /// Each model's is made once.
+    fn model(&'static self, name: Arc<str>) -> &'static Handles {
+        // What is in the list is whole.
+        let mut models = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, handles)) = models.iter().find(|(known, _)| *known == name) {
+            return handles;
+        }
+        let handles = Box::leak(Box::new(Handles::new(self, &self.recorder, &name)));
+        models.push((name, handles));
+        handles
+    }
+
     fn route(&self, name: Option<&Arc<str>>) -> &Route {
         let Some(name) = name else {
             return self.spare(&self.none, names::NONE);
@@ -94,7 +128,10 @@ impl Shared {
 
 impl Listener for Shared {
     fn heard(&self, step: &Heard<'_>) {
-        self.route(step.route).heard(step);
+        // That is nothing to count yet.
+        if !matches!(step.event, Event::Entered | Event::Attempt) {
+            self.route(step.route).heard(step);
+        }
     }
 
     fn waited(&self, route: Option<&Arc<str>>, wait: Duration) {
@@ -106,5 +143,43 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let routes = self.shared.routes.iter().map(|(name, _)| name);
         f.debug_set().entries(routes).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ptr;
+
+    /// Who makes a stack anew, such as for a configuration that was read again, takes no more
+    /// memory for it.
+    #[test]
+    fn what_was_resolved_is_found_again() {
+        let recorder = Recorder::new(metrics::NoopRecorder);
+        let to = |recorder: &Recorder, routes: &[&str]| {
+            Metrics::to(recorder.clone(), routes.iter().copied())
+        };
+        let first = to(&recorder, &["a", "b"]);
+        let block = first.shared.block();
+        let handles = block.model("gpt".into());
+        let model = first.model("gpt");
+        drop(first);
+        let meanwhile = to(&recorder, &["a", "b"]);
+        assert!(
+            !ptr::eq(meanwhile.shared.block(), block),
+            "a model still counts there"
+        );
+        drop(model);
+        for (recorder, routes) in [
+            (&recorder, ["a", "c"]),
+            (&Recorder::new(metrics::NoopRecorder), ["a", "b"]),
+            // Another one may have been installed since.
+            (&Recorder::installed(), ["a", "b"]),
+        ] {
+            assert!(!ptr::eq(to(recorder, &routes).shared.block(), block));
+        }
+        let again = to(&recorder, &["a", "b"]);
+        assert!(ptr::eq(again.shared.block(), block));
+        assert!(ptr::eq(again.shared.block().model("gpt".into()), handles));
     }
 }

@@ -1,8 +1,9 @@
 use super::{Metrics, MetricsLayer, Recorder, names};
 use buttress_core::{
     AtOnce, Call, Carry, Cause, Class, ClassifyFn, Context as _, Event, Failure, GiveUp, Name,
-    classify_fn,
+    Witness, classify_fn,
 };
+use futures_util::FutureExt;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::advance;
@@ -125,6 +126,63 @@ async fn a_healthy_call() {
         ("buttress_attempt_seconds first", &[250]),
     ]);
     assert_eq!(counted.await, expected);
+}
+
+fn latency(counted: &BTreeMap<String, Vec<u64>>) -> u64 {
+    counted["ai_agent_api_latency_seconds gpt"][0]
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_takes_until_it_has_ended() {
+    let wait = Duration::from_millis(100);
+    // Something is waited for once the answer is there.
+    let checked = counted_of(async |call: Call| {
+        advance(wait).await;
+        call.record(Event::Answered);
+        advance(wait).await;
+        Ok(())
+    });
+    assert_eq!(latency(&checked.await), 200);
+    // It was there before the future was polled.
+    let early = counted_of(|call: Call| {
+        call.record(Event::Answered);
+        advance(wait).map(Ok)
+    });
+    assert_eq!(latency(&early.await), 100);
+    // What is computed in the poll that resolves, once the answer is there, is not waited for.
+    let computed = counted_of(async |call: Call| {
+        advance(wait).await;
+        call.record(Event::Answered);
+        let _ = advance(wait).now_or_never();
+        Ok(())
+    });
+    assert_eq!(latency(&computed.await), 100);
+}
+
+/// Gives its witness to the caller.
+#[derive(Clone)]
+struct Later;
+
+impl<T, E> buttress_core::Judge<T, E> for Later {
+    type Response<W: Witness> = W;
+
+    fn judge<W: Witness>(&self, result: Result<T, E>, witness: W) -> Result<W, E> {
+        result.map(|_| witness)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_takes_until_its_end() {
+    let counts = Counts::new();
+    let layer = MetricsLayer::new(counts.metrics.model("gpt")).judge(Later);
+    let service = layer.layer(service_fn(async |request: http::Request<()>| {
+        request.call().unwrap().record(Event::Answered);
+        Ok::<_, Failure>(())
+    }));
+    let running = service.oneshot(http::Request::new(())).await.unwrap();
+    advance(Duration::from_millis(700)).await;
+    running.settled(Ok(()));
+    assert_eq!(latency(&counts.seen()), 700);
 }
 
 /// Everything is counted when it happens, not when the call has ended.

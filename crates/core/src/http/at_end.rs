@@ -69,12 +69,12 @@ where
         let watch = match (&result, outcome) {
             // All that comes is the head, which says what trailers would.
             (Ok(response), Ok(())) if response.body().is_end_stream() => {
-                witness.settled(self.0.classify_end(Ok(Some(response.headers()))));
+                witness.settled_at_once(self.0.classify_end(Ok(Some(response.headers()))));
                 None
             }
             (Ok(_), Ok(())) => Some((self.0.clone(), witness)),
             (_, outcome) => {
-                witness.settled(outcome);
+                witness.settled_at_once(outcome);
                 None
             }
         };

@@ -29,13 +29,13 @@ impl<E: AsFailure> Judge<LlmResponse, E> for AtStreamEnd {
         match result {
             Ok(mut response) => {
                 match &mut response.body {
-                    AnswerBody::Json(_) => witness.settled(Ok(())),
+                    AnswerBody::Json(_) => witness.settled_at_once(Ok(())),
                     AnswerBody::Stream(stream) => stream.watch(witness),
                 }
                 Ok(response)
             }
             Err(error) => {
-                witness.settled(Err(error.as_failure()));
+                witness.settled_at_once(Err(error.as_failure()));
                 Err(error)
             }
         }
