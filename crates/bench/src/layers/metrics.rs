@@ -5,13 +5,8 @@ use crate::table::{Answer::Given, Subject};
 use buttress_core::{Call, Carry, Context as _, Event};
 use buttress_metrics::{Metrics, MetricsLayer, Recorder, names};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
-use std::{
-    future::{Ready, ready},
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
-use tower::{Layer, Service};
+use std::{sync::Arc, time::Duration};
+use tower::{Layer, Service, service_fn};
 
 /// A request that carries its call.
 struct Ask(Option<Call>);
@@ -30,37 +25,29 @@ impl Carry for Ask {
     }
 }
 
-/// Answers, and records what a fallback and the LLM client record of a healthy call.
-#[derive(Clone)]
-struct Recorded {
-    route: Arc<str>,
-}
-
-impl Service<Ask> for Recorded {
-    type Response = u64;
-    type Error = Error;
-    type Future = Ready<Result<u64, Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Ask) -> Self::Future {
-        if let Some(call) = request.0 {
-            let route = call.for_route(Arc::clone(&self.route), None);
-            route.record(Event::Entered);
-            route.record(Event::Attempt);
-            route.record(Event::Answered);
+/// Answers when it is polled, and records what a fallback and the LLM client record of a healthy
+/// call.
+fn recorded(
+    route: &Arc<str>,
+) -> impl Service<Ask, Response = u64, Error = Error, Future: Send> + Clone + 'static {
+    let route = Arc::clone(route);
+    service_fn(move |request: Ask| {
+        let route = Arc::clone(&route);
+        async move {
+            if let Some(call) = request.0 {
+                let route = call.for_route(route, None);
+                route.record(Event::Entered);
+                route.record(Event::Attempt);
+                route.record(Event::Answered);
+            }
+            Ok(1)
         }
-        ready(Ok(1))
-    }
+    })
 }
 
 pub(super) fn subjects() -> Vec<Subject> {
     let route: Arc<str> = "gpt".into();
-    let recorded = Recorded {
-        route: Arc::clone(&route),
-    };
+    let recorded = recorded(&route);
     let counted = |recorder: Recorder| {
         let metrics = Metrics::to(recorder, [Arc::clone(&route)]);
         MetricsLayer::new(metrics.model("gpt-5")).layer(recorded.clone())
