@@ -323,3 +323,35 @@ fn a_worker_that_cant_listen_does_not_begin() {
         "{said}"
     );
 }
+
+#[test]
+fn a_worker_can_be_watched_while_it_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("buttress.toml");
+    let with_queue = |routes: &str| format!("queue.url = 'sqlite:queue.db'\n{routes}");
+    // Nobody answers, so that the request is queued.
+    let dead = format!("queue.work = false\n{}", with_queue(&routes(&["a"])));
+    fs::write(&file, dead).unwrap();
+    let gateway = Program::serve(folder.path());
+    let body = r#"{"model": "a", "messages": [{"role": "user", "content": "Hello?"}]}"#;
+    let (_, said) = gateway.send("POST", "/v1/chat/completions", body);
+    assert!(said.contains(r#""queued_for_retry":true"#), "{said}");
+    assert_eq!(gateway.end(), Some(0));
+
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let asks_it = with_queue(&routes(&["a"]).replace("127.0.0.1:9", &address));
+    fs::write(&file, asks_it).unwrap();
+    let words = ["worker", "--listen", "127.0.0.1:0"];
+    let worker = Program::start(&words, folder.path(), "buttress works at the queue");
+    let _asked = silent.accept().unwrap();
+    assert_eq!(worker.send("GET", "/readyz", "").0, 200);
+    worker.signal("-TERM");
+    worker.logs("\"stopping\"");
+    let (status, _) = worker.send("GET", "/readyz", "");
+    assert_eq!(status, 503);
+    for path in ["/healthz", "/metrics"] {
+        assert_eq!(worker.send("GET", path, "").0, 200, "{path}");
+    }
+    assert_eq!(worker.end(), Some(1), "told twice");
+}

@@ -31,6 +31,7 @@ mod signal;
 mod telemetry;
 mod turn;
 mod upstreams;
+mod worker;
 
 #[cfg(test)]
 mod tests;
@@ -42,20 +43,14 @@ pub use self::{
 
 use crate::{
     cli::{ServeArgs, WorkerArgs},
-    config::{Config, Mode, Options, Report},
+    config::{Config, Options, Report},
 };
 use app::App;
 use signal::{Hangup, Stop};
-use std::{
-    env, future::pending, io::Write, net::SocketAddr, path::Path, process::ExitCode, sync::Arc,
-};
+use std::{env, io::Write, net::SocketAddr, path::Path, process::ExitCode};
 
 /// It can't start, or was told to stop twice.
 const FAILED: u8 = 1;
-
-/// Why a worker does not start: what is queued is not to be answered by the sandbox.
-const NOBODY_TO_ASK: &str = "there is neither a file nor a key in the environment, so that \
-    a worker has nobody to ask";
 
 /// Serves until the program is told to stop. What it ends with is what the program is to end
 /// with: 0 after a stop in which every call could finish, 1 when it can't start or calls were cut
@@ -79,7 +74,7 @@ pub fn work(args: &WorkerArgs) -> ExitCode {
     let variable = |name: &str| env::var(name).ok();
     let options = Options::new(&variable);
     run_with(load(args.config.as_deref(), &options), |config| {
-        work_at_queue(config, args.listen)
+        worker::run(config, args.listen)
     })
 }
 
@@ -148,70 +143,6 @@ async fn serve(
         return Ok(ExitCode::from(FAILED));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn work_at_queue(
-    config: Config,
-    listen: Option<SocketAddr>,
-) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    if config.mode == Mode::Sandbox {
-        return Err(NOBODY_TO_ASK.into());
-    }
-    let (mut stop, hangup) = (Stop::new()?, Hangup::new()?);
-    let app = tokio::select! {
-        app = running::app(config) => app?,
-        () = stop.told() => return Ok(stopped_early()),
-    };
-    let Some(queue) = &app.queue else {
-        return Err(crate::queue::NOT_CONFIGURED.into());
-    };
-    let watched = match listen {
-        Some(address) => Some(listener::bind(address).await?),
-        None => None,
-    };
-    let working = queue::Working::start(&app, queue);
-    let store = app
-        .serving()
-        .config
-        .queue
-        .store
-        .as_ref()
-        .map(ToString::to_string);
-    let mut greeting = format!(
-        "buttress works at the queue in {}",
-        store.unwrap_or_default()
-    );
-    if let Some((_, address)) = &watched {
-        greeting += &format!(", and tells how at http://{address}");
-    }
-    let _ = writeln!(anstream::stdout(), "{greeting}");
-
-    let watched = async {
-        match watched {
-            Some((listener, _)) => {
-                let router = router::of_worker(Arc::clone(&app));
-                listener::serve(listener, router, &app.server, pending()).await;
-            }
-            None => pending().await,
-        }
-    };
-    tokio::select! {
-        () = told_to_stop(&mut stop, &app, hangup) => {}
-        () = watched => {}
-    }
-    tracing::info!("stopping");
-    tokio::select! {
-        done = working.stop() => {
-            let progress = done?;
-            app.telemetry.stop(app.server.shutdown_grace).await;
-            tracing::info!(done = progress.done, dead = progress.dead, "stopped");
-            Ok(ExitCode::SUCCESS)
-        }
-        () = stop.told() => {
-            tracing::warn!("told to stop twice: what is under way is cut off");
-            Ok(ExitCode::from(FAILED))
-        }
-    }
 }
 
 /// Told to stop while it starts: nothing is under way yet.
