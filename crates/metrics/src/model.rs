@@ -1,4 +1,4 @@
-use crate::{Metrics, Recorder, names};
+use crate::{Metrics, Recorder, names, route::kind};
 use buttress_core::{Call, Failure, Listener, Witness};
 use metrics::{Counter, Gauge, Histogram, SharedString};
 use std::{fmt, sync::Arc, time::Duration};
@@ -12,6 +12,8 @@ pub struct Model {
 }
 
 pub(crate) struct Handles {
+    label: SharedString,
+    recorder: Recorder,
     listener: &'static dyn Listener,
     success: Counter,
     retry: Counter,
@@ -34,6 +36,7 @@ impl Handles {
             recorder.counter(names::CALLS, [model(), ("status", status.into())])
         };
         Self {
+            recorder: recorder.clone(),
             listener,
             success: calls("success"),
             retry: calls("retry"),
@@ -42,7 +45,18 @@ impl Handles {
             abandoned: recorder.counter(names::ABANDONED, [model()]),
             in_flight: recorder.gauge(names::IN_FLIGHT, [model()]),
             latency: recorder.histogram(names::LATENCY, [model()]),
+            label,
         }
+    }
+
+    /// What is only looked up when something goes wrong.
+    fn failed(&self, failure: &Failure) {
+        let labels = [
+            ("model", self.label.clone()),
+            ("verdict", failure.class.as_str().into()),
+            ("kind", kind(failure).into()),
+        ];
+        self.recorder.counter(names::FAILURES, labels).increment(1);
     }
 }
 
@@ -98,6 +112,9 @@ impl Running {
             Ok(()) => &handles.success,
         };
         status.increment(1);
+        if let Err(failure) = &outcome {
+            handles.failed(failure);
+        }
         handles.latency.record(took);
         handles.in_flight.decrement(1);
     }

@@ -71,6 +71,9 @@ metrics! {
     CALLS = "ai_agent_api_calls_total", Counter,
         {"model": "as configured", "status": "success, retry, fallback, failure"},
         "Calls that have ended, by what became of them: answered at the first attempt, after another attempt, by another route, or not.";
+    FAILURES = "buttress_failures_total", Counter,
+        {"model": "as configured", "verdict": "transient, timeout, persistent, bad_input, partial, rejected", "kind": "the finer name of the failure, or none"},
+        "Calls that have failed, by what failed last.";
     LATENCY = "ai_agent_api_latency_seconds", Histogram,
         {"model": "as configured"},
         "From the call to the end of its answer, all attempts, waits and routes included.";

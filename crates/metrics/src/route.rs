@@ -74,6 +74,6 @@ impl Route {
     }
 }
 
-fn kind(failure: &Failure) -> &'static str {
+pub(crate) fn kind(failure: &Failure) -> &'static str {
     failure.kind.map_or(names::NONE, Name::as_str)
 }
