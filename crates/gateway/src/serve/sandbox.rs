@@ -48,6 +48,10 @@ const MOODS: [Mood; 11] = [
     ("out_of_money", Some(Reply::insufficient_quota)),
 ];
 
+/// How long a provider may keep silent, and take for a whole answer: several times what it takes
+/// when it is well.
+const MOMENT: Duration = Duration::from_secs(3);
+
 /// Starts them, and points the configuration at them.
 pub(super) async fn start(config: &mut Config) -> io::Result<Sandbox> {
     let gpt = Scripted::openai()
@@ -70,6 +74,10 @@ pub(super) async fn start(config: &mut Config) -> io::Result<Sandbox> {
         route.retry.base = Duration::from_millis(400);
         route.breaker.open = Duration::from_secs(5);
         route.breaker.open_max = Duration::from_secs(10);
+        // Nobody watches a silent provider for minutes.
+        route.timeout.first_content = Some(MOMENT);
+        route.timeout.idle = Some(MOMENT);
+        route.timeout.attempt = Some(MOMENT);
         // Half of all calls fail: a budget made for outages would soon be empty.
         route.retry.budget = None;
         config.routes.push(route);

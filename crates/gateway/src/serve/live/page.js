@@ -245,9 +245,11 @@ at("key").addEventListener("submit", (event) => {
   follow();
 });
 
-// In the sandbox: two calls a second, as any client would send them.
+// In the sandbox: two calls a second, as any client would send them. No more than two at a time:
+// a browser has six connections to a server, and the page needs some for itself.
 let sending = null;
 let sent = 0;
+let waiting = 0;
 at("traffic").addEventListener("click", () => {
   const on = sending === null;
   at("traffic").ariaPressed = String(on);
@@ -258,13 +260,17 @@ at("traffic").addEventListener("click", () => {
     return;
   }
   sending = setInterval(async () => {
+    if (waiting >= 2) return;
+    waiting += 1;
     sent += 1;
     at("sent").textContent = `${sent} sent`;
     const body = { model: "any", stream: true, messages: [{ role: "user", content: "Hello?" }] };
     const answer = await fetch("/v1/chat/completions", {
       method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+      signal: AbortSignal.timeout(30_000),
     }).catch(() => null);
     await answer?.text().catch(() => "");
+    waiting -= 1;
   }, 500);
 });
 
