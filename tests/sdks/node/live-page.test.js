@@ -47,7 +47,7 @@ test("a provider fails by a button, and its circuit opens and closes again", asy
   await page.waitForSelector(`${mood(FIRST, "server_error")}[aria-pressed="true"]`);
   await page.click("#traffic");
   await page.waitForSelector(`${route(FIRST)}.open`);
-  await page.waitForFunction(() => document.querySelector("#standing").textContent.includes("1 of 2 circuits open"));
+  await page.waitForFunction(() => / of 2 routes held back: sandbox-openai.*circuit/.test(document.querySelector("#standing").textContent));
   await page.waitForSelector("#journeys > li");
   const journey = await page.$eval("#journeys > li", (item) => item.textContent);
   assert.match(journey, /sandbox-openai.*sandbox-anthropic/s);
@@ -78,6 +78,16 @@ test("a provider that keeps silent does not freeze the page", async () => {
     await page.waitForSelector(`${route(provider)}.closed`);
   }
   await page.click("#traffic");
+});
+
+test("a key that is parked is no route that lets calls through", async () => {
+  const standing = (words) =>
+    page.waitForFunction((words) => document.querySelector("#standing").textContent.includes(words), {}, words);
+  await page.click(`${route(FIRST)} button[aria-label^="park the key"]`);
+  await standing("(key parked)");
+  await page.waitForSelector(`${route(FIRST)}.held`);
+  await page.click(`${route(FIRST)} button[aria-label^="unpark"]`);
+  await page.waitForSelector(`${route(FIRST)}:not(.held)`);
 });
 
 test("the keyboard reaches every button, and presses it", async () => {

@@ -16,11 +16,12 @@ pub(super) fn of(url: &Uri, state: &Value) -> String {
         Some(true) => "draining",
         _ => "ready",
     };
+    let held_back = held_back(state);
     let version = state["version"].as_str().unwrap_or("?");
     let up = span(number(&state["up_s"]));
     let _ = writeln!(
         text,
-        "buttress {version} at {url}, {standing}, up for {up}\n"
+        "buttress {version} at {url}, {standing}{held_back}, up for {up}\n"
     );
     text += &table(&routes(state));
     let calls = &state["calls"];
@@ -63,6 +64,26 @@ pub(super) fn of(url: &Uri, state: &Value) -> String {
         );
     }
     text
+}
+
+/// Which routes take no calls, or only a probe, by their circuit or their key.
+fn held_back(state: &Value) -> String {
+    let all = state["routes"].as_array().map_or(&[][..], Vec::as_slice);
+    let circuit = |state: &str| matches!(state, "open" | "isolated" | "half_open");
+    let gate = |state: &str| matches!(state, "closed" | "parked" | "probing");
+    let held = |route: &&Value| {
+        route["circuit"].as_str().is_some_and(circuit) || route["gate"].as_str().is_some_and(gate)
+    };
+    let held: Vec<_> = all.iter().filter(held).collect();
+    let names: Vec<_> = held.iter().map(|route| clean(&route["route"])).collect();
+    match names.len() {
+        0 => String::new(),
+        many => format!(
+            ", {many} of {} routes held back: {}",
+            all.len(),
+            names.join(", ")
+        ),
+    }
 }
 
 fn routes(state: &Value) -> Vec<[String; 6]> {
@@ -163,7 +184,7 @@ mod tests {
             ],
         });
         let expected = "\
-buttress 1.2.3 at http://localhost:1/, ready, up for 5 min
+buttress 1.2.3 at http://localhost:1/, ready, 1 of 1 routes held back: openai/gpt, up for 5 min
 
 ROUTE       CIRCUIT      KEY              ANSWERED  FAILED  LEFT
 openai/gpt  open, 4.2 s  open, 3 in line  3         4       42 requests
@@ -177,6 +198,18 @@ Queue: 7 waiting, the oldest for 3 min, 1 running, 2 done, 3 dead
             of(&Uri::from_static("http://localhost:1"), &state),
             expected
         );
+    }
+
+    #[test]
+    fn a_key_holds_a_route_back_as_a_circuit_does() {
+        let routes = ["open", "closed", "reopening", "parked", "probing", "off"];
+        let routes = routes.map(|gate| json!({"route": gate, "circuit": "closed", "gate": gate}));
+        assert_eq!(
+            held_back(&json!({"routes": routes})),
+            ", 3 of 6 routes held back: closed, parked, probing"
+        );
+        let off = json!({"routes": [{"route": "a", "circuit": "off", "gate": "off"}]});
+        assert_eq!(held_back(&off), "");
     }
 
     #[test]

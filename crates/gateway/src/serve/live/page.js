@@ -84,6 +84,12 @@ function chart(id, title, note, kinds) {
 }
 
 const CIRCUIT = { closed: "good", open: "bad", half_open: "warn", isolated: "bad" };
+const HELD = {
+  circuit: { open: "circuit open", isolated: "circuit isolated", half_open: "circuit half-open" },
+  gate: { closed: "gate closed", parked: "key parked", probing: "key on probe" },
+};
+// What keeps calls from a route, or all but a probe.
+const held = (told) => [HELD.circuit[told.circuit], HELD.gate[told.gate]].filter(Boolean).join(", ");
 const GATE = { open: "good", closed: "warn", reopening: "warn", parked: "bad", probing: "warn" };
 
 function route(told, mayChange) {
@@ -105,10 +111,10 @@ function route(told, mayChange) {
       place(make("p", { className: "dim" }), "counts"),
       svg,
       place(make("div", { className: "doings" },
-        circuit("open"), circuit("close"), circuit("isolate"), circuit("reset"),
-        gate("park the key", "park"), gate("unpark", "unpark")), "doings"));
+        place(make("span", {}, circuit("open"), circuit("close"), circuit("isolate"), circuit("reset")), "on-circuit"),
+        place(make("span", {}, gate("park the key", "park"), gate("unpark", "unpark")), "on-gate")), "doings"));
   });
-  item.className = told.circuit;
+  item.className = `${told.circuit}${HELD.gate[told.gate] ? " held" : ""}`;
   const circuit = part(item, "circuit");
   const probe = told.circuit_seconds === undefined ? "" : `, next probe in ${seconds(told.circuit_seconds)}`;
   const failed = told.circuit === "closed" && told.circuit_calls ? `, ${told.circuit_failures} of ${told.circuit_calls} failed` : "";
@@ -128,6 +134,8 @@ function route(told, mayChange) {
   svg.setAttribute("aria-label", `attempts on ${told.route}: ${answered} answered, ${bad} failed`);
   bars(svg, [{ values: history.answered, colour: "good" }, { values: history.failed, colour: "bad" }]);
   part(item, "doings").hidden = !mayChange;
+  part(item, "on-circuit").hidden = told.circuit === "off";
+  part(item, "on-gate").hidden = told.gate === "off";
 }
 
 function journey(told) {
@@ -182,9 +190,16 @@ function sandbox(told) {
   }
 }
 
+function standing(routes) {
+  const back = routes.filter(held).map((route) => `${route.route} (${held(route)})`);
+  if (!back.length) return "all routes let calls through";
+  const most = 3;
+  const more = back.length > most ? ` and ${back.length - most} more` : "";
+  return `${back.length} of ${routes.length} routes held back: ${back.slice(0, most).join(", ")}${more}`;
+}
+
 function show(told) {
-  const circuits = told.routes.filter((route) => route.circuit === "open" || route.circuit === "isolated").length;
-  const words = told.draining ? "draining" : circuits === 0 ? "all routes let calls through" : `${circuits} of ${told.routes.length} circuits open`;
+  const words = `${told.draining ? "draining, " : ""}${standing(told.routes)}`;
   at("standing").textContent = `${words} · up for ${seconds(told.up_s)} · version ${told.version}`;
   at("chains").textContent = told.chains.map((chain) => `${chain.model}: ${chain.routes.join(", then ")}`).join(" · ");
   told.routes.forEach((one) => route(one, told.may_change));
