@@ -39,6 +39,7 @@ test("it loads, with nothing from elsewhere", async () => {
   assert.equal((await page.$$("#charts svg")).length, 3);
   const visible = await page.$eval("#sandbox", (section) => !section.hidden);
   assert.ok(visible);
+  assert.ok(await page.$eval("#json", (link) => !link.hidden));
   for (const url of asked) assert.ok(url.startsWith(gateway) || url.startsWith("data:"), url);
 });
 
@@ -88,6 +89,46 @@ test("a key that is parked is no route that lets calls through", async () => {
   await page.waitForSelector(`${route(FIRST)}.held`);
   await page.click(`${route(FIRST)} button[aria-label^="unpark"]`);
   await page.waitForSelector(`${route(FIRST)}:not(.held)`);
+});
+
+test("what went wrong with a change stays to be read", async () => {
+  const text = (selector) => page.$eval(selector, (element) => element.textContent);
+  await page.evaluate(() => change("/admin/circuit", { route: "none", do: "open" }));
+  const told = await text("#alert");
+  assert.match(told, /no route of this name/);
+  // The browser tells of it as well.
+  assert.match(wrong.pop(), /404/);
+  const since = await text("#since");
+  await page.waitForFunction((since) => document.querySelector("#since").textContent !== since, {}, since);
+  assert.equal(await text("#alert"), told);
+  assert.doesNotMatch(await text("#standing"), /up for/);
+  await page.evaluate((route) => change("/admin/circuit", { route, do: "reset" }),
+    await page.$eval(route(FIRST), (item) => item.dataset.id));
+  assert.equal(await text("#alert"), "");
+});
+
+test("a dead letter can be told from others, and is not dropped by mistake", async () => {
+  const asked = await page.evaluate(() => {
+    const change = window.change;
+    const [dropped, words] = [[], []];
+    window.change = (_, body) => dropped.push(body.id);
+    let sure = false;
+    window.confirm = (question) => words.push(question) && sure;
+    const letters = ["019ac0ffee00aaaa", "019ac0ffee00bbbb"].map((id) => ({ id, reason: "overloaded" }));
+    queue({ waiting: 0, running: 0, done: 0, dead: 2, oldest_s: null, letters }, true);
+    const names = [...document.querySelectorAll("#letters td:first-child")].map((cell) => cell.textContent);
+    const drop = document.querySelector(`#letters button[aria-label="drop ${letters[1].id}"]`);
+    drop.click();
+    const before = dropped.length;
+    sure = true;
+    drop.click();
+    window.change = change;
+    return { names, words, before, dropped };
+  });
+  assert.equal(new Set(asked.names).size, 2);
+  assert.equal(asked.words.length, 2);
+  assert.match(asked.words[0], /019ac0ffee00bbbb/);
+  assert.deepEqual([asked.before, asked.dropped], [0, ["019ac0ffee00bbbb"]]);
 });
 
 test("the keyboard reaches every button, and presses it", async () => {

@@ -21,16 +21,25 @@ const sum = (list) => list.reduce((a, b) => a + b, 0);
 let key = sessionStorage.getItem("buttress-admin-key");
 const headers = () => (key ? { authorization: `Bearer ${key}` } : {});
 
+// What went wrong stays until the next change.
 async function change(path, body) {
+  const alert = at("alert");
+  alert.textContent = "";
   const answer = await fetch(path, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers() },
     body: JSON.stringify(body),
-  });
-  if (!answer.ok) {
-    const told = await answer.json().catch(() => ({}));
-    at("standing").textContent = told.error || `${answer.status}`;
+  }).catch(() => null);
+  if (!answer?.ok) {
+    const told = await answer?.json().catch(() => null);
+    alert.textContent = `Nothing was changed: ${told?.error || answer?.status || "no answer"}`;
   }
+}
+
+// It is read out when it changes, and only then.
+function stand(words, since = "") {
+  if (at("standing").textContent !== words) at("standing").textContent = words;
+  at("since").textContent = since;
 }
 
 // Things that stay are changed in place, so that the focus stays where it is.
@@ -167,9 +176,12 @@ function queue(told, mayChange) {
   const row = (letter) => {
     const doing = (words, act) => make("button", {
       type: "button", textContent: words, ariaLabel: `${words} ${letter.id}`,
-      onclick: () => change("/admin/queue", { do: act, id: letter.id }),
+      onclick: () => {
+        const sure = act !== "drop" || confirm(`Drop the dead letter ${letter.id}? It is gone for good.`);
+        if (sure) change("/admin/queue", { do: act, id: letter.id });
+      },
     });
-    return make("tr", {}, make("td", { textContent: letter.id.slice(0, 8) }), make("td", { textContent: letter.reason }),
+    return make("tr", {}, make("td", {}, make("code", { textContent: letter.id })), make("td", { textContent: letter.reason }),
       make("td", {}, ...(mayChange ? [doing("replay", "replay"), " ", doing("drop", "drop")] : [])));
   };
   const all = mayChange ? make("button", { type: "button", textContent: "replay all", onclick: () => change("/admin/queue", { do: "replay" }) }) : "";
@@ -200,7 +212,7 @@ function standing(routes) {
 
 function show(told) {
   const words = `${told.draining ? "draining, " : ""}${standing(told.routes)}`;
-  at("standing").textContent = `${words} · up for ${seconds(told.up_s)} · version ${told.version}`;
+  stand(words, ` · up for ${seconds(told.up_s)} · version ${told.version}`);
   at("chains").textContent = told.chains.map((chain) => `${chain.model}: ${chain.routes.join(", then ")}`).join(" · ");
   told.routes.forEach((one) => route(one, told.may_change));
   forget(at("routes"), told.routes.map((one) => one.route));
@@ -228,12 +240,14 @@ async function follow() {
       const answer = await fetch("/live/events", { headers: headers() });
       if (answer.status === 401 || answer.status === 403) {
         const told = await answer.json().catch(() => ({}));
-        at("standing").textContent = "not shown";
+        stand("not shown");
         at("refused").textContent = told.error || "";
         at("key").hidden = false;
         return;
       }
       at("key").hidden = true;
+      // A link presents no key.
+      at("json").hidden = Boolean(key);
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let text = "";
       for (;;) {
@@ -248,7 +262,7 @@ async function follow() {
     } catch {
       // It may be there again in a moment.
     }
-    at("standing").textContent = "not connected";
+    stand("not connected");
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
