@@ -5,6 +5,7 @@
 
 mod assets;
 mod history;
+mod latest;
 mod recent;
 mod repeats;
 mod state;
@@ -17,7 +18,7 @@ use super::{
     app::App,
 };
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     body::Body,
     extract::State,
     response::{IntoResponse, Response},
@@ -26,14 +27,19 @@ use axum::{
 use bytes::Bytes;
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use latest::Latest;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 const EACH: Duration = Duration::from_secs(1);
 
+/// What those who watch are told: those who may look, and those who may change something as well.
+type Watched = Arc<[Latest; 2]>;
+
 pub(super) fn router() -> Router<Arc<App>> {
     assets::router()
         .route("/live/events", get(events))
+        .layer(Extension(Watched::default()))
         .route("/admin/state", get(show))
 }
 
@@ -44,21 +50,36 @@ async fn show(may: MayLook, State(app): State<Arc<App>>) -> Response {
 }
 
 /// How everything stands, once a second, until the gateway is told to stop.
-async fn events(may: MayLook, State(app): State<Arc<App>>) -> Response {
+async fn events(
+    may: MayLook,
+    State(app): State<Arc<App>>,
+    Extension(watched): Extension<Watched>,
+) -> Response {
     let mut ticks = interval(EACH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let may_change = may.may_change();
-    let next = move |(app, mut ticks, last): (Arc<App>, Interval, bool)| async move {
+    type Watching = (Arc<App>, Watched, Interval, bool);
+    let next = move |(app, watched, mut ticks, last): Watching| async move {
         if last {
             return None;
         }
         ticks.tick().await;
         // Whoever watches does not hold up the end.
         let last = app.is_stopping();
-        let state = state::of(&app, may_change).await;
-        let frame = Bytes::from(format!("data: {state}\n\n"));
-        Some((Ok::<_, Infallible>(frame), (app, ticks, last)))
+        let frame = async {
+            let state = state::of(&app, may_change).await;
+            Bytes::from(format!("data: {state}\n\n"))
+        };
+        let frame = match last {
+            // As it is at the end.
+            true => frame.await,
+            false => {
+                let latest = &watched[usize::from(may_change)];
+                latest.of(app.started, frame).await
+            }
+        };
+        Some((Ok::<_, Infallible>(frame), (app, watched, ticks, last)))
     };
-    let body = Body::from_stream(stream::unfold((app, ticks, false), next));
+    let body = Body::from_stream(stream::unfold((app, watched, ticks, false), next));
     ([(CONTENT_TYPE, EVENTS), (CACHE_CONTROL, NO_CACHE)], body).into_response()
 }

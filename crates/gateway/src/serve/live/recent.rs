@@ -2,7 +2,7 @@
 //! recovered.
 
 use super::{
-    history::History,
+    history::{History, Step},
     repeats::{Alike, Repeats},
 };
 use buttress::{
@@ -45,7 +45,10 @@ struct Calls {
 }
 
 /// Journeys, each with its number among all that were told.
-type Journeys = VecDeque<(u64, Value)>;
+///
+/// Each is shared with those who read it: the end of every call has to wait for them, and a copy of
+/// all of them takes a while.
+type Journeys = VecDeque<(u64, Arc<Value>)>;
 
 /// What came of a call for its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +123,7 @@ impl Recent {
 
     /// A call had to be recovered, or its caller has no answer.
     pub(in crate::serve) fn told(&self, ended: &Ended<'_>) {
-        let shown = ended.shown();
+        let shown = Arc::new(ended.shown());
         let mut calls = lock(&self.calls);
         let bucket = match ended.outcome {
             Outcome::Answered => 1,
@@ -134,26 +137,34 @@ impl Recent {
             Outcome::Answered => &mut calls.recovered,
             Outcome::Failed | Outcome::Left => &mut calls.unanswered,
         };
-        journeys.truncate(KEPT - 1);
+        let forgotten = (journeys.len() >= KEPT).then(|| journeys.pop_back());
         journeys.push_front((number, shown));
+        drop(calls);
+        // Not while others wait.
+        drop(forgotten);
     }
 
     /// How calls ended, and the journeys, the latest first.
     pub(in crate::serve) fn calls(&self) -> (Value, Value, u64) {
         let mut calls = lock(&self.calls);
-        let history = shown(&mut calls.history, ["well", "recovered", "failed", "left"]);
+        let steps: Vec<_> = calls.history.steps().copied().collect();
         let journeys = calls.recovered.iter().chain(&calls.unanswered);
         let mut journeys: Vec<_> = journeys.cloned().collect();
+        let told = calls.told;
+        drop(calls);
+
+        let history = shown(&steps, ["well", "recovered", "failed", "left"]);
         journeys.sort_unstable_by_key(|(number, _)| Reverse(*number));
-        let journeys = journeys.into_iter().map(|(_, journey)| journey).collect();
-        (history, journeys, calls.told)
+        let journeys = journeys.iter().map(|(_, journey)| Value::clone(journey));
+        (history, journeys.collect(), told)
     }
 
     /// What attempts on this route came to.
     pub(super) fn route(&self, name: &str) -> Value {
         let found = self.routes.iter().find(|(route, _)| **route == *name);
         found.map_or(Value::Null, |(_, history)| {
-            shown(&mut lock(history), ["answered", "failed"])
+            let steps: Vec<_> = lock(history).steps().copied().collect();
+            shown(&steps, ["answered", "failed"])
         })
     }
 }
@@ -212,8 +223,7 @@ impl Ended<'_> {
     }
 }
 
-fn shown<const N: usize>(history: &mut History<N>, names: [&str; N]) -> Value {
-    let steps: Vec<_> = history.steps().copied().collect();
+fn shown<const N: usize>(steps: &[Step<N>], names: [&str; N]) -> Value {
     let mut shown = json!({
         "mean_ms": steps.iter().map(|step| millis(step.mean())).collect::<Value>(),
         "longest_ms": steps.iter().map(|step| millis(step.longest)).collect::<Value>(),
