@@ -42,6 +42,12 @@ pub(crate) fn run(
     })
 }
 
+/// What may come from somebody else, for a terminal: on one line, and without what moves one.
+pub(crate) fn plain(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    text.chars().map(plain).collect()
+}
+
 /// An error with what caused it.
 pub(crate) fn in_full(error: &(dyn Error + 'static)) -> String {
     let mut words = error.to_string();

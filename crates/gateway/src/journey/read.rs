@@ -9,6 +9,8 @@ pub(super) struct Journey {
     /// What else is known of the call: name and value.
     pub(super) facts: Vec<(&'static str, String)>,
     pub(super) steps: Vec<Step>,
+    /// How many more there were than are written down.
+    pub(super) more: u64,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,10 +49,9 @@ pub(super) fn journeys(text: &str) -> Vec<Journey> {
             },
         }
     }
-    let steps: Vec<_> = lines.into_iter().flat_map(of_line).collect();
-    if !steps.is_empty() {
-        let facts = Vec::new();
-        found.push(Journey { facts, steps });
+    let by_themselves = of_line(&lines.join("; "));
+    if !by_themselves.steps.is_empty() {
+        found.push(by_themselves);
     }
     found
 }
@@ -64,12 +65,16 @@ fn of_json(value: &Value) -> Vec<Journey> {
         Value::Object(_) => &value["fields"],
         _ => value,
     };
-    let steps: Vec<_> = match (&fields["journey"], &fields["steps"]) {
+    let journey = match (&fields["journey"], &fields["steps"]) {
         (Value::String(journey), _) => of_line(journey),
-        (_, Value::Array(steps)) => steps.iter().filter_map(shown).collect(),
-        _ => Vec::new(),
+        (_, Value::Array(steps)) => Journey {
+            steps: steps.iter().filter_map(shown).collect(),
+            more: fields["more_steps"].as_u64().unwrap_or_default(),
+            ..Journey::default()
+        },
+        _ => Journey::default(),
     };
-    if steps.is_empty() {
+    if journey.steps.is_empty() {
         return Vec::new();
     }
     let fact = |name: &'static str| {
@@ -81,7 +86,7 @@ fn of_json(value: &Value) -> Vec<Journey> {
         Some((name, fact))
     };
     let facts = FACTS.into_iter().filter_map(fact).collect();
-    vec![Journey { facts, steps }]
+    vec![Journey { facts, ..journey }]
 }
 
 /// A step as the live page has it.
@@ -98,7 +103,7 @@ fn shown(step: &Value) -> Option<Step> {
 /// A line of the log as text.
 fn of_log(line: &str) -> Option<Journey> {
     let (before, journey) = line.split_once("journey=\"")?;
-    let steps = of_line(&journey[..journey.rfind('"')?].replace("\\\"", "\""));
+    let journey = of_line(&journey[..journey.rfind('"')?].replace("\\\"", "\""));
     let fact = |name: &'static str| {
         let value = before.split_once(&format!(" {name}="))?.1;
         let value = match value.strip_prefix('"') {
@@ -108,12 +113,24 @@ fn of_log(line: &str) -> Option<Journey> {
         Some((name, value?.to_owned()))
     };
     let facts = FACTS.into_iter().filter_map(fact).collect();
-    (!steps.is_empty()).then_some(Journey { facts, steps })
+    (!journey.steps.is_empty()).then_some(Journey { facts, ..journey })
 }
 
 /// The steps on one line.
-fn of_line(journey: &str) -> Vec<Step> {
-    journey.split("; ").filter_map(step).collect()
+fn of_line(journey: &str) -> Journey {
+    let parts = journey.split("; ");
+    Journey {
+        facts: Vec::new(),
+        steps: parts.clone().filter_map(step).collect(),
+        more: parts.filter_map(more).sum(),
+    }
+}
+
+/// `and 7 more`, with an ellipsis before it where each step has a line.
+fn more(text: &str) -> Option<u64> {
+    let text = text.trim().trim_start_matches("… ");
+    let number = text.strip_prefix("and ")?.strip_suffix(" more")?;
+    number.parse().ok()
 }
 
 /// `0.123s route: what`.
@@ -167,6 +184,25 @@ mod tests {
         for (step, event) in read[0].steps.iter().zip(call.journey().steps()).take(5) {
             assert_eq!(step.route.as_deref(), Some("openai/gpt: mini"), "{written}");
             assert_eq!(step.what, event.event.to_string());
+        }
+    }
+
+    #[test]
+    fn how_many_steps_are_left_out_is_known() {
+        let call = Call::new();
+        for _ in 0..buttress::Journey::MAX_STEPS + 5 {
+            call.record(Event::Attempt);
+        }
+        let by_lines = call.journey().to_string();
+        for text in [
+            &by_lines,
+            "0.001s a: called; and 5 more",
+            "INFO given up model=\"m\" journey=\"0.001s a: called; and 5 more\" kept_back=2",
+            r#"{"fields": {"journey": "0.001s a: called; and 5 more"}}"#,
+            r#"{"steps": [{"at_ms": 1, "what": "called"}], "more_steps": 5}"#,
+        ] {
+            let read = journeys(text);
+            assert_eq!((read.len(), read[0].more), (1, 5), "{text}");
         }
     }
 

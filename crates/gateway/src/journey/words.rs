@@ -1,6 +1,7 @@
 //! What each step means, and which setting it goes by.
 
 use super::read::Journey;
+use crate::command::plain;
 use std::fmt::Write;
 
 /// A journey with its explanation.
@@ -9,7 +10,7 @@ pub(super) fn of(journey: &Journey) -> String {
     let facts = journey
         .facts
         .iter()
-        .map(|(name, fact)| format!("{name} {}", clean(fact)));
+        .map(|(name, fact)| format!("{name} {}", plain(fact)));
     let facts: Vec<_> = facts.collect();
     if !facts.is_empty() {
         let _ = writeln!(text, "{}", facts.join(", "));
@@ -18,26 +19,28 @@ pub(super) fn of(journey: &Journey) -> String {
         let route = step
             .route
             .as_deref()
-            .map(|route| format!("{}: ", clean(route)));
+            .map(|route| format!("{}: ", plain(route)));
         let _ = writeln!(
             text,
             "{:>9}  {}{}",
             step.at,
             route.unwrap_or_default(),
-            clean(&step.what)
+            plain(&step.what)
         );
         if let Some(meaning) = meaning(&step.what) {
             let _ = writeln!(text, "           {meaning}");
         }
     }
+    match journey.more {
+        0 => {}
+        more => {
+            let _ = writeln!(
+                text,
+                "           and {more} more, which were not written down"
+            );
+        }
+    }
     text
-}
-
-/// What is read may be from anywhere: nothing in it moves a terminal.
-fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
 }
 
 /// What a step means; nothing where it says so itself.
@@ -277,6 +280,13 @@ mod tests {
         assert_eq!(GIVEN_UP.map(|(name, _)| name), reasons.map(GiveUp::as_str));
         assert_eq!(REFUSED.map(|(name, _)| name), causes.map(Cause::as_str));
         assert_eq!(KINDS.map(|(name, _)| name), Kind::ALL.map(Kind::as_str));
+    }
+
+    #[test]
+    fn what_was_not_written_down_is_counted() {
+        let journeys = super::super::read::journeys("0.001s a: called; and 7 more");
+        let text = of(&journeys[0]);
+        assert!(text.contains("and 7 more"), "{text}");
     }
 
     #[test]

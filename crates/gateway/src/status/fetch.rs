@@ -1,4 +1,4 @@
-use crate::command::BoxError;
+use crate::command::{BoxError, plain};
 use buttress_client::{Connector, HttpVersion, Secret};
 use bytes::Bytes;
 use http::{Request, Uri, header::AUTHORIZATION};
@@ -13,6 +13,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// The most that it may say.
 const MOST: usize = 16 << 20;
+
+/// So much is shown of why it says nothing.
+const LONGEST: usize = 500;
 
 /// How the gateway at this address stands.
 pub(super) async fn state(base: &Uri, key: Option<&Secret>) -> Result<Value, BoxError> {
@@ -37,7 +40,8 @@ pub(super) async fn state(base: &Uri, key: Option<&Secret>) -> Result<Value, Box
         let told = told["error"]
             .as_str()
             .unwrap_or("this is no gateway of this version");
-        Err(format!("{status}: {told}").into())
+        let told: String = told.chars().take(LONGEST).collect();
+        Err(format!("{status}: {}", plain(&told)).into())
     };
     timeout(LIMIT, asked)
         .await

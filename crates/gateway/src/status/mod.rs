@@ -12,6 +12,7 @@ use buttress_client::Secret;
 use http::Uri;
 use serde_json::Value;
 use std::{
+    fmt::Write as _,
     io::{self, Write},
     time::Duration,
 };
@@ -77,9 +78,25 @@ async fn show(
 
 fn write(out: &mut dyn Write, args: &StatusArgs, state: &Value) -> io::Result<()> {
     match args.json {
-        true => writeln!(out, "{state}"),
+        true => writeln!(out, "{}", escaped(state)),
         false => out.write_all(table::of(&args.url, state).as_bytes()),
     }
+}
+
+/// As JSON. The control characters beyond ASCII need no escape there, and move some terminals.
+fn escaped(state: &Value) -> String {
+    let json = state.to_string();
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c.is_control() {
+            // They can only stand in a text.
+            true => {
+                let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+            }
+            false => escaped.push(c),
+        }
+    }
+    escaped
 }
 
 /// Reads the address of a gateway.
@@ -92,5 +109,19 @@ pub(crate) fn parse_url(text: &str) -> Result<Uri, String> {
     match uri.authority() {
         Some(_) => Ok(uri),
         None => Err("write it as http://HOST:PORT".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn json_moves_no_terminal_and_says_the_same() {
+        let state = json!({"version": "\u{9b}2J\u{7f}\u{1b}é\n"});
+        let text = escaped(&state);
+        assert!(!text.contains(char::is_control), "{text:?}");
+        assert_eq!(text.parse::<Value>().unwrap(), state);
     }
 }

@@ -1,5 +1,6 @@
 //! The state, laid out for a terminal.
 
+use crate::command::plain;
 use http::Uri;
 use serde_json::Value;
 use std::{fmt::Write as _, time::Duration};
@@ -17,7 +18,7 @@ pub(super) fn of(url: &Uri, state: &Value) -> String {
         _ => "ready",
     };
     let held_back = held_back(state);
-    let version = state["version"].as_str().unwrap_or("?");
+    let version = clean(&state["version"]);
     let up = span(number(&state["up_s"]));
     let _ = writeln!(
         text,
@@ -42,7 +43,9 @@ pub(super) fn of(url: &Uri, state: &Value) -> String {
         let _ = writeln!(
             text,
             "Queue: {waiting} waiting{oldest}, {} running, {} done, {} dead",
-            queue["running"], queue["done"], queue["dead"],
+            count(&queue["running"]),
+            count(&queue["done"]),
+            count(&queue["dead"]),
         );
     } else if queue.is_object() {
         text += "Queue: its store does not answer\n";
@@ -52,14 +55,16 @@ pub(super) fn of(url: &Uri, state: &Value) -> String {
     let (answered, others): (Vec<_>, Vec<_>) = journeys.partition(answered);
     // Of the answered there may be many more.
     for journey in others.iter().take(SOME).chain(answered.iter().take(SOME)) {
-        let kind = journey["kind"].as_str();
-        let kind = kind.map_or(String::new(), |kind| format!(" ({kind})"));
+        let kind = match &journey["kind"] {
+            Value::Null => String::new(),
+            kind => format!(" ({})", clean(kind)),
+        };
         let _ = writeln!(
             text,
             "  {} {}{kind}: {} attempts in {}",
             clean(&journey["model"]),
             clean(&journey["words"]),
-            journey["attempts"],
+            count(&journey["attempts"]),
             span(number(&journey["took_ms"]) / 1e3),
         );
     }
@@ -102,7 +107,8 @@ fn routes(state: &Value) -> Vec<[String; 6]> {
             let _ = write!(key, ", {waiting} in line");
         }
         let limits = route["limits"].as_array().into_iter().flatten();
-        let limits = limits.map(|left| format!("{} {}", left["remaining"], clean(&left["counts"])));
+        let limits =
+            limits.map(|left| format!("{} {}", count(&left["remaining"]), clean(&left["counts"])));
         let limits: Vec<_> = limits.collect();
         rows.push([
             clean(&route["route"]),
@@ -137,8 +143,13 @@ fn table<const N: usize>(rows: &[[String; N]]) -> String {
 /// A name that may come from somebody else: on one line, without what moves a terminal.
 fn clean(name: &Value) -> String {
     let name = name.as_str().unwrap_or("?");
-    let plain = |c: char| if c.is_control() { '?' } else { c };
-    name.chars().map(plain).take(WIDEST).collect()
+    plain(name).chars().take(WIDEST).collect()
+}
+
+/// A number of things, where it is one.
+fn count(value: &Value) -> String {
+    let count = value.as_u64();
+    count.map_or_else(|| "?".to_owned(), |count| count.to_string())
 }
 
 fn number(value: &Value) -> f64 {
@@ -210,6 +221,24 @@ Queue: 7 waiting, the oldest for 3 min, 1 running, 2 done, 3 dead
         );
         let off = json!({"routes": [{"route": "a", "circuit": "off", "gate": "off"}]});
         assert_eq!(held_back(&off), "");
+    }
+
+    /// Whatever answers there may be no gateway.
+    #[test]
+    fn nothing_moves_the_terminal() {
+        let bad = "\u{9b}2J\u{1b}]0;\u{7}";
+        let state = json!({
+            "version": bad,
+            "routes": [{
+                "route": bad, "circuit": bad, "gate": bad,
+                "limits": [{"counts": bad, "remaining": bad}],
+            }],
+            "queue": {"waiting": 1, "running": bad, "done": [bad], "dead": {bad: bad}},
+            "journeys": [{"model": bad, "words": bad, "kind": bad, "attempts": bad}],
+        });
+        let text = of(&Uri::from_static("http://localhost:1"), &state);
+        let moves = |c: char| c.is_control() && c != '\n';
+        assert!(!text.contains(moves), "{text:?}");
     }
 
     #[test]
