@@ -57,9 +57,12 @@ Environment:
   BUTTRESS_QUEUE_URL, BUTTRESS_JOURNAL_URL
                        Where requests are kept that nobody could answer, and sessions recorded:
                        sqlite:FILE or redis://HOST
+  BUTTRESS_SEAL_KEYS   The keys that seal both, where they are to be sealed
+  BUTTRESS_SHARED_URL  The server over which gateways share circuits and keys: redis://HOST
+  BUTTRESS_WEBHOOK_SECRET
+                       What signs what the webhook of the queue is told, where a file has one
   OTEL_EXPORTER_OTLP_ENDPOINT
                        The collector that traces go to, such as http://localhost:4318
-  BUTTRESS_SEAL_KEYS   The keys that seal both, where they are to be sealed
   X_API_KEY            The keys of the providers: OPENAI_API_KEY, ANTHROPIC_API_KEY, …
   X_BASE_URL, X_MODEL  Without a file: where to find them, and the model to stand in with";
 
@@ -440,6 +443,24 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_variable_of_its_own() {
+        let help = Cli::command().render_long_help().to_string();
+        for variable in [
+            "CONFIG",
+            "CLIENT_KEY",
+            "ADMIN_KEY",
+            "LOG",
+            "QUEUE_URL",
+            "JOURNAL_URL",
+            "SEAL_KEYS",
+            "SHARED_URL",
+            "WEBHOOK_SECRET",
+        ] {
+            assert!(help.contains(&format!("BUTTRESS_{variable}")), "{variable}");
+        }
     }
 
     #[test]
