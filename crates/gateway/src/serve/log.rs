@@ -1,7 +1,7 @@
 //! One line in the log for each call, when it has ended.
 
 use super::{
-    live::{Ended, Outcome, Recent},
+    live::{Alike, Ended, Outcome, Recent},
     request_id::RequestId,
 };
 use buttress::{
@@ -142,10 +142,17 @@ impl CallLog {
             return;
         }
         self.keep(words, end);
+        let journey = self.call.journey();
         let mut kept_back = None;
-        if let (Level::WARN, Some(recent)) = (level, &self.recent) {
-            let kind = end.error.map(|error| error.kind().as_str());
-            let Some(before) = recent.repeats((words, kind, end.status)) else {
+        if let (Outcome::Failed | Outcome::Left, Some(recent)) = (end.outcome, &self.recent) {
+            let mut steps = journey.steps().iter().rev();
+            let alike = Alike {
+                words,
+                kind: end.error.map(|error| error.kind().as_str()),
+                status: end.status,
+                route: steps.find_map(|step| step.route.clone()),
+            };
+            let Some(before) = recent.repeats(alike) else {
                 return;
             };
             kept_back = (before > 0).then_some(before);
@@ -165,7 +172,7 @@ impl CallLog {
                     attempts = self.call.attempts(),
                     waited_ms = millis(self.call.total_waited()),
                     duration_ms = millis(self.began.elapsed()),
-                    journey = one_line(&self.call.journey()),
+                    journey = one_line(&journey),
                     kept_back,
                     "{words}"
                 )
@@ -252,7 +259,7 @@ fn one_line(journey: &Journey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use buttress::llm::TransportError;
+    use buttress::llm::{InvalidRequest, TransportError};
     use buttress::{Context as _, core::Event};
     use http::HeaderMap;
     use serde_json::{Value, json};
@@ -447,6 +454,50 @@ mod tests {
         let told = journeys.as_array().unwrap().iter();
         let told: Vec<_> = told.map(|told| told["outcome"].as_str().unwrap()).collect();
         assert_eq!(told, ["failed", "left", "left"]);
+    }
+
+    /// Of each route that fails there are lines, and of none too many.
+    #[test]
+    fn one_route_s_lines_do_not_hide_another_s() {
+        let unavailable = LlmError::from(TransportError::Refused);
+        let wrong = LlmError::from(InvalidRequest::TooDeep);
+        let (_, json) = logged(|| {
+            let recent = Arc::new(Recent::new([&"a".into(), &"b".into()]));
+            let tried = |route: &str| {
+                let log = begun("m").kept_in(&recent);
+                log.call
+                    .for_route("first".into(), None)
+                    .record(Event::Attempt);
+                log.call
+                    .for_route(route.into(), None)
+                    .record(Event::Attempt);
+                log
+            };
+            for route in ["a", "b"] {
+                for _ in 0..25 {
+                    tried(route).given_up(502, &unavailable);
+                    tried(route).given_up(400, &wrong);
+                    drop(tried(route));
+                }
+            }
+        });
+        for (words, level, route) in [
+            ("given up", "WARN", "a"),
+            ("given up", "WARN", "b"),
+            ("given up", "INFO", "a"),
+            ("given up", "INFO", "b"),
+            ("the caller left", "INFO", "a"),
+            ("the caller left", "INFO", "b"),
+        ] {
+            let alike = json.iter().filter(|line| {
+                let journey = line["fields"]["journey"].as_str().unwrap();
+                line["fields"]["message"] == words
+                    && line["level"] == level
+                    && journey.ends_with(&format!("{route}: called"))
+            });
+            assert_eq!(alike.count(), 10, "{words} {level} {route}");
+        }
+        assert_eq!(json.len(), 60);
     }
 
     #[test]

@@ -10,7 +10,10 @@ mod recent;
 mod repeats;
 mod state;
 
-pub(super) use self::recent::{Ended, Outcome, Recent};
+pub(super) use self::{
+    recent::{Ended, Outcome, Recent},
+    repeats::Alike,
+};
 
 use super::{
     admin::MayLook,

@@ -2,17 +2,27 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
 
-/// What a line of the log is alike by: words, kind and status.
-pub(in crate::serve) type Alike = (&'static str, Option<&'static str>, Option<u16>);
+/// What a line of the log is alike by.
+///
+/// Nothing in it is a caller's: whoever could make one up could fill the memory and the log.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::serve) struct Alike {
+    pub(in crate::serve) words: &'static str,
+    pub(in crate::serve) kind: Option<&'static str>,
+    pub(in crate::serve) status: Option<u16>,
+    /// That had it last. Lines of one that fails must not hide those of another.
+    pub(in crate::serve) route: Option<Arc<str>>,
+}
 
 /// How often alike lines were told lately.
 ///
-/// The words, kinds and statuses are those of this program, so there are not many of them.
+/// The words, kinds and statuses are those of this program and the routes those of its
+/// configuration, so there are not many of them.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
     lines: Mutex<HashMap<Alike, Told>>,
@@ -61,12 +71,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_repeats_is_counted_and_told_with_the_next() {
         let repeats = Repeats::default();
-        let line = ("given up", Some("overloaded"), Some(503));
-        let told = (0..25).filter(|_| repeats.tell(line).is_some()).count();
-        assert_eq!(told, 10);
-        assert_eq!(repeats.tell(("given up", Some("auth"), Some(401))), Some(0));
+        let line = Alike {
+            words: "given up",
+            kind: Some("overloaded"),
+            status: Some(503),
+            route: Some("a".into()),
+        };
+        let again = || repeats.tell(line.clone());
+        assert_eq!((0..25).filter(|_| again().is_some()).count(), 10);
+        let other = Alike {
+            route: Some("b".into()),
+            ..line.clone()
+        };
+        assert_eq!(repeats.tell(other), Some(0));
         advance(Repeats::SPAN).await;
-        assert_eq!(repeats.tell(line), Some(15));
-        assert_eq!(repeats.tell(line), Some(0));
+        assert_eq!((again(), again()), (Some(15), Some(0)));
     }
 }
