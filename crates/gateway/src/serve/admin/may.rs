@@ -11,6 +11,7 @@
 use super::super::{
     app::App,
     auth,
+    live::Alike,
     page::{is_called_local, is_json},
 };
 use axum::{
@@ -101,7 +102,12 @@ fn from(parts: &Parts) -> Option<SocketAddr> {
 fn told(parts: &Parts, app: &App, refusal: Response) -> Response {
     const WORDS: &str = "not let in";
     let status = refusal.status().as_u16();
-    let alike = (WORDS, None, Some(status));
+    let alike = Alike {
+        words: WORDS,
+        kind: None,
+        status: Some(status),
+        route: None,
+    };
     if let Some(before) = app.serving().recent.repeats(alike) {
         let kept_back = (before > 0).then_some(before);
         let path = parts.uri.path();
