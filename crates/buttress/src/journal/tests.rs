@@ -16,7 +16,7 @@ struct Got {
     text: String,
     tokens: Option<(Option<u64>, Option<u64>)>,
     model: String,
-    contents: usize,
+    content: bool,
     ended: bool,
 }
 
@@ -34,7 +34,7 @@ async fn got(response: LlmResponse) -> Result<Got, LlmError> {
             text: String::new(),
             tokens: Some(tokens(response.usage)),
             model,
-            contents: 1,
+            content: true,
             ended: true,
         },
         AnswerBody::Stream(mut events) => {
@@ -55,7 +55,7 @@ async fn got(response: LlmResponse) -> Result<Got, LlmError> {
                     .filter_map(|event| event.usage.map(tokens))
                     .reduce(|before, later| (later.0.or(before.0), later.1.or(before.1))),
                 model,
-                contents: all.iter().filter(|event| event.content).count(),
+                content: all.iter().any(|event| event.content),
                 ended: all.last().is_some_and(StreamEvent::is_last),
             }
         }
