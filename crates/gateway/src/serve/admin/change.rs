@@ -19,6 +19,7 @@ use http::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
+use tracing::field;
 
 /// What a body of a change may take, in bytes.
 const MOST: usize = 16 << 10;
@@ -105,7 +106,7 @@ pub(super) async fn circuit(
         OnCircuit::Isolate => circuit.isolate(),
         OnCircuit::Reset => circuit.reset(),
     }
-    tracing::warn!(from = ?may.from, route = &**route.name(), change = ?asked.act, "circuit changed by hand");
+    tracing::warn!(from = may.from.map(field::display), route = &**route.name(), change = ?asked.act, "circuit changed by hand");
     Json(json!({"state": circuit.state().as_str()})).into_response()
 }
 
@@ -140,7 +141,7 @@ pub(super) async fn gate(
         }
     }
     tracing::warn!(
-        from = ?may.from, route = &**route.name(), change = ?asked.act, seconds = asked.seconds,
+        from = may.from.map(field::display), route = &**route.name(), change = ?asked.act, seconds = asked.seconds,
         "gate changed by hand"
     );
     Json(json!({"state": gate.state().as_str()})).into_response()
@@ -154,7 +155,11 @@ pub(super) async fn drain(
     Asked(asked): Asked<Drain>,
 ) -> Response {
     app.set_draining(asked.draining);
-    tracing::warn!(from = ?may.from, draining = asked.draining, "draining changed by hand");
+    tracing::warn!(
+        from = may.from.map(field::display),
+        draining = asked.draining,
+        "draining changed by hand"
+    );
     Json(json!({"draining": app.is_draining()})).into_response()
 }
 
@@ -175,9 +180,9 @@ pub(super) async fn queue(
     // A caller who leaves does not cut it off, nor the line that tells of it.
     let done = tokio::spawn(async move {
         let (changed, ended) = tasks::change(&queue, asked.act, which).await;
-        let error = ended.as_ref().err().map(tracing::field::display);
+        let error = ended.as_ref().err().map(field::display);
         tracing::warn!(
-            from = ?may.from, change = ?asked.act, id = asked.id, changed, error,
+            from = may.from.map(field::display), change = ?asked.act, id = asked.id, changed, error,
             "queue changed by hand"
         );
         (changed, ended)
@@ -207,7 +212,12 @@ pub(super) async fn sandbox(
             "there is no such provider, or it can't do that",
         );
     }
-    tracing::info!(from = ?may.from, provider = asked.provider, mood = asked.mood, "sandbox changed");
+    tracing::info!(
+        from = may.from.map(field::display),
+        provider = asked.provider,
+        mood = asked.mood,
+        "sandbox changed"
+    );
     Json(sandbox.moods()).into_response()
 }
 
@@ -217,7 +227,10 @@ pub(super) async fn reload(
     State(app): State<Arc<App>>,
     Asked(Reload {}): Asked<Reload>,
 ) -> Response {
-    tracing::warn!(from = ?may.from, "told to reload by hand");
+    tracing::warn!(
+        from = may.from.map(field::display),
+        "told to reload by hand"
+    );
     match reload::reload(&app, Why::Asked).await {
         Ok(changes) => Json(json!({
             "reloaded": true,

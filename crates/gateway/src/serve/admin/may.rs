@@ -26,6 +26,7 @@ use http::{
 };
 use serde_json::{Value, json};
 use std::{net::SocketAddr, sync::Arc};
+use tracing::field;
 
 /// The address that a request came from.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +112,13 @@ fn told(parts: &Parts, app: &App, refusal: Response) -> Response {
     if let Some(before) = app.serving().recent.repeats(alike) {
         let kept_back = (before > 0).then_some(before);
         let path = parts.uri.path();
-        tracing::warn!(from = ?from(parts), path, status, kept_back, "{WORDS}");
+        tracing::warn!(
+            from = from(parts).map(field::display),
+            path,
+            status,
+            kept_back,
+            "{WORDS}"
+        );
     }
     refusal
 }

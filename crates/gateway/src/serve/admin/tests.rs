@@ -1,6 +1,9 @@
 //! Changes by hand, as they are asked for.
 
-use super::super::{app::App, router, running};
+use super::{
+    super::{app::App, router, running},
+    Peer,
+};
 use crate::config::{Config, Options, StoreUrl};
 use axum::{Router, body::Body};
 use buttress_client::Secret;
@@ -36,6 +39,7 @@ fn asked(path: &str, body: &Value) -> Request<Body> {
     Request::post(path)
         .header("authorization", "Bearer the-admin-key")
         .header("content-type", "application/json")
+        .extension(Peer(([192, 0, 2, 7], 7).into()))
         .body(Body::from(body.to_string()))
         .unwrap()
 }
@@ -144,7 +148,7 @@ async fn each_change_is_a_line_of_the_log() {
         let lines = log.lines();
         let last = lines.last().expect("a line");
         assert!(last.contains("WARN") && last.contains(words), "{last}");
-        assert!(last.contains("from="), "{last}");
+        assert!(last.contains("from=192.0.2.7:7"), "{last}");
     }
     assert_eq!(log.lines().len(), 3);
 }
