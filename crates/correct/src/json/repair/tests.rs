@@ -184,6 +184,8 @@ proptest! {
     /// What is closed at its end is what was there, up to the cut.
     #[test]
     fn nothing_is_made_up(value in json(), at: prop::sample::Index) {
+        // A text that is cut may well be prose around the JSON in it.
+        prop_assume!(!value.is_string());
         let whole = value.to_string();
         let cut = whole.floor_char_boundary(at.index(whole.len() + 1));
         if let Some(found) = repair(&whole[..cut], false) {
