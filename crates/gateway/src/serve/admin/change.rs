@@ -106,7 +106,7 @@ pub(super) async fn circuit(
         OnCircuit::Isolate => circuit.isolate(),
         OnCircuit::Reset => circuit.reset(),
     }
-    tracing::warn!(from = may.from.map(field::display), route = &**route.name(), change = ?asked.act, "circuit changed by hand");
+    tracing::warn!(from = may.from, route = &**route.name(), change = ?asked.act, "circuit changed by hand");
     Json(json!({"state": circuit.state().as_str()})).into_response()
 }
 
@@ -141,7 +141,7 @@ pub(super) async fn gate(
         }
     }
     tracing::warn!(
-        from = may.from.map(field::display), route = &**route.name(), change = ?asked.act, seconds = asked.seconds,
+        from = may.from, route = &**route.name(), change = ?asked.act, seconds = asked.seconds,
         "gate changed by hand"
     );
     Json(json!({"state": gate.state().as_str()})).into_response()
@@ -156,7 +156,7 @@ pub(super) async fn drain(
 ) -> Response {
     app.set_draining(asked.draining);
     tracing::warn!(
-        from = may.from.map(field::display),
+        from = may.from,
         draining = asked.draining,
         "draining changed by hand"
     );
@@ -182,7 +182,7 @@ pub(super) async fn queue(
         let (changed, ended) = tasks::change(&queue, asked.act, which).await;
         let error = ended.as_ref().err().map(field::display);
         tracing::warn!(
-            from = may.from.map(field::display), change = ?asked.act, id = asked.id, changed, error,
+            from = may.from, change = ?asked.act, id = asked.id, changed, error,
             "queue changed by hand"
         );
         (changed, ended)
@@ -213,7 +213,7 @@ pub(super) async fn sandbox(
         );
     }
     tracing::info!(
-        from = may.from.map(field::display),
+        from = may.from,
         provider = asked.provider,
         mood = asked.mood,
         "sandbox changed"
@@ -227,10 +227,7 @@ pub(super) async fn reload(
     State(app): State<Arc<App>>,
     Asked(Reload {}): Asked<Reload>,
 ) -> Response {
-    tracing::warn!(
-        from = may.from.map(field::display),
-        "told to reload by hand"
-    );
+    tracing::warn!(from = may.from, "told to reload by hand");
     match reload::reload(&app, Why::Asked).await {
         Ok(changes) => Json(json!({
             "reloaded": true,

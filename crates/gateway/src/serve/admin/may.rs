@@ -26,7 +26,7 @@ use http::{
 };
 use serde_json::{Value, json};
 use std::{net::SocketAddr, sync::Arc};
-use tracing::field;
+use tracing::field::{self, DisplayValue};
 
 /// The address that a request came from.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ pub(in crate::serve) struct MayLook {
 /// Shows that whoever asks may change it.
 pub(super) struct MayChange {
     /// Where they asked from, for the log.
-    pub(super) from: Option<SocketAddr>,
+    pub(super) from: Option<DisplayValue<SocketAddr>>,
 }
 
 impl MayLook {
@@ -95,8 +95,9 @@ fn presents_key(parts: &Parts, app: &App) -> bool {
     key.is_some_and(|key| auth::is_allowed(&parts.headers, None, key))
 }
 
-fn from(parts: &Parts) -> Option<SocketAddr> {
-    parts.extensions.get().map(|Peer(address)| *address)
+fn from(parts: &Parts) -> Option<DisplayValue<SocketAddr>> {
+    let peer = parts.extensions.get();
+    peer.map(|Peer(address)| field::display(*address))
 }
 
 /// Logs a refusal: somebody may be trying keys. Whoever tries many does not fill the log.
@@ -112,13 +113,7 @@ fn told(parts: &Parts, app: &App, refusal: Response) -> Response {
     if let Some(before) = app.serving().recent.repeats(alike) {
         let kept_back = (before > 0).then_some(before);
         let path = parts.uri.path();
-        tracing::warn!(
-            from = from(parts).map(field::display),
-            path,
-            status,
-            kept_back,
-            "{WORDS}"
-        );
+        tracing::warn!(from = from(parts), path, status, kept_back, "{WORDS}");
     }
     refusal
 }
