@@ -259,56 +259,27 @@ fn one_line(journey: &Journey) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::written::Written;
     use buttress::llm::{InvalidRequest, TransportError};
     use buttress::{Context as _, core::Event};
     use http::HeaderMap;
     use serde_json::{Value, json};
-    use std::{
-        io,
-        sync::{Mutex, MutexGuard},
-    };
-
-    /// Where a test's log goes.
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl Written {
-        fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
-            self.0.lock().unwrap()
-        }
-    }
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.bytes().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     /// What is logged meanwhile, as text and as JSON.
     fn logged(log: impl Fn()) -> (String, Vec<Value>) {
         let text = Written::default();
-        let writer = text.clone();
-        let fmt = tracing_subscriber::fmt().with_max_level(Level::DEBUG);
-        let subscriber = fmt.with_ansi(false).with_writer(move || writer.clone());
-        tracing::subscriber::with_default(subscriber.finish(), &log);
+        let guard = text.begin(Level::DEBUG);
+        log();
+        drop(guard);
 
         let json = Written::default();
-        let writer = json.clone();
         let fmt = tracing_subscriber::fmt().with_max_level(Level::DEBUG);
-        let subscriber = fmt.json().with_writer(move || writer.clone());
+        let subscriber = fmt.json().with_writer(json.clone());
         tracing::subscriber::with_default(subscriber.finish(), &log);
 
-        let string = |written: &Written| String::from_utf8(written.bytes().clone()).unwrap();
-        let lines = string(&json);
-        let lines = lines
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap());
-        (string(&text), lines.collect())
+        let lines = json.lines();
+        let lines = lines.iter().map(|line| serde_json::from_str(line).unwrap());
+        (text.text(), lines.collect())
     }
 
     /// How many calls ended in this way lately.

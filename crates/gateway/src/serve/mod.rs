@@ -35,6 +35,8 @@ mod worker;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod written;
 
 pub use self::{
     reload::NotReloaded,

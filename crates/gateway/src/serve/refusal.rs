@@ -110,47 +110,24 @@ fn is_of_gemini(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
-
-    /// Where a test's log goes.
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::serve::written::Written;
+    use tracing::Level;
 
     #[test]
     fn a_refusal_is_logged_with_its_status_and_path() {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::INFO)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
+        let log = Written::default();
         let headers = HeaderMap::from_iter([(
             http::HeaderName::from_static("x-request-id"),
             "req-1".parse().unwrap(),
         )]);
-        tracing::subscriber::with_default(subscriber, || {
-            let uri = Uri::from_static("/v1/messages?beta=secret");
-            let asked = Asked::of(&uri, &headers).for_model("m");
-            asked.refuse(StatusCode::UNAUTHORIZED, Kind::Auth, "no");
-            let uri = Uri::from_static("/v1/embeddings");
-            Asked::of(&uri, &headers).unknown_url("nothing here");
-        });
-        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let guard = log.begin(Level::INFO);
+        let uri = Uri::from_static("/v1/messages?beta=secret");
+        let asked = Asked::of(&uri, &headers).for_model("m");
+        asked.refuse(StatusCode::UNAUTHORIZED, Kind::Auth, "no");
+        let uri = Uri::from_static("/v1/embeddings");
+        Asked::of(&uri, &headers).unknown_url("nothing here");
+        drop(guard);
+        let log = log.text();
         let lines: Vec<_> = log.lines().collect();
         assert_eq!(lines.len(), 2, "{log}");
         assert!(lines.iter().all(|line| line.contains("INFO")), "{log}");

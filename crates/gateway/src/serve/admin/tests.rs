@@ -1,7 +1,7 @@
 //! Changes by hand, as they are asked for.
 
 use super::{
-    super::{app::App, router, running},
+    super::{app::App, router, running, written::Written},
     Peer,
 };
 use crate::config::{Config, Options, StoreUrl};
@@ -11,13 +11,10 @@ use futures_util::FutureExt;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::{task::yield_now, time::timeout};
 use tower::ServiceExt;
+use tracing::Level;
 
 /// A gateway that nobody is asked for, and what answers its callers.
 async fn gateway() -> (Arc<App>, Router) {
@@ -49,38 +46,6 @@ async fn change(router: &Router, path: &str, body: &Value) -> (StatusCode, Value
     let status = answer.status();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     (status, serde_json::from_slice(&body).unwrap())
-}
-
-/// Where a test's log goes.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Takes what this thread logs from now on.
-    fn begin(&self) -> tracing::subscriber::DefaultGuard {
-        let writer = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::INFO)
-            .with_ansi(false)
-            .with_writer(move || writer.clone());
-        tracing::subscriber::set_default(subscriber.finish())
-    }
-
-    fn lines(&self) -> Vec<String> {
-        let log = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        log.lines().map(str::to_owned).collect()
-    }
 }
 
 async fn ready(router: &Router) -> StatusCode {
@@ -124,8 +89,8 @@ async fn whoever_watches_does_so_until_it_stops() {
 async fn each_change_is_a_line_of_the_log() {
     let (app, router) = gateway().await;
     let route = app.serving().upstreams.routes()[0].name().to_string();
-    let log = Log::default();
-    let _guard = log.begin();
+    let log = Written::default();
+    let _guard = log.begin(Level::INFO);
     for (path, body, words) in [
         (
             "/admin/circuit",
@@ -158,8 +123,8 @@ async fn a_change_to_the_queue_is_logged_also_when_its_caller_leaves() {
     let folder = tempfile::tempdir().unwrap();
     let store = StoreUrl::Sqlite(folder.path().join("queue.db"));
     let (_app, router) = with_queue(Some(store)).await;
-    let log = Log::default();
-    let _guard = log.begin();
+    let log = Written::default();
+    let _guard = log.begin(Level::INFO);
     let dropped = asked("/admin/queue", &json!({"do": "drop"}));
     let left = router.clone().oneshot(dropped).now_or_never();
     assert!(left.is_none(), "the store takes a moment");
@@ -181,8 +146,8 @@ async fn a_change_to_the_queue_is_logged_also_when_its_caller_leaves() {
 #[tokio::test(start_paused = true)]
 async fn who_is_not_let_in_is_logged() {
     let (_app, router) = gateway().await;
-    let log = Log::default();
-    let _guard = log.begin();
+    let log = Written::default();
+    let _guard = log.begin(Level::INFO);
     for _ in 0..25 {
         let request = Request::post("/admin/circuit")
             .header("authorization", "Bearer the-wrong-key")

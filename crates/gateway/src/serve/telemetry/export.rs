@@ -98,26 +98,14 @@ impl SpanExporter for Exporter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Protocol;
+    use crate::{config::Protocol, serve::written::Written};
     use http::HeaderMap;
-    use std::{io, sync::Mutex, time::Duration};
+    use std::time::Duration;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
     };
-
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            io::Write::write(&mut *self.0.lock().unwrap(), bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use tracing::Level;
 
     /// Answers everything so.
     async fn answer(listener: &TcpListener, status: u16) {
@@ -139,15 +127,13 @@ mod tests {
         let deliver = Deliver::new(&url, headers, Protocol::Http, limit).unwrap();
         let exporter = Exporter::new(deliver);
 
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
-        let _log = tracing::subscriber::set_default(subscriber.with_ansi(false).finish());
+        let log = Written::default();
+        let _guard = log.begin(Level::INFO);
         for status in [200, 400, 401, 200, 200] {
             let (exported, ()) = tokio::join!(exporter.export(vec![]), answer(&listener, status));
             assert_eq!(exported.is_ok(), status == 200);
         }
-        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let log = log.text();
         let lines: Vec<_> = log.lines().collect();
         assert_eq!(lines.len(), 2, "{log}");
         assert!(
