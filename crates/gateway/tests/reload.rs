@@ -13,6 +13,7 @@ use std::{
     thread,
     time::Duration,
 };
+use tempfile::TempDir;
 
 const KEY: &str = "the-admins-key";
 
@@ -25,6 +26,18 @@ fn routes(names: &[&str]) -> String {
         file += &format!("[[routes]]\nname = '{name}'\nprovider = 'p'\nmodel = '{name}'\n");
     }
     file
+}
+
+/// The same, and a queue in the folder in which it is read.
+fn with_queue(routes: &str) -> String {
+    format!("queue.url = 'sqlite:queue.db'\n{routes}")
+}
+
+/// A folder with this file.
+fn folder(file: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("buttress.toml"), file).unwrap();
+    folder
 }
 
 /// The program. Ends with its owner.
@@ -258,12 +271,10 @@ fn without_a_file_sighup_does_nothing() {
 
 #[test]
 fn a_worker_reloads_as_well() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("buttress.toml");
-    let with_queue = |names| format!("queue.url = 'sqlite:queue.db'\n{}", routes(names));
-    fs::write(&file, with_queue(&["a"])).unwrap();
+    let folder = folder(&with_queue(&routes(&["a"])));
     let program = Program::start(&["worker"], folder.path(), "buttress works at the queue");
-    fs::write(&file, with_queue(&["b"])).unwrap();
+    let changed = with_queue(&routes(&["b"]));
+    fs::write(folder.path().join("buttress.toml"), changed).unwrap();
     program.signal("-HUP");
     let line = program.logs("\"reloaded\"");
     assert!(line.contains("routes.a removed"), "{line}");
@@ -272,13 +283,7 @@ fn a_worker_reloads_as_well() {
 
 #[test]
 fn a_worker_can_be_watched_and_serves_nothing_else() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("buttress.toml");
-    fs::write(
-        &file,
-        format!("queue.url = 'sqlite:queue.db'\n{}", routes(&["a"])),
-    )
-    .unwrap();
+    let folder = folder(&with_queue(&routes(&["a"])));
     let words = ["worker", "--listen", "127.0.0.1:0"];
     let program = Program::start(&words, folder.path(), "buttress works at the queue");
     assert_eq!(program.send("GET", "/healthz", "").0, 200);
@@ -301,13 +306,7 @@ fn a_worker_can_be_watched_and_serves_nothing_else() {
 
 #[test]
 fn a_worker_that_cant_listen_does_not_begin() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("buttress.toml");
-    fs::write(
-        &file,
-        format!("queue.url = 'sqlite:queue.db'\n{}", routes(&["a"])),
-    )
-    .unwrap();
+    let folder = folder(&with_queue(&routes(&["a"])));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ended = Command::new(env!("CARGO_BIN_EXE_buttress"))
@@ -326,12 +325,9 @@ fn a_worker_that_cant_listen_does_not_begin() {
 
 #[test]
 fn a_worker_can_be_watched_while_it_stops() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("buttress.toml");
-    let with_queue = |routes: &str| format!("queue.url = 'sqlite:queue.db'\n{routes}");
     // Nobody answers, so that the request is queued.
     let dead = format!("queue.work = false\n{}", with_queue(&routes(&["a"])));
-    fs::write(&file, dead).unwrap();
+    let folder = folder(&dead);
     let gateway = Program::serve(folder.path());
     let body = r#"{"model": "a", "messages": [{"role": "user", "content": "Hello?"}]}"#;
     let (_, said) = gateway.send("POST", "/v1/chat/completions", body);
@@ -341,7 +337,7 @@ fn a_worker_can_be_watched_while_it_stops() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
     let asks_it = with_queue(&routes(&["a"]).replace("127.0.0.1:9", &address));
-    fs::write(&file, asks_it).unwrap();
+    fs::write(folder.path().join("buttress.toml"), asks_it).unwrap();
     let words = ["worker", "--listen", "127.0.0.1:0"];
     let worker = Program::start(&words, folder.path(), "buttress works at the queue");
     let _asked = silent.accept().unwrap();
