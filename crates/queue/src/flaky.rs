@@ -161,6 +161,10 @@ impl Store for Flaky {
         self.call("remove", move |memory| memory.remove(id))
     }
 
+    fn discard(&self, id: TaskId) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.call("discard", move |memory| memory.discard(id))
+    }
+
     fn sweep(&self) -> BoxFuture<'_, Result<Swept, StoreError>> {
         self.call("sweep", |memory| memory.sweep())
     }

@@ -279,6 +279,12 @@ impl Inner {
         slot.is_some()
     }
 
+    fn discard(&mut self, id: TaskId) -> bool {
+        let slot = self.tasks.get(&id);
+        let dead = slot.is_some_and(|slot| matches!(slot.stage, Stage::Dead { .. }));
+        dead && self.remove(id)
+    }
+
     /// With what is in it, and its place.
     fn whole(&self, id: TaskId) -> Option<Record> {
         let slot = self.tasks.get(&id)?;
@@ -458,6 +464,10 @@ impl Store for Memory {
 
     fn remove(&self, id: TaskId) -> BoxFuture<'_, Result<bool, StoreError>> {
         Box::pin(ready(Ok(self.inner().remove(id))))
+    }
+
+    fn discard(&self, id: TaskId) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(ready(Ok(self.inner().discard(id))))
     }
 
     fn sweep(&self) -> BoxFuture<'_, Result<Swept, StoreError>> {

@@ -145,6 +145,14 @@ impl Queue {
         self.store.remove(id).await
     }
 
+    /// Removes a dead letter and no other task, see [`Store::discard`].
+    ///
+    /// # Errors
+    /// Those of [`Store::discard`].
+    pub async fn discard(&self, id: TaskId) -> Result<bool, StoreError> {
+        self.store.discard(id).await
+    }
+
     /// Makes dead letters of what is too old and removes what was kept long enough, see
     /// [`Store::sweep`].
     ///

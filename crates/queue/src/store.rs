@@ -124,6 +124,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// there is none.
     fn remove(&self, id: TaskId) -> BoxFuture<'_, Result<bool, StoreError>>;
 
+    /// Removes a dead letter. `false` when there is none of this name: what has been queued again
+    /// meanwhile stays.
+    fn discard(&self, id: TaskId) -> BoxFuture<'_, Result<bool, StoreError>>;
+
     /// Makes dead letters of tasks that have grown too old, and removes what has been kept long
     /// enough, some hundreds at a time: to be called until nothing is swept.
     fn sweep(&self) -> BoxFuture<'_, Result<Swept, StoreError>>;

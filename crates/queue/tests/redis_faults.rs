@@ -377,6 +377,7 @@ async fn a_replica_can_be_read_and_not_written() {
         store.enqueue(Entry::new("y")).await.map(drop),
         store.claim("w", 1, MINUTE).await.map(drop),
         store.remove(id).await.map(drop),
+        store.discard(id).await.map(drop),
     ] {
         assert!(
             matches!(refused, Err(StoreError::ReadOnly(_))),

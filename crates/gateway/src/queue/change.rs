@@ -1,34 +1,45 @@
-//! `buttress queue retry` and `drop`.
+//! What becomes of tasks by hand: `buttress queue retry` and `drop`, and the admin API.
 
 use super::{BoxError, FAILED, FINE};
 use crate::cli::ChangeArgs;
-use buttress_queue::{Queue, State, TaskId};
+use buttress_queue::{Queue, State, StoreError, TaskId};
+use serde::Deserialize;
 use std::io::Write;
 
-#[derive(Clone, Copy)]
-enum Change {
-    Retry,
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Change {
+    Replay,
     Drop,
 }
 
 impl Change {
-    async fn make(self, queue: &Queue, id: TaskId) -> Result<bool, BoxError> {
-        Ok(match self {
-            Self::Retry => queue.retry(id).await?,
-            Self::Drop => queue.remove(id).await?,
-        })
+    /// Makes it, wherever the task stands. Whether there was anything to change.
+    pub(crate) async fn of(self, queue: &Queue, id: TaskId) -> Result<bool, StoreError> {
+        match self {
+            Self::Replay => queue.retry(id).await,
+            Self::Drop => queue.remove(id).await,
+        }
+    }
+
+    /// The same of one that was listed as a dead letter, and may have been queued again since.
+    pub(crate) async fn of_dead(self, queue: &Queue, id: TaskId) -> Result<bool, StoreError> {
+        match self {
+            Self::Replay => queue.retry(id).await,
+            Self::Drop => queue.discard(id).await,
+        }
     }
 
     const fn done(self) -> &'static str {
         match self {
-            Self::Retry => "queued again",
+            Self::Replay => "queued again",
             Self::Drop => "dropped",
         }
     }
 
     const fn not_done(self) -> &'static str {
         match self {
-            Self::Retry => "is neither a dead letter nor waiting",
+            Self::Replay => "is neither a dead letter nor waiting",
             Self::Drop => "is not there",
         }
     }
@@ -39,7 +50,7 @@ pub(super) async fn retry(
     queue: &Queue,
     out: &mut dyn Write,
 ) -> Result<u8, BoxError> {
-    change(Change::Retry, args, queue, out).await
+    change(Change::Replay, args, queue, out).await
 }
 
 pub(super) async fn drop(
@@ -63,7 +74,7 @@ async fn change(
     }
     let mut code = FINE;
     for &id in &args.ids {
-        match change.make(queue, id).await? {
+        match change.of(queue, id).await? {
             true => writeln!(out, "{id} {}", change.done())?,
             false => {
                 code = FAILED;
@@ -85,7 +96,7 @@ async fn all_dead(change: Change, queue: &Queue) -> Result<u64, BoxError> {
         let page = queue.list(State::Dead, None, PAGE).await?;
         let mut changed = 0;
         for record in page.records {
-            changed += u64::from(change.make(queue, record.id).await?);
+            changed += u64::from(change.of_dead(queue, record.id).await?);
         }
         if changed == 0 {
             break;

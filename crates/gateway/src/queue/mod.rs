@@ -7,6 +7,7 @@ mod open;
 mod show;
 
 pub(crate) use self::{
+    change::Change,
     list::as_json,
     open::{open, open_announcements},
 };

@@ -373,6 +373,13 @@ impl Store for RedisStore {
         })
     }
 
+    fn discard(&self, id: TaskId) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let call = self.call(&self.queue.scripts.discard).arg(id.to_string());
+            done(&self.server.run(call).await?)
+        })
+    }
+
     fn sweep(&self) -> BoxFuture<'_, Result<Swept, StoreError>> {
         Box::pin(async move {
             let settings = &self.queue.settings;

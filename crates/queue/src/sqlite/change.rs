@@ -172,6 +172,16 @@ pub(super) fn remove(
     Ok(true)
 }
 
+pub(super) fn discard(
+    connection: &Connection,
+    queue: &Queue,
+    id: TaskId,
+) -> Result<bool, StoreError> {
+    let mut discard = connection.prepare_cached(&queue.sql.discard)?;
+    // Nobody stands behind it.
+    Ok(discard.execute([&id.to_bytes()[..]])? == 1)
+}
+
 /// The next of a session may be given out, unless there is one that was before it.
 fn move_up(
     connection: &Connection,

@@ -222,6 +222,10 @@ impl Store for SqliteStore {
         self.write(move |connection, queue| change::remove(connection, queue, id))
     }
 
+    fn discard(&self, id: TaskId) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.write(move |connection, queue| change::discard(connection, queue, id))
+    }
+
     fn sweep(&self) -> BoxFuture<'_, Result<Swept, StoreError>> {
         self.write(sweep::sweep)
     }

@@ -37,6 +37,7 @@ pub(super) struct Sql {
     pub(super) revive: String,
     pub(super) hurry: String,
     pub(super) remove: String,
+    pub(super) discard: String,
     pub(super) one: String,
     pub(super) before: String,
     pub(super) page: String,
@@ -135,6 +136,7 @@ impl Sql {
             ),
             hurry: sql(r#"UPDATE "{t}" SET due_at = ?2 WHERE id = ?1 AND state = 0"#),
             remove: sql(r#"DELETE FROM "{t}" WHERE id = ?1 RETURNING session"#),
+            discard: sql(r#"DELETE FROM "{t}" WHERE id = ?1 AND state = 4"#),
             one: sql(
                 r#"SELECT id, session, state, queued_at, due_at, ended_at, deliveries, bytes,
                     reason, payload, result, seq, lane

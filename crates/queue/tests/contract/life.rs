@@ -181,6 +181,9 @@ pub async fn a_task_is_removed_wherever_it_stands(engine: &impl Engine) {
             }
             _ => store.bury(&one(store).await.lease, "").await.unwrap(),
         }
+        if stands != "dead" {
+            assert!(!store.discard(id).await.unwrap(), "{stands}");
+        }
         assert!(store.remove(id).await.unwrap(), "{stands}");
         assert!(!store.remove(id).await.unwrap(), "{stands}");
         assert!(store.inspect(id).await.unwrap().is_none(), "{stands}");
@@ -193,12 +196,33 @@ pub async fn a_task_is_removed_wherever_it_stands(engine: &impl Engine) {
     }
 }
 
+pub async fn a_dead_letter_is_discarded_and_no_other_task(engine: &impl Engine) {
+    let store = &*engine.open(Settings::new()).await;
+    let entry = || Entry::new("x").session("s").key("k");
+    let id = put(store, entry()).await;
+    store.bury(&one(store).await.lease, "").await.unwrap();
+    // It is waiting again, and has the next of its session behind it.
+    assert!(store.retry(id).await.unwrap());
+    let behind = put(store, Entry::new("y").session("s")).await;
+    assert!(!store.discard(id).await.unwrap());
+    store.bury(&one(store).await.lease, "").await.unwrap();
+    assert!(store.discard(id).await.unwrap());
+    assert!(!store.discard(id).await.unwrap());
+    assert!(store.inspect(id).await.unwrap().is_none());
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts.dead, counts.waiting, counts.bytes), (0, 1, 1));
+    assert_eq!(one(store).await.entry.id, behind);
+    // Its key is free.
+    assert_ne!(put(store, entry()).await, id);
+}
+
 pub async fn nothing_is_done_to_a_task_that_is_not_there(engine: &impl Engine) {
     let store = &*engine.open(Settings::new()).await;
     let id = TaskId::new(SystemTime::now());
     assert!(store.inspect(id).await.unwrap().is_none());
     assert!(!store.retry(id).await.unwrap());
     assert!(!store.remove(id).await.unwrap());
+    assert!(!store.discard(id).await.unwrap());
     for token in [0, 1, u64::MAX] {
         let lease = &buttress_queue::Lease::new(id, token);
         lost(store.renew(lease, MINUTE)).await;

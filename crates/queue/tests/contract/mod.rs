@@ -49,6 +49,7 @@ macro_rules! contract {
             a_dead_letter_is_queued_again_as_if_it_were_new
             a_waiting_task_is_made_due_and_no_other
             a_task_is_removed_wherever_it_stands
+            a_dead_letter_is_discarded_and_no_other_task
             nothing_is_done_to_a_task_that_is_not_there
             ten_megabytes_are_a_task_like_any_other
             what_is_in_a_queue_is_there_when_it_is_opened_again

@@ -25,6 +25,7 @@ enum Step {
     Bury(usize),
     Retry(usize),
     Remove(usize),
+    Discard(usize),
     Sweep,
 }
 
@@ -42,6 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => which().prop_map(Step::Bury),
         2 => which().prop_map(Step::Retry),
         2 => which().prop_map(Step::Remove),
+        2 => which().prop_map(Step::Discard),
         1 => Just(Step::Sweep),
     ]
 }
@@ -285,6 +287,14 @@ async fn take(store: &dyn Store, model: &mut Model, step: &Step, worker: usize) 
                 *held &= lease.id != id;
             }
             model.move_up(task.session);
+        }
+        Step::Discard(number) => {
+            let Some(id) = model.some(number) else { return };
+            let dead = model.tasks[&id].state == State::Dead;
+            assert_eq!(store.discard(id).await.unwrap(), dead);
+            if dead {
+                model.tasks.remove(&id);
+            }
         }
         Step::Sweep => {
             assert_eq!(store.sweep().await.unwrap(), Default::default());

@@ -167,6 +167,10 @@ impl Store for Watched {
         Box::pin(self.call(self.store.remove(id)))
     }
 
+    fn discard(&self, id: TaskId) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(self.call(self.store.discard(id)))
+    }
+
     fn sweep(&self) -> BoxFuture<'_, Result<Swept, StoreError>> {
         Box::pin(self.call(self.store.sweep()))
     }

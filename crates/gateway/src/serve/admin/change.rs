@@ -6,9 +6,9 @@ use super::{
         reload::{self, NotReloaded, Why},
     },
     may::{MayChange, refuse, refuse_with},
-    tasks::{self, OnTask, Which},
+    tasks::{self, Which},
 };
-use crate::config;
+use crate::{config, queue::Change};
 use axum::{
     Json,
     extract::{FromRequest, Request, State},
@@ -72,7 +72,7 @@ pub(super) struct Drain {
 #[serde(deny_unknown_fields)]
 pub(super) struct OfQueue {
     #[serde(rename = "do")]
-    act: OnTask,
+    act: Change,
     /// One task; all dead letters, where none is named.
     id: Option<String>,
 }

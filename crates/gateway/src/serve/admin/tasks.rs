@@ -1,17 +1,10 @@
 //! What becomes of tasks of the queue.
 
+use crate::queue::Change;
 use buttress_queue::{Queue, State, StoreError, TaskId};
-use serde::Deserialize;
 
 /// As many as a page; who has more of them asks again.
 const MOST: usize = 1000;
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum OnTask {
-    Replay,
-    Drop,
-}
 
 /// Which tasks are meant.
 pub(super) enum Which {
@@ -24,14 +17,17 @@ pub(super) enum Which {
 /// Queues them again, or drops them. How many, and what put an end to it.
 pub(super) async fn change(
     queue: &Queue,
-    act: OnTask,
+    change: Change,
     which: Which,
 ) -> (u32, Result<(), StoreError>) {
     let mut changed = 0;
     let ended = match which {
-        Which::One(id) => each(queue, act, &[id], false, &mut changed).await,
+        Which::One(id) => {
+            let done = change.of(queue, id).await;
+            done.map(|done| changed = u32::from(done))
+        }
         Which::AllDead => match dead(queue).await {
-            Ok(ids) => each(queue, act, &ids, true, &mut changed).await,
+            Ok(ids) => each(queue, change, &ids, &mut changed).await,
             Err(error) => Err(error),
         },
     };
@@ -45,29 +41,14 @@ async fn dead(queue: &Queue) -> Result<Vec<TaskId>, StoreError> {
 
 async fn each(
     queue: &Queue,
-    act: OnTask,
-    ids: &[TaskId],
-    only_dead: bool,
+    change: Change,
+    dead: &[TaskId],
     changed: &mut u32,
 ) -> Result<(), StoreError> {
-    for &id in ids {
-        let done = match act {
-            OnTask::Replay => queue.retry(id).await?,
-            OnTask::Drop if only_dead && !is_dead(queue, id).await? => false,
-            OnTask::Drop => queue.remove(id).await?,
-        };
-        *changed += u32::from(done);
+    for &id in dead {
+        *changed += u32::from(change.of_dead(queue, id).await?);
     }
     Ok(())
-}
-
-/// Whether nobody has queued it again since it was listed, which may be a thousand tasks ago. A
-/// store removes a task wherever it stands, so one that is queued again between this look and its
-/// removal is still lost.
-async fn is_dead(queue: &Queue, id: TaskId) -> Result<bool, StoreError> {
-    // Nobody needs to open what is in it.
-    let record = queue.store().inspect(id).await?;
-    Ok(record.is_some_and(|record| record.state == State::Dead))
 }
 
 #[cfg(test)]
@@ -95,7 +76,7 @@ mod tests {
     #[tokio::test]
     async fn all_dead_letters_are_dropped() {
         let (queue, _) = with_dead(3).await;
-        let (changed, ended) = change(&queue, OnTask::Drop, Which::AllDead).await;
+        let (changed, ended) = change(&queue, Change::Drop, Which::AllDead).await;
         assert!(ended.is_ok());
         assert_eq!((changed, queue.counts().await.unwrap().dead), (3, 0));
     }
@@ -105,7 +86,7 @@ mod tests {
         let (queue, ids) = with_dead(3).await;
         assert!(queue.retry(ids[1]).await.unwrap());
         let mut changed = 0;
-        let ended = each(&queue, OnTask::Drop, &ids, true, &mut changed).await;
+        let ended = each(&queue, Change::Drop, &ids, &mut changed).await;
         assert!(ended.is_ok());
         let counts = queue.counts().await.unwrap();
         assert_eq!((changed, counts.waiting, counts.dead), (2, 1, 0));
@@ -115,7 +96,7 @@ mod tests {
     async fn a_task_that_is_named_is_dropped_wherever_it_stands() {
         let (queue, ids) = with_dead(1).await;
         assert!(queue.retry(ids[0]).await.unwrap());
-        let (changed, ended) = change(&queue, OnTask::Drop, Which::One(ids[0])).await;
+        let (changed, ended) = change(&queue, Change::Drop, Which::One(ids[0])).await;
         assert!(ended.is_ok());
         assert_eq!((changed, queue.counts().await.unwrap().waiting), (1, 0));
     }
