@@ -9,6 +9,7 @@ use std::{
 
 pin_project! {
     /// The response of a [`CircuitBreaker`](crate::CircuitBreaker).
+    #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, J> {
         #[pin]
         state: State<F, J>,

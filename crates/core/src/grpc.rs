@@ -14,7 +14,7 @@ use std::time::Duration;
 /// | RESOURCE_EXHAUSTED | transient | limit |
 /// | ABORTED | transient | request |
 /// | UNAUTHENTICATED | persistent | key |
-/// | NOT_FOUND, FAILED_PRECONDITION, UNIMPLEMENTED, CANCELLED | persistent | request |
+/// | PERMISSION_DENIED, NOT_FOUND, FAILED_PRECONDITION, UNIMPLEMENTED, CANCELLED | persistent | request |
 /// | DATA_LOSS | persistent | service |
 /// | INVALID_ARGUMENT, ALREADY_EXISTS, OUT_OF_RANGE | bad input | request |
 ///

@@ -52,6 +52,7 @@ where
 pin_project! {
     /// The future of an [`Either`].
     #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
     pub struct EitherFuture<A, B> {
         #[pin]
         kind: Kind<A, B>,

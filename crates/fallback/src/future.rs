@@ -18,6 +18,7 @@ pin_project! {
     /// # Cancellation
     /// Dropped, it drops the call under way, or the backup that is being made ready; no other
     /// call waits for either.
+    #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, P, D, Req>
     where
         S: Service<Req>,

@@ -20,6 +20,7 @@ use tower_service::Service;
 
 pin_project! {
     /// A call with its retries. Made by [`Retry`](crate::Retry).
+    #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<Req, S, C, O, R, P>
     where
         S: Service<R::Request>,

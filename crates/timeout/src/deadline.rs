@@ -140,6 +140,7 @@ pin_project! {
     /// # Cancellation
     /// Dropped, it drops the call under way and stops the timer.
     #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
     pub struct DeadlineFuture<F, X> {
         // None when the deadline was past, and no call was made.
         #[pin]

@@ -12,6 +12,7 @@ pin_project! {
     /// # Cancellation
     /// Dropped, it drops the call under way and stops the timer.
     #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, X> {
         #[pin]
         inner: F,

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 /// | 408 | transient | service |
 /// | 409, 425 | transient | request |
 /// | 401, 402, 407 | persistent | key |
-/// | 404, 405, 410, 501, 505 | persistent | request |
+/// | 403, 404, 405, 410, 501, 505 | persistent | request |
 /// | any other 4xx | bad input | request |
 /// | any other 5xx | transient | service |
 ///

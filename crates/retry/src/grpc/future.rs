@@ -22,6 +22,7 @@ const OVERHEAD: usize = 64;
 pin_project! {
     /// A call whose answer is held back until its status is known, or known to come later. Made
     /// by [`Trailers`](super::Trailers).
+    #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, B: Body> {
         #[pin]
         state: State<F, B>,
