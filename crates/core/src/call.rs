@@ -1,6 +1,6 @@
 use crate::{
     Context, Event, Heard, Journey, Listener, Observe,
-    journey::Record,
+    journey::{Progress, Record},
     listener::{Ear, Listeners},
 };
 use std::{
@@ -53,6 +53,8 @@ pub(crate) struct Route {
     /// The route of the outer fallback, when this one's is nested in it. Its patience is spent
     /// here too.
     outer: Option<Arc<Route>>,
+    /// How far the attempt is that is made there.
+    pub(crate) progress: Progress,
 }
 
 impl Default for Call {
@@ -148,6 +150,7 @@ impl Call {
                 name,
                 patience: AtomicU64::new(patience.map_or(u64::MAX, nanos)),
                 outer: self.route.clone(),
+                progress: Progress::default(),
             })),
         }
     }
@@ -177,6 +180,14 @@ impl Call {
         self.shared.record.went_on()
     }
 
+    /// The call has ended. Puts down of each attempt that has not ended with it that it was [cut
+    /// off](Event::CutOff): who made it can't, being dropped before it could know how it ends.
+    pub fn ended(&self) {
+        for route in self.shared.record.open() {
+            self.put_down(route.as_ref(), &Event::CutOff);
+        }
+    }
+
     /// When it was answered last, or the first content was there, counted from its start.
     #[must_use]
     pub fn answered(&self) -> Option<Duration> {
@@ -187,6 +198,29 @@ impl Call {
     #[must_use]
     pub fn journey(&self) -> Journey {
         self.shared.record.snapshot()
+    }
+
+    fn put_down(&self, route: Option<&Arc<Route>>, event: &Event) {
+        let Shared {
+            started,
+            record,
+            listeners,
+            ..
+        } = &*self.shared;
+        let at = started.elapsed();
+        let Some(follows) = record.push(at, route, event) else {
+            return;
+        };
+        if listeners.is_empty() {
+            return;
+        }
+        let step = Heard {
+            at,
+            route: route.map(|route| &route.name),
+            event,
+            took: follows.attempt.map(|began| at.saturating_sub(began)),
+        };
+        listeners.each(|listener| listener.heard(&step));
     }
 
     fn route_name(&self) -> Option<&Arc<str>> {
@@ -236,26 +270,7 @@ impl Context for Call {
     }
 
     fn record(&self, event: Event) {
-        let Shared {
-            started,
-            record,
-            listeners,
-            ..
-        } = &*self.shared;
-        let at = started.elapsed();
-        let Some(follows) = record.push(at, self.route.as_ref(), &event) else {
-            return;
-        };
-        if listeners.is_empty() {
-            return;
-        }
-        let step = Heard {
-            at,
-            route: self.route_name(),
-            event: &event,
-            took: follows.attempt.map(|began| at.saturating_sub(began)),
-        };
-        listeners.each(|listener| listener.heard(&step));
+        self.put_down(self.route.as_ref(), &event);
     }
 }
 
@@ -380,5 +395,39 @@ mod tests {
         let routes: Vec<_> = journey.steps().iter().map(|s| s.route.as_deref()).collect();
         assert_eq!(routes, [Some("a"), Some("b")]);
         assert_eq!(call.attempts(), 2);
+    }
+
+    #[test]
+    fn what_has_not_ended_is_cut_off_with_its_call() {
+        let call = Call::new();
+        call.ended();
+        assert!(call.journey().steps().is_empty());
+        let [a, b, late] = ["a", "b", "late"].map(|name| call.for_route(name.into(), None));
+        for open in [&call, &a, &b] {
+            open.record(Event::Attempt);
+        }
+        a.record(Event::Note("it is the same attempt"));
+        b.record(Event::Answered);
+        for _ in 0..2 {
+            call.ended();
+        }
+        let cut_off = |call: &Call| {
+            let journey = call.journey().to_string();
+            let lines = journey.lines().filter(|line| line.ends_with("cut off"));
+            let lines = lines.map(|line| line.split("s ").nth(1).unwrap().to_owned());
+            lines.collect::<Vec<_>>()
+        };
+        assert_eq!(cut_off(&call), ["cut off", "a: cut off"]);
+
+        // However many steps there were before.
+        let call = call.clone();
+        for _ in 0..crate::Journey::MAX_STEPS {
+            b.record(Event::Failed(crate::Failure::SERVICE));
+        }
+        late.record(Event::Attempt);
+        let before = call.journey().dropped();
+        call.ended();
+        call.ended();
+        assert_eq!(call.journey().dropped(), before + 1);
     }
 }

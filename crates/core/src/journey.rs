@@ -83,6 +83,7 @@ impl fmt::Display for Event {
         match self {
             Self::Attempt => f.write_str("called"),
             Self::Failed(failure) => failed(f, "failed", failure),
+            Self::CutOff => f.write_str("cut off"),
             Self::Broke(failure) => failed(f, "broke off", failure),
             Self::Retry { wait } => write!(f, "trying again after {:?}", shown(*wait)),
             Self::GaveUp(why) => write!(f, "gave up: {}", why.as_str()),
@@ -104,9 +105,14 @@ fn failed(f: &mut fmt::Formatter<'_>, how: &str, failure: &Failure) -> fmt::Resu
 }
 
 /// Where the steps are put down while the call runs.
+///
+/// Only the steps are bounded: what is told of a step, and asked of a call, does not depend on how
+/// many there were.
 #[derive(Debug)]
 pub(crate) struct Record {
     taken: Mutex<Taken>,
+    /// Of what is done outside of all routes.
+    progress: Progress,
     // What is asked of every call when it is over: written with the lock held, read without.
     attempts: AtomicU32,
     went_on: AtomicBool,
@@ -121,6 +127,7 @@ impl Default for Record {
     fn default() -> Self {
         Self {
             taken: Mutex::default(),
+            progress: Progress::default(),
             attempts: AtomicU32::new(0),
             went_on: AtomicBool::new(false),
             answered: AtomicU64::new(NEVER),
@@ -135,6 +142,8 @@ struct Taken {
     places: Places,
     /// The first one that was entered.
     entered: Option<Place>,
+    /// The last one that was tried after there was no more room for entries.
+    late: Option<Arc<Route>>,
 }
 
 #[derive(Debug)]
@@ -166,26 +175,55 @@ impl Record {
         event: &Event,
     ) -> Option<Follows> {
         let mut taken = self.taken();
-        let place = taken.places.find(route);
+        let progress = route.map_or(&self.progress, |route| &route.progress);
+        let mut attempt = None;
         match event {
-            Event::Attempt => self.is_attempted(),
-            Event::Answered if taken.is_answered(place) => return None,
-            Event::Answered => self.is_answered(at),
-            _ => {}
-        }
-        let ends = matches!(event, Event::Answered | Event::Failed(_));
-        let attempt = ends.then(|| taken.attempt(place)).flatten();
-        if taken.entries.len() < Journey::MAX_STEPS {
-            let place = place.unwrap_or_else(|| taken.places.add(route));
-            if matches!(event, Event::Entered) && taken.is_elsewhere(place) {
-                self.went_on.store(true, Relaxed);
+            // The client says so, and the fallback that it stands in, which can't know that it was
+            // said.
+            Event::Answered if progress.is_answered() => return None,
+            Event::Answered => {
+                attempt = progress.answered();
+                self.is_answered(at);
             }
+            Event::Failed(_) => attempt = progress.stopped(),
+            Event::CutOff => {
+                attempt = progress.stopped();
+                // It has ended meanwhile.
+                attempt?;
+            }
+            Event::Attempt => {
+                self.is_attempted();
+                progress.began(at);
+            }
+            Event::Entered => {
+                progress.stopped();
+                if taken.is_elsewhere(route) {
+                    self.went_on.store(true, Relaxed);
+                }
+            }
+            Event::Corrected(_) | Event::Note(_) => {}
+            _ => drop(progress.stopped()),
+        }
+        if taken.entries.len() < Journey::MAX_STEPS {
+            let place = taken.places.of(route);
             let event = event.clone();
             taken.entries.push(Entry { at, place, event });
         } else {
+            if matches!(event, Event::Attempt) {
+                taken.late = route.cloned();
+            }
             taken.dropped += 1;
         }
         Some(Follows { attempt })
+    }
+
+    /// Where an attempt has begun and not ended.
+    pub(crate) fn open(&self) -> Vec<Option<Arc<Route>>> {
+        let taken = self.taken();
+        let outside = self.progress.open().map(|_| None);
+        let routes = taken.places.routes().chain(&taken.late);
+        let open = routes.filter(|route| route.progress.open().is_some());
+        outside.into_iter().chain(open.cloned().map(Some)).collect()
     }
 
     /// Whether a route other than the first one was entered.
@@ -239,32 +277,72 @@ pub(crate) struct Follows {
 }
 
 impl Taken {
-    /// When the attempt began that this place is at. Nothing else happens there meanwhile, so it
-    /// is the last that was put down of it.
-    fn attempt(&self, place: Option<Place>) -> Option<Duration> {
-        let place = place?;
-        let mut latest = self.entries.iter().rev();
-        let last = latest.find(|entry| entry.place == place)?;
-        matches!(last.event, Event::Attempt).then_some(last.at)
+    /// Whether this route, which is entered now, is another one than the first was. One that is
+    /// entered again is another place of the same name.
+    fn is_elsewhere(&mut self, route: Option<&Arc<Route>>) -> bool {
+        let Some(first) = self.entered else {
+            self.entered = Some(self.places.of(route));
+            return false;
+        };
+        let first = self.places.name(first).map(Arc::as_ptr);
+        first != route.map(|route| Arc::as_ptr(&route.name))
+    }
+}
+
+/// How far an attempt is: in nanoseconds from the start of the call when it began, or one of the
+/// two that no clock gets to. Used with the record's lock held.
+#[derive(Debug)]
+pub(crate) struct Progress(AtomicU64);
+
+impl Progress {
+    const NONE: u64 = u64::MAX;
+    const ANSWERED: u64 = u64::MAX - 1;
+
+    fn began(&self, at: Duration) {
+        self.0.store(nanos(at).min(Self::ANSWERED - 1), Relaxed);
     }
 
-    /// Whether the last thing that happened is that this place answered. The client says so, and
-    /// the fallback that it stands in, which can't know that it was said.
-    fn is_answered(&self, place: Option<Place>) -> bool {
-        let last = self.entries.last();
-        last.is_some_and(|last| matches!(last.event, Event::Answered) && Some(last.place) == place)
+    /// When the attempt began that has not ended, if there is one.
+    fn open(&self) -> Option<Duration> {
+        let began = self.0.load(Relaxed);
+        (began < Self::ANSWERED).then(|| Duration::from_nanos(began))
     }
 
-    /// Whether this place, which is entered now, is of another route than the first one was. One
-    /// that is entered again is another place of the same name.
-    fn is_elsewhere(&mut self, place: Place) -> bool {
-        let first = *self.entered.get_or_insert(place);
-        let name = |place| self.places.name(place).map(Arc::as_ptr);
-        first != place && name(first) != name(place)
+    fn is_answered(&self) -> bool {
+        self.0.load(Relaxed) == Self::ANSWERED
+    }
+
+    fn answered(&self) -> Option<Duration> {
+        let began = self.open();
+        self.0.store(Self::ANSWERED, Relaxed);
+        began
+    }
+
+    /// Nothing is under way any more.
+    fn stopped(&self) -> Option<Duration> {
+        let began = self.open();
+        self.0.store(Self::NONE, Relaxed);
+        began
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self(AtomicU64::new(Self::NONE))
     }
 }
 
 impl Places {
+    fn of(&mut self, route: Option<&Arc<Route>>) -> Place {
+        let known = self.find(route);
+        known.unwrap_or_else(|| self.add(route))
+    }
+
+    /// All but the outside.
+    fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.first.iter().chain(&self.others)
+    }
+
     fn find(&self, route: Option<&Arc<Route>>) -> Option<Place> {
         let Some(route) = route else {
             return Some(Place::OUTSIDE);
@@ -305,7 +383,7 @@ impl Place {
 
     fn other(index: usize) -> Self {
         let number = u8::try_from(index + 2);
-        Self(number.expect("there are no more routes than steps"))
+        Self(number.expect("there is one more route than steps, at most"))
     }
 }
 
@@ -370,5 +448,41 @@ mod tests {
         tokio::time::advance(Duration::from_secs(1)).await;
         route.record(Event::Answered);
         assert_eq!(call.answered(), Some(Duration::from_secs(2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_told_does_not_depend_on_how_many_steps_there_were() {
+        let call = Call::new();
+        let first = call.for_route("a".into(), None);
+        first.record(Event::Entered);
+        for _ in 0..Journey::MAX_STEPS {
+            first.record(Event::Attempt);
+            first.record(Event::Failed(Failure::SERVICE));
+        }
+        assert!(!call.went_on());
+        let last = call.for_route("b".into(), None);
+        last.record(Event::Entered);
+        assert!(call.went_on());
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let mut listening = call.clone();
+        listening.listen(Arc::new(Took(Arc::clone(&heard))));
+        for _ in 0..2 {
+            last.record(Event::Attempt);
+            tokio::time::advance(Duration::from_secs(1)).await;
+            // It is told once, and what was refused is no attempt.
+            last.record(Event::Answered);
+            last.record(Event::Answered);
+            last.record(Event::Failed(Failure::SERVICE));
+        }
+        let took = Some(Duration::from_secs(1));
+        assert_eq!(*heard.lock().unwrap(), [None, took, None, None, took, None]);
+    }
+
+    struct Took(Arc<Mutex<Vec<Option<Duration>>>>);
+
+    impl crate::Listener for Took {
+        fn heard(&self, step: &crate::Heard<'_>) {
+            self.0.lock().unwrap().push(step.took);
+        }
     }
 }

@@ -37,7 +37,7 @@ pub struct Heard<'a> {
     /// What.
     pub event: &'a Event,
     /// How long the attempt took that ended with it, where one did: when it was
-    /// [answered](Event::Answered) or [failed](Event::Failed).
+    /// [answered](Event::Answered), [failed](Event::Failed) or [cut off](Event::CutOff).
     pub took: Option<Duration>,
 }
 

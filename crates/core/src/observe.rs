@@ -82,6 +82,9 @@ pub enum Event {
     Attempt,
     /// An attempt failed, with this verdict.
     Failed(Failure),
+    /// An attempt had not ended when its call did: the caller left, or a limit of the whole call
+    /// was reached.
+    CutOff,
     /// The same place is tried again after a wait.
     Retry {
         /// How long, back-off and the wait asked for taken together.

@@ -113,6 +113,7 @@ impl Running {
         };
         status.increment(1);
         if let Err(failure) = &outcome {
+            self.call.ended();
             handles.failed(failure);
         }
         handles.latency.record(took);
@@ -142,6 +143,7 @@ impl Witness for Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(handles) = self.handles {
+            self.call.ended();
             handles.in_flight.decrement(1);
             handles.abandoned.increment(1);
         }

@@ -84,11 +84,11 @@ metrics! {
         {"model": "as configured"},
         "Calls that have begun and not ended.";
     ATTEMPTS = "buttress_attempts_total", Counter,
-        {"route": "as configured", "verdict": "answered, transient, timeout, persistent, bad_input, partial", "kind": "the finer name of the failure, or none"},
-        "Upstream calls that were answered, or failed before there was content, by verdict.";
+        {"route": "as configured", "verdict": "answered, transient, timeout, persistent, bad_input, partial, cut_off", "kind": "the finer name of the failure, or none"},
+        "Upstream calls that were answered, or failed before there was content, by verdict; cut off where their call ended first, since its caller left or its deadline was over.";
     ATTEMPT_SECONDS = "buttress_attempt_seconds", Histogram,
         {"route": "as configured"},
-        "From sending an attempt to its answer, its first content if it is a stream, or its failure.";
+        "From sending an attempt to its answer, its first content if it is a stream, its failure, or the end of its call.";
     RETRIES = "buttress_retries_total", Counter,
         {"route": "as configured"},
         "Attempts that were made again on the same route.";

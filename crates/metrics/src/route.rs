@@ -38,7 +38,10 @@ impl Route {
         }
         match step.event {
             Event::Answered if step.took.is_some() => self.answered.increment(1),
-            Event::Failed(failure) if step.took.is_some() => self.failed(failure),
+            Event::Failed(failure) if step.took.is_some() => {
+                self.attempted(failure.class.as_str(), kind(failure));
+            }
+            Event::CutOff => self.attempted("cut_off", names::NONE),
             Event::Broke(failure) => self.count(names::BROKEN, "kind", kind(failure)),
             Event::Retry { .. } => self.once(names::RETRIES),
             Event::GaveUp(why) => self.count(names::GAVE_UP, "reason", why.as_str()),
@@ -54,11 +57,11 @@ impl Route {
         self.wait_seconds.record(wait);
     }
 
-    fn failed(&self, failure: &Failure) {
+    fn attempted(&self, verdict: &'static str, kind: &'static str) {
         let labels = [
             ("route", self.label.clone()),
-            ("verdict", failure.class.as_str().into()),
-            ("kind", kind(failure).into()),
+            ("verdict", verdict.into()),
+            ("kind", kind.into()),
         ];
         self.recorder.counter(names::ATTEMPTS, labels).increment(1);
     }

@@ -6,7 +6,7 @@ use buttress_core::{
 use futures_util::FutureExt;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use std::{collections::BTreeMap, time::Duration};
-use tokio::time::advance;
+use tokio::time::{advance, sleep, timeout};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 const KIND: Name = Name::new(&"overloaded");
@@ -276,6 +276,34 @@ async fn what_became_of_it() {
     drop(service.call(http::Request::new(())));
     let expected = expected([("buttress_calls_abandoned_total gpt", &[1])]);
     assert_eq!(counts.seen(), expected);
+}
+
+/// A provider that hangs until its caller leaves has been called all the same.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_has_not_ended_with_its_call_is_counted() {
+    for fails in [false, true] {
+        let counts = Counts::new();
+        let service = counts.service(move |call: Call| async move {
+            let route = call.for_route("first".into(), None);
+            route.record(Event::Attempt);
+            if fails {
+                sleep(Duration::from_secs(7)).await;
+                return Err(Failure::SERVICE);
+            }
+            std::future::pending().await
+        });
+        let asked = service.oneshot(http::Request::new(()));
+        assert!(!matches!(
+            timeout(Duration::from_secs(9), asked).await,
+            Ok(Ok(()))
+        ));
+        let counted = counts.seen();
+        let of_route = |name: &str| counted.get(&format!("{name} first")).cloned();
+        let attempts = counted.get("buttress_attempts_total first cut_off none");
+        assert_eq!(attempts, Some(&vec![1]));
+        let took = of_route(names::ATTEMPT_SECONDS);
+        assert_eq!(took, Some(vec![if fails { 7000 } else { 9000 }]));
+    }
 }
 
 #[tokio::test]

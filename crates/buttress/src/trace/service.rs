@@ -188,6 +188,10 @@ impl Running {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
+        if matches!(status, "failure" | "abandoned") {
+            // Heard by the spans while they are there.
+            self.call.ended();
+        }
         self.spans.end(error.is_some(), |span| {
             span.record("buttress.status", status);
             span.record("buttress.attempts", i64::from(self.call.attempts()));

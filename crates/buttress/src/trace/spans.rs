@@ -124,6 +124,7 @@ impl Listener for CallSpans {
             Event::Attempt => open.attempt(step, self.places.of(step.route)),
             Event::Answered => open.is_answered(step.at),
             Event::Failed(failure) | Event::Broke(failure) => open.failed(route, failure),
+            Event::CutOff => open.cut_off(),
             Event::Retry { wait } => open.wait("retry", route, *wait),
             Event::Queued { wait } => open.wait("line", route, *wait),
             Event::Corrected(words) => open.corrected(words),
@@ -220,6 +221,12 @@ impl Open {
             }
             // Nothing was sent, or it is what was told of the attempt already.
             None => self.happened("failed", route, error_type(failure)),
+        }
+    }
+
+    fn cut_off(&mut self) {
+        if let Some(Attempt { span, .. }) = self.attempt.take() {
+            span.record("error.type", "cut_off");
         }
     }
 

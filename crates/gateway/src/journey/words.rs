@@ -67,7 +67,7 @@ pub(super) fn meaning(what: &str) -> Option<&'static str> {
 
 const FAILED: &str = "The attempt failed: what can be done about it stands behind the colon.";
 
-const PLAIN: [(&str, &str); 3] = [
+const PLAIN: [(&str, &str); 4] = [
     ("entered", "The request goes to this route."),
     (
         "called",
@@ -76,6 +76,11 @@ const PLAIN: [(&str, &str); 3] = [
     (
         "answered",
         "The answer, or its first content, is there: from here on the caller sees something.",
+    ),
+    (
+        "cut off",
+        "The provider had not answered when the call ended: the caller left, or limits.deadline \
+         was over.",
     ),
 ];
 
@@ -250,6 +255,7 @@ mod tests {
             },
             Event::Entered,
             Event::Answered,
+            Event::CutOff,
         ];
         let reasons = [
             GiveUp::NotRetryable,
