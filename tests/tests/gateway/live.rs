@@ -406,7 +406,15 @@ async fn callers_who_left_are_shown_as_such() {
     let counts = ["well", "recovered", "failed", "left"];
     let counts = counts.map(|how| sum(&told["calls"][how]));
     assert_eq!(counts, [0, 0, 0, 1]);
-    assert_eq!(told["journeys"][0]["outcome"], "left");
+    let journey = &told["journeys"][0];
+    assert_eq!(journey["outcome"], "left");
+    // Which provider it was that hung.
+    let last = journey["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["route"], &last["what"]),
+        (&json!("only"), &json!("cut off"))
+    );
+    assert_eq!(sum(&told["routes"][0]["history"]["cut_off"]), 1);
 }
 
 fn sum(values: &Value) -> u64 {

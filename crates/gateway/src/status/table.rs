@@ -110,12 +110,19 @@ fn routes(state: &Value) -> Vec<[String; 6]> {
         let limits =
             limits.map(|left| format!("{} {}", count(&left["remaining"]), clean(&left["counts"])));
         let limits: Vec<_> = limits.collect();
+        let mut failed = sum(&route["history"]["failed"]).to_string();
+        match sum(&route["history"]["cut_off"]) {
+            0 => {}
+            cut_off => {
+                let _ = write!(failed, ", {cut_off} cut off");
+            }
+        }
         rows.push([
             clean(&route["route"]),
             with_time("circuit", "circuit_seconds"),
             key,
             sum(&route["history"]["answered"]).to_string(),
-            sum(&route["history"]["failed"]).to_string(),
+            failed,
             limits.join(", "),
         ]);
     }
@@ -183,7 +190,7 @@ mod tests {
             "routes": [{
                 "route": "openai/gpt", "circuit": "open", "circuit_seconds": 4.25, "gate": "open",
                 "gate_waiting": 3, "limits": [{"counts": "requests", "remaining": 42}],
-                "history": {"answered": [1, 2], "failed": [0, 4]},
+                "history": {"answered": [1, 2], "failed": [0, 4], "cut_off": [2]},
             }],
             "calls": {"well": [10], "recovered": [2], "failed": [1], "left": [5, 1]},
             "queue": {"waiting": 7, "running": 1, "done": 2, "dead": 3, "oldest_s": 200},
@@ -197,8 +204,8 @@ mod tests {
         let expected = "\
 buttress 1.2.3 at http://localhost:1/, ready, 1 of 1 routes held back: openai/gpt, up for 5 min
 
-ROUTE       CIRCUIT      KEY              ANSWERED  FAILED  LEFT
-openai/gpt  open, 4.2 s  open, 3 in line  3         4       42 requests
+ROUTE       CIRCUIT      KEY              ANSWERED  FAILED        LEFT
+openai/gpt  open, 4.2 s  open, 3 in line  3         4, 2 cut off  42 requests
 
 Calls of the last five minutes: 10 at once, 2 recovered, 1 failed, 6 left by their callers
 Queue: 7 waiting, the oldest for 3 min, 1 running, 2 done, 3 dead

@@ -136,12 +136,13 @@ function route(told, mayChange) {
   ].join("");
   gate.replaceChildren("key ", make("span", { className: `state ${GATE[told.gate] || "dim"}`, textContent: told.gate }), waits);
   const history = told.history;
-  const [answered, bad] = [sum(history.answered), sum(history.failed)];
+  const [answered, bad, cut] = [sum(history.answered), sum(history.failed), sum(history.cut_off)];
+  const attempts = `${answered} answered, ${bad} failed${cut ? `, ${cut} cut off` : ""}`;
   const limits = told.limits.map((left) => ` · ${left.remaining}${left.limit === null ? "" : ` of ${left.limit}`} ${left.counts.replace("_", " ")} left`).join("");
-  part(item, "counts").textContent = `${answered} answered, ${bad} failed in five minutes${limits}`;
+  part(item, "counts").textContent = `${attempts} in five minutes${limits}`;
   const svg = part(item, "svg");
-  svg.setAttribute("aria-label", `attempts on ${told.route}: ${answered} answered, ${bad} failed`);
-  bars(svg, [{ values: history.answered, colour: "good" }, { values: history.failed, colour: "bad" }]);
+  svg.setAttribute("aria-label", `attempts on ${told.route}: ${attempts}`);
+  bars(svg, [{ values: history.answered, colour: "good" }, { values: history.failed, colour: "bad" }, { values: history.cut_off, colour: "left" }]);
   part(item, "doings").hidden = !mayChange;
   part(item, "on-circuit").hidden = told.circuit === "off";
   part(item, "on-gate").hidden = told.gate === "off";

@@ -29,7 +29,7 @@ pub(in crate::serve) struct Recent {
 }
 
 /// What attempts on one route came to.
-type Attempts = Arc<Mutex<History<2>>>;
+type Attempts = Arc<Mutex<History<3>>>;
 
 #[derive(Debug)]
 struct Calls {
@@ -164,7 +164,7 @@ impl Recent {
         let found = self.routes.iter().find(|(route, _)| **route == *name);
         found.map_or(Value::Null, |(_, history)| {
             let steps: Vec<_> = lock(history).steps().copied().collect();
-            shown(&steps, ["answered", "failed"])
+            shown(&steps, ["answered", "failed", "cut_off"])
         })
     }
 }
@@ -178,6 +178,7 @@ impl Listener for Recent {
         let what = match step.event {
             Event::Answered => 0,
             Event::Failed(_) => 1,
+            Event::CutOff => 2,
             _ => return,
         };
         let found = self.routes.iter().find(|(name, _)| name == route);
@@ -322,6 +323,13 @@ mod tests {
         assert_eq!(last("b", "answered"), 1);
         assert_eq!(last("b", "mean_ms"), 30);
         assert_eq!(last("a", "answered"), 0);
+        // A caller who does not wait any longer.
+        route.record(Event::Attempt);
+        call.ended();
+        assert_eq!(
+            (last("b", "cut_off"), last("b", "failed")),
+            (1.into(), 0.into())
+        );
         assert_eq!(recent.route("c"), Value::Null);
 
         let other = recent.of_routes([&"c".into(), &"b".into()]);
