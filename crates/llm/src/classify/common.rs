@@ -130,6 +130,11 @@ pub(super) const RULES: &[Rule] = &[
         &["api key expired"],
         &["api key", "leaked"],
     ]),
+    // OpenAI's, of models that are only for those whom it knows. It comes as a value that is not
+    // supported, or as a model that is not found.
+    Rule::new(PERMISSION)
+        .status(&[0, 400, 403, 404])
+        .says(&[&["organization must be verified"]]),
     Rule::new(REGION).named(&["unsupported_country_region_territory"]),
     Rule::new(REGION).status(&[400, 403]).says(&[
         &["location is not supported"],

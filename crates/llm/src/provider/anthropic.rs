@@ -21,6 +21,9 @@ const RULES: &[Rule] = &[
         &["api usage limits"],
         &["regain access on"],
         &["plans & billing"],
+        // What is told to the token of a subscription.
+        &["out of extra usage"],
+        &["draw from your extra usage"],
     ]),
     Rule::new(POLICY)
         .status(&[0, 400])
@@ -28,7 +31,10 @@ const RULES: &[Rule] = &[
     Rule::new(TOO_LONG)
         .status(&[0, 400])
         .says(&[&["input length and `max_tokens` exceed"]]),
-    Rule::new(AUTH)
-        .status(&[0, 400, 403])
-        .says(&[&["oauth token", "expired"], &["oauth token", "revoked"]]),
+    Rule::new(AUTH).status(&[0, 400, 403]).says(&[
+        &["oauth token", "expired"],
+        &["oauth token", "revoked"],
+        // Whoever asks with its key is refused from now on.
+        &["organization has been disabled"],
+    ]),
 ];

@@ -49,7 +49,9 @@ pub(super) const GROQ: Profile = Profile {
             Rule::new(NOT_FOUND)
                 .status(&[400])
                 .named(&["model_decommissioned"]),
-            Rule::new(PERMISSION).named(&["organization_restricted"]),
+            // The spending limit that was set is reached.
+            Rule::new(QUOTA).named(&["blocked_api_access"]),
+            Rule::new(PERMISSION).named(&["organization_restricted", "model_terms_required"]),
         ])
 };
 
@@ -82,7 +84,11 @@ pub(super) const FIREWORKS: Profile = Profile::compatible("fireworks")
 pub(super) const DEEPSEEK: Profile = Profile {
     // "This response_format type is unavailable now" is what it says of a schema.
     structured: Structured::Json,
-    ..Profile::compatible("deepseek").at("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY")
+    ..Profile::compatible("deepseek")
+        .at("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY")
+        .rules(&[Rule::new(NOT_FOUND)
+            .status(&[400])
+            .says(&[&["model not exist"]])])
 };
 
 pub(super) const OPENROUTER: Profile = Profile::compatible("openrouter")

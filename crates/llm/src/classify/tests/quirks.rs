@@ -106,6 +106,22 @@ fn anthropic_hides_money_behind_other_types() {
             ),
             (429, &spend.to_string(), Kind::QuotaExhausted),
             (
+                400,
+                &error(
+                    "invalid_request_error",
+                    "Third-party apps now draw from your extra usage, not your plan limits. Add more at claude.ai/settings/usage and keep going.",
+                ),
+                Kind::QuotaExhausted,
+            ),
+            (
+                400,
+                &error(
+                    "invalid_request_error",
+                    "Your organization has disabled Claude subscription access",
+                ),
+                Kind::InvalidRequest,
+            ),
+            (
                 429,
                 &error(
                     "rate_limit_error",
@@ -486,6 +502,18 @@ fn the_hosts_have_their_own_words() {
                 Kind::QuotaExhausted,
             ),
         ],
+    );
+    kinds(
+        Provider::Groq,
+        &[(
+            400,
+            &openai(
+                "invalid_request_error",
+                "model_terms_required",
+                "The model `playai-tts` requires terms acceptance. Please have the org admin accept the terms",
+            ),
+            Kind::Permission,
+        )],
     );
     kinds(
         Provider::Cerebras,
