@@ -40,7 +40,7 @@ pub(super) const RULES: &[Rule] = &[
         &["insufficient balance"],
         &["insufficient credits"],
         &["insufficient funds"],
-        &["usage limits", "reached"],
+        &["usage limit", "reached"],
         &["monthly spend"],
         &["spending limit"],
         &["used all available credits"],

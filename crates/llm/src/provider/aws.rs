@@ -39,6 +39,11 @@ const RULES: &[Rule] = &[
         "invalidclienttokenid",
         "requestexpired",
     ]),
+    // An API key that is refused comes under the name of what a right key may not do.
+    Rule::new(AUTH).status(&[403]).says(&[
+        &["authentication failed", "api key"],
+        &["bearer token", "expired"],
+    ]),
     Rule::new(PERMISSION).named(&[
         "accessdeniedexception",
         "ftuformnotfilled",

@@ -322,6 +322,20 @@ fn bedrock_names_its_errors_in_a_header() {
             false,
         ),
         (
+            403,
+            "AccessDeniedException",
+            "Bearer Token has expired",
+            Kind::Auth,
+            false,
+        ),
+        (
+            403,
+            "AccessDeniedException",
+            "User: arn:aws:iam::1:user/x is not authorized to perform: bedrock:InvokeModel",
+            Kind::Permission,
+            false,
+        ),
+        (
             404,
             "FTUFormNotFilled",
             "Model use case details have not been submitted",
