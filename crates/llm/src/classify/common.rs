@@ -161,6 +161,7 @@ pub(super) const RULES: &[Rule] = &[
         "model_overloaded",
         "queue_exceeded",
         "nocapacity",
+        "over_capacity",
     ]),
     Rule::new(OVERLOADED)
         .status(&[0, 400, 429, 500, 502, 503])
@@ -171,6 +172,7 @@ pub(super) const RULES: &[Rule] = &[
             &["tier capacity exceeded"],
             &["no capacity available"],
             &["at capacity"],
+            &["currently over capacity"],
             &["high traffic"],
             &["engine is overloaded"],
             &["servers are overloaded"],
@@ -187,7 +189,11 @@ pub(super) const RULES: &[Rule] = &[
     Rule::new(SERVER_ERROR)
         .status(&[503])
         .says(&[&["upstream connect error"], &["no healthy upstream"]]),
-    Rule::new(MALFORMED_OUTPUT).named(&["tool_use_failed", "json_validate_failed"]),
+    Rule::new(MALFORMED_OUTPUT).named(&[
+        "tool_use_failed",
+        "json_validate_failed",
+        "output_parse_failed",
+    ]),
     Rule::new(NOT_FOUND).status(&[0, 400]).named(&[
         "model_not_found",
         "unknown_model",

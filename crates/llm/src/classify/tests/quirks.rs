@@ -519,15 +519,22 @@ fn the_hosts_have_their_own_words() {
     );
     kinds(
         Provider::Groq,
-        &[(
-            400,
-            &openai(
-                "invalid_request_error",
-                "model_terms_required",
-                "The model `playai-tts` requires terms acceptance. Please have the org admin accept the terms",
+        &[
+            (
+                400,
+                &openai(
+                    "invalid_request_error",
+                    "model_terms_required",
+                    "The model `playai-tts` requires terms acceptance. Please have the org admin accept the terms",
+                ),
+                Kind::Permission,
             ),
-            Kind::Permission,
-        )],
+            (
+                400,
+                &openai("invalid_request_error", "output_parse_failed", "…"),
+                Kind::Partial,
+            ),
+        ],
     );
     kinds(
         Provider::Cerebras,
@@ -645,6 +652,14 @@ fn an_error_object_is_judged_without_a_status() {
         (
             json!({"error": {"message": "…", "type": "server_error", "code": null}}),
             Kind::ServerError,
+        ),
+        (
+            json!({"error": {"message": "…", "type": "internal_server_error", "code": "over_capacity"}}),
+            Kind::Overloaded,
+        ),
+        (
+            json!({"error": {"message": "x is currently over capacity. Please try again and back off exponentially.", "type": "internal_server_error"}}),
+            Kind::Overloaded,
         ),
         (
             json!({"error": {"message": "…", "type": "requests", "code": "rate_limit_exceeded"}}),
