@@ -52,7 +52,7 @@ pub fn classify_finish(reason: &str) -> Result<(), Verdict> {
         | "finish_reason_unspecified" => MALFORMED_OUTPUT,
         "timeout" => TIMEOUT,
         "insufficient_system_resource" => OVERLOADED,
-        "error" | "failed" => SERVER_ERROR,
+        "error" | "failed" | "abort" => SERVER_ERROR,
         _ => return Ok(()),
     })
 }
@@ -76,6 +76,7 @@ mod tests {
             ("SAFETY", Some(Kind::ContentPolicy)),
             ("refusal", Some(Kind::ContentPolicy)),
             ("error", Some(Kind::ServerError)),
+            ("abort", Some(Kind::ServerError)),
             ("insufficient_system_resource", Some(Kind::Overloaded)),
         ] {
             let verdict = classify_finish(reason).err();

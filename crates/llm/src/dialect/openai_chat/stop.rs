@@ -7,7 +7,8 @@ pub(super) fn meaning(reason: &str) -> Stop {
         "length" | "max_tokens" | "model_length" => Stop::Length,
         "tool_calls" | "function_call" | "tool_use" => Stop::ToolCalls,
         "content_filter" | "refusal" | "safety" => Stop::ContentFilter,
-        "error" | "insufficient_system_resource" => Stop::Error,
+        // `abort` is vLLM's: the engine ended the answer, and not the model.
+        "error" | "insufficient_system_resource" | "abort" => Stop::Error,
         _ => Stop::Other,
     }
 }

@@ -122,6 +122,7 @@ fn an_event_that_is_too_large_fails_the_stream() {
 fn a_model_that_says_that_it_failed_has_not_finished() {
     for (reason, kind) in [
         ("error", Kind::ServerError),
+        ("abort", Kind::ServerError),
         ("insufficient_system_resource", Kind::Overloaded),
     ] {
         let text = chunk(r#"{"content":"a"}"#) + &finish(reason) + DONE;
