@@ -3,7 +3,7 @@
 
 use super::{classify_finish, means::*};
 use crate::{Lax, Verdict};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use std::str;
 
@@ -45,6 +45,10 @@ struct Whole<'a> {
     usage: Option<&'a RawValue>,
     #[serde(borrow, rename = "usageMetadata")]
     usage_metadata: Option<&'a RawValue>,
+    #[serde(rename = "modelVersion")]
+    model_version: Option<IgnoredAny>,
+    #[serde(rename = "responseId")]
+    response_id: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]
@@ -164,7 +168,15 @@ impl<'a> Whole<'a> {
         if is_response {
             return self.output.and_then(of_output);
         }
-        of_choices(self.choices.or(self.candidates)?)
+        let about_none = self.usage_metadata.is_some()
+            || self.model_version.is_some()
+            || self.response_id.is_some()
+            || self.object.as_str() == "chat.completion";
+        match self.choices.or(self.candidates) {
+            Some(choices) => of_choices(choices),
+            // All that stands around an answer, and none.
+            None => about_none.then_some(Flaw::Known(EMPTY)),
+        }
     }
 }
 

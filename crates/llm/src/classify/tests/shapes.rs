@@ -22,6 +22,8 @@ fn a_healthy_answer_is_healthy() {
         r#"{"type":"message","content":[],"stop_reason":"end_turn"}"#,
         r#"{"candidates":[{"finishReason":"STOP"}]}"#,
         r#"{"choices":"odd"}"#,
+        r#"{"object":"chat.completion","choices":"odd"}"#,
+        r#"{"candidates":[{"content":{}}],"modelVersion":"m"}"#,
         r#"{"choices":[{"finish_reason":{"odd":[1]},"message":{"refusal":7.5}}],"type":[true],"stop_reason":-1}"#,
         r#"{"a":1,"a":2,"choices":[],"choices":[]}"#,
         "  {\"object\":\"list\",\"data\":[]}\n",
@@ -39,6 +41,20 @@ fn a_success_that_is_none_is_seen() {
         ("{'choices': []}", Kind::Partial),
         ("<!DOCTYPE html><html></html>", Kind::ServerError),
         (r#"{"choices":[]}"#, Kind::Partial),
+        (
+            r#"{"object":"chat.completion","choices":null}"#,
+            Kind::Partial,
+        ),
+        (r#"{"object":"chat.completion"}"#, Kind::Partial),
+        (
+            r#"{"usageMetadata":{"promptTokenCount":7},"modelVersion":"m"}"#,
+            Kind::Partial,
+        ),
+        (r#"{"responseId":"r"}"#, Kind::Partial),
+        (
+            r#"{"promptFeedback":{"blockReason":"OTHER"},"modelVersion":"m"}"#,
+            Kind::ContentPolicy,
+        ),
         (r#"{"error":"model is overloaded"}"#, Kind::Overloaded),
         (
             r#"{"type":{"odd":[1]},"object":7,"error":{"code":503}}"#,
