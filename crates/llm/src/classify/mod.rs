@@ -25,6 +25,7 @@ pub(crate) use self::{
     answer::{Report, event, report},
     rule::Rule,
     said::{Quoted, Said},
+    whole::is_error,
 };
 use crate::{Provider, Verdict};
 

@@ -222,6 +222,6 @@ fn of_output(output: &RawValue) -> Option<Flaw<'_>> {
 }
 
 /// Some servers send an `error` that is `null`, empty or `false` with every answer.
-fn is_error(error: &RawValue) -> bool {
+pub(crate) fn is_error(error: &RawValue) -> bool {
     !matches!(error.get(), "null" | "false" | "\"\"" | "{}" | "[]")
 }

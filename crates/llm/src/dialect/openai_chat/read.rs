@@ -1,6 +1,6 @@
 use super::{stop::meaning, usage::Wire};
 use crate::{
-    Finish, Kind, Lax, Stop,
+    Finish, Kind, Lax, Stop, classify,
     sse::Event,
     stream::{Delta, Part, Reading, Start, StreamError, Text, ToolDelta},
 };
@@ -18,7 +18,13 @@ struct Chunk<'a> {
     #[serde(borrow)]
     choices: Option<Vec<Choice<'a>>>,
     usage: Option<Wire>,
-    error: Option<IgnoredAny>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    /// An error may be all there is, without a name of its own.
+    #[serde(borrow, default)]
+    object: Lax<'a>,
+    #[serde(borrow, default)]
+    r#type: Lax<'a>,
 }
 
 #[derive(Deserialize)]
@@ -78,17 +84,24 @@ pub(crate) fn read_event(reading: &mut Reading, event: &Event) -> Part {
     let Ok(chunk) = serde_json::from_slice::<Chunk<'_>>(data) else {
         return Part::Error(reading.broken());
     };
-    if chunk.error.is_some() {
+    if chunk.is_error() || event.name() == Some("error") {
         let mut error = reading.error(data);
         let mut choices = chunk.choices.iter().flatten();
         let reason = choices.find_map(|choice| choice.finish_reason.0.as_deref());
         error.finish = reason.map(|reason| finish(reading, reason));
         return Part::Error(error);
     }
-    if event.name() == Some("error") {
-        return Part::Error(reading.error(data));
-    }
     read(reading, chunk, data)
+}
+
+impl Chunk<'_> {
+    /// Whether it tells of a failure, as whole answers do.
+    fn is_error(&self) -> bool {
+        let is_error = |word: &Lax<'_>| word.as_str() == "error";
+        self.error.is_some_and(classify::is_error)
+            || is_error(&self.object)
+            || is_error(&self.r#type)
+    }
 }
 
 fn read(reading: &mut Reading, chunk: Chunk<'_>, data: &Bytes) -> Part {
@@ -106,7 +119,7 @@ fn read(reading: &mut Reading, chunk: Chunk<'_>, data: &Bytes) -> Part {
         });
     }
     for choice in choices {
-        if let Some(error) = choice.error {
+        if let Some(error) = choice.error.filter(|error| classify::is_error(error)) {
             return Part::Error(reading.error(error.get().as_bytes()));
         }
         let bit = 1 << choice.index.min(63);

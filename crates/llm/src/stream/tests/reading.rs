@@ -136,6 +136,38 @@ fn a_model_that_says_that_it_failed_has_not_finished() {
 }
 
 #[test]
+fn an_error_is_told_in_a_stream_as_in_a_whole_answer() {
+    let said = "This model's maximum context length is 4096 tokens";
+    for kind in [r#""object":"error""#, r#""type":"error""#] {
+        let error = format!("data: {{{kind},\"message\":\"{said}\",\"code\":400}}\n\n");
+        let (items, summary) = openai(&(error + DONE));
+        let Part::Error(error) = &items[0].part else {
+            panic!("{kind}: an error")
+        };
+        let LlmError::Provider(error) = &error.error else {
+            panic!("{kind}: the provider's")
+        };
+        assert_eq!(error.message().as_deref(), Some(said));
+        assert_eq!(summary.outcome().unwrap_err().kind, Kind::ContextLength);
+    }
+}
+
+#[test]
+fn an_error_that_says_nothing_is_none() {
+    for none in ["null", "false", r#""""#, "{}", "[]"] {
+        let text = [
+            format!(
+                "data: {{\"error\":{none},\"choices\":[{{\"delta\":{{\"content\":\"a\"}},\"error\":{none}}}]}}\n\n"
+            ),
+            finish("stop"),
+            DONE.to_owned(),
+        ];
+        let (_, summary) = openai(&text.concat());
+        assert_eq!((summary.text(), summary.outcome()), ("a", Ok(())), "{none}");
+    }
+}
+
+#[test]
 fn several_answers_are_complete_when_all_have_finished() {
     let choice = |index: u32, rest: &str| {
         format!("data: {{\"choices\":[{{\"index\":{index},{rest}}}]}}\n\n")
