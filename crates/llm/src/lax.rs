@@ -1,6 +1,6 @@
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
@@ -16,13 +16,31 @@ impl Lax<'_> {
     }
 }
 
-/// A time in whole seconds, which some servers write with a fraction or as text; 0 where it is none.
+/// A time in whole seconds; 0 where it is none.
 pub(crate) fn seconds(value: Option<&RawValue>) -> u64 {
-    let text = value.map_or("", RawValue::get).trim_matches('"');
-    let seconds = text.split('.').next();
-    seconds
-        .and_then(|seconds| seconds.parse().ok())
-        .unwrap_or(0)
+    value.and_then(whole).unwrap_or(0)
+}
+
+/// A count, for serde.
+pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let value = Option::<&RawValue>::deserialize(deserializer)?;
+    Ok(value.and_then(whole))
+}
+
+/// What is read over where it is not what it should be, for serde: an answer is one without it.
+pub(crate) fn maybe<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let value = Option::<&RawValue>::deserialize(deserializer)?;
+    Ok(value.and_then(|value| serde_json::from_str(value.get()).ok()))
+}
+
+/// A number, which some servers write with a fraction or as text.
+fn whole(value: &RawValue) -> Option<u64> {
+    let text = value.get().trim_matches('"');
+    text.split('.').next()?.parse().ok()
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Lax<'a> {

@@ -524,6 +524,10 @@ fn usage_is_counted_alike() {
     );
     assert!(read_usage(from, b"{}").is_empty());
     assert!(read_usage(to, b"garbage").is_empty());
+
+    let odd = r#"{"choices": [{"message": {"content": "Hi"}}], "usage": "many"}"#;
+    let crossed = cross_response(to, from, &odd.into()).unwrap();
+    assert!(String::from_utf8_lossy(&crossed).contains("Hi"));
 }
 
 #[test]

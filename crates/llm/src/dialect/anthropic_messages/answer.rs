@@ -24,6 +24,7 @@ struct Answer<'a> {
     stop_reason: Lax<'a>,
     #[serde(borrow, default)]
     stop_sequence: Lax<'a>,
+    #[serde(default, deserialize_with = "crate::lax::maybe")]
     usage: Option<Wire>,
 }
 

@@ -20,6 +20,7 @@ struct Said<'a> {
     content_block: Option<Block<'a>>,
     #[serde(borrow)]
     delta: Option<Change<'a>>,
+    #[serde(default, deserialize_with = "crate::lax::maybe")]
     usage: Option<Wire>,
 }
 
@@ -29,6 +30,7 @@ struct Message<'a> {
     id: Lax<'a>,
     #[serde(borrow, default)]
     model: Lax<'a>,
+    #[serde(default, deserialize_with = "crate::lax::maybe")]
     usage: Option<Wire>,
 }
 

@@ -1,14 +1,18 @@
-use crate::Usage;
+use crate::{Usage, lax};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// Anthropic's `usage`. Its `input_tokens` are those that have nothing to do with the cache.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(super) struct Wire {
+    #[serde(default, deserialize_with = "lax::count")]
     pub(super) input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lax::count")]
     pub(super) output_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lax::count")]
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_read_input_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lax::count")]
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_creation_input_tokens: Option<u64>,
 }

@@ -20,6 +20,7 @@ pub(super) struct Answer<'a> {
     pub(super) candidates: Option<Vec<Candidate<'a>>>,
     #[serde(borrow)]
     prompt_feedback: Option<PromptFeedback<'a>>,
+    #[serde(default, deserialize_with = "crate::lax::maybe")]
     pub(super) usage_metadata: Option<Wire>,
     #[serde(borrow, default)]
     pub(super) model_version: Lax<'a>,

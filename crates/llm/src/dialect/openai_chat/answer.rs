@@ -23,6 +23,7 @@ struct Answer<'a> {
     model: Lax<'a>,
     #[serde(borrow)]
     choices: Vec<Choice<'a>>,
+    #[serde(default, deserialize_with = "crate::lax::maybe")]
     usage: Option<Wire>,
 }
 

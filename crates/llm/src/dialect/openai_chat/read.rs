@@ -17,6 +17,7 @@ struct Chunk<'a> {
     model: Lax<'a>,
     #[serde(borrow)]
     choices: Option<Vec<Choice<'a>>>,
+    #[serde(default, deserialize_with = "crate::lax::maybe")]
     usage: Option<Wire>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,

@@ -1,30 +1,36 @@
-use crate::Usage;
+use crate::{Usage, lax};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 /// OpenAI's `usage`.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Wire {
+    #[serde(default, deserialize_with = "lax::count")]
     prompt_tokens: Option<u64>,
+    #[serde(default, deserialize_with = "lax::count")]
     completion_tokens: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     total_tokens: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lax::maybe")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     prompt_tokens_details: Option<Prompt>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "lax::maybe")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     completion_tokens_details: Option<Completion>,
     /// `DeepSeek`'s name for the cached ones.
-    #[serde(default, skip_serializing)]
+    #[serde(default, deserialize_with = "lax::count", skip_serializing)]
     prompt_cache_hit_tokens: Option<u64>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
 struct Prompt {
+    #[serde(default, deserialize_with = "lax::count")]
     cached_tokens: Option<u64>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
 struct Completion {
+    #[serde(default, deserialize_with = "lax::count")]
     reasoning_tokens: Option<u64>,
 }
 

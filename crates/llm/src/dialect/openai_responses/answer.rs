@@ -24,6 +24,7 @@ struct Answer<'a> {
     incomplete_details: Option<Incomplete<'a>>,
     #[serde(borrow)]
     output: Vec<Said<'a>>,
+    #[serde(default, deserialize_with = "crate::lax::maybe")]
     usage: Option<Wire>,
 }
 

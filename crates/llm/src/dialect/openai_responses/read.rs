@@ -34,6 +34,7 @@ struct Response<'a> {
     error: Option<&'a RawValue>,
     #[serde(borrow)]
     incomplete_details: Option<Incomplete<'a>>,
+    #[serde(default, deserialize_with = "crate::lax::maybe")]
     usage: Option<Wire>,
 }
 

@@ -168,6 +168,44 @@ fn an_error_that_says_nothing_is_none() {
 }
 
 #[test]
+fn a_usage_that_cant_be_read_is_read_over() {
+    for odd in ["3", r#""many""#, "[]", "[7]", "null"] {
+        for (dialect, event) in [
+            (
+                Dialect::OpenAiChat,
+                format!(r#"{{"choices":[{{"finish_reason":"stop"}}],"usage":{odd}}}"#),
+            ),
+            (
+                Dialect::AnthropicMessages,
+                format!(
+                    r#"{{"type":"message_delta","delta":{{"stop_reason":"end_turn"}},"usage":{odd}}}"#
+                ),
+            ),
+            (
+                Dialect::Gemini,
+                format!(r#"{{"candidates":[{{"finishReason":"STOP"}}],"usageMetadata":{odd}}}"#),
+            ),
+            (
+                Dialect::OpenAiResponses,
+                format!(r#"{{"type":"response.completed","response":{{"usage":{odd}}}}}"#),
+            ),
+        ] {
+            let event = format!("data: {event}\n\n");
+            let (_, summary) = read(dialect, [event.as_bytes()]);
+            assert_eq!(summary.outcome(), Ok(()), "{event}");
+        }
+    }
+    let odd = concat!(
+        r#"{"prompt_tokens":3.0,"completion_tokens":"4","total_tokens":-1,"#,
+        r#""prompt_tokens_details":[],"completion_tokens_details":{"reasoning_tokens":null}}"#,
+    );
+    let (_, summary) = openai(&format!("data: {{\"usage\":{odd}}}\n\n"));
+    let usage = summary.usage();
+    assert_eq!((usage.input, usage.output), (Some(3), Some(4)));
+    assert_eq!((usage.cached, usage.reasoning), (None, None));
+}
+
+#[test]
 fn several_answers_are_complete_when_all_have_finished() {
     let choice = |index: u32, rest: &str| {
         format!("data: {{\"choices\":[{{\"index\":{index},{rest}}}]}}\n\n")
