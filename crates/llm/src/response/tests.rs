@@ -115,21 +115,36 @@ fn a_whole_answer_and_an_error_settle_at_once() {
 
 /// All that a pipe gives, and the error at its end.
 fn pipe(
-    mut pipe: EventPipe,
+    pipe: EventPipe,
     text: &str,
     error: Option<TransportError>,
 ) -> (String, Vec<StreamEvent>, Option<LlmError>) {
-    pipe.push(text.to_owned().into());
-    pipe.close(error);
+    pipe_pieces(pipe, [text.as_bytes()], error)
+}
+
+/// The same of a text that comes in pieces.
+fn pipe_pieces<'a>(
+    mut pipe: EventPipe,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    error: Option<TransportError>,
+) -> (String, Vec<StreamEvent>, Option<LlmError>) {
     let mut events = Vec::new();
     let mut failed = None;
-    while let Some(event) = pipe.next_event() {
-        assert!(failed.is_none(), "nothing after an error");
-        match event {
-            Ok(event) => events.push(event),
-            Err(error) => failed = Some(error),
+    let mut take = |pipe: &mut EventPipe| {
+        while let Some(event) = pipe.next_event() {
+            assert!(failed.is_none(), "nothing after an error");
+            match event {
+                Ok(event) => events.push(event),
+                Err(error) => failed = Some(error),
+            }
         }
+    };
+    for piece in pieces {
+        pipe.push(Bytes::copy_from_slice(piece));
+        take(&mut pipe);
     }
+    pipe.close(error);
+    take(&mut pipe);
     assert!(pipe.is_over());
     let frames: Vec<_> = events
         .iter()
@@ -158,6 +173,55 @@ fn within_a_dialect_the_bytes_pass() {
     assert_eq!(events[1].text.as_deref(), Some("Hi"));
     assert_eq!(events[3].usage.unwrap().input, Some(1));
     assert!(events[4].is_last() && !events[3].is_last());
+}
+
+/// Events that are alike are read together as far as they have come; what follows them is not one
+/// of them.
+#[test]
+fn events_that_are_alike_say_the_same_wherever_they_are_cut() {
+    let said = [
+        SAID,
+        &SAID.replace("Hi", "ä"),
+        &SAID.replace("Hi", "\\\"\\n"),
+        &SAID.replace("Hi", "…"),
+        // The first one begins the answer, and so is like none.
+        SAID,
+    ];
+    let said = said.concat();
+    let text = "Hiä\"\n…Hi";
+    let error = "data: {\"error\":{\"code\":503}}\n\n";
+    let good = [&said, FINISHED, USAGE, DONE].concat();
+    let bad = [&said, error, DONE].concat();
+    for whole in [&good, &bad] {
+        let bytes = whole.as_bytes();
+        let cuts = (0..=bytes.len()).map(|at| {
+            let (before, after) = bytes.split_at(at);
+            vec![before, after]
+        });
+        for pieces in cuts.chain([bytes.chunks(1).collect()]) {
+            let how = pieces[0].len();
+            let (frames, events, failed) = pipe_pieces(same(), pieces, None);
+            let texts = events.iter().filter_map(|event| event.text.as_deref());
+            assert_eq!(texts.collect::<String>(), text, "cut at {how}");
+            let finish = events.iter().find_map(|event| event.finish);
+            let usage = events.iter().find_map(|event| event.usage);
+            let last = events.iter().position(StreamEvent::is_last);
+            if whole == &good {
+                assert_eq!(&frames, whole, "cut at {how}");
+                assert!(failed.is_none(), "cut at {how}");
+                assert_eq!(finish, Some(crate::Stop::Stop), "cut at {how}");
+                assert_eq!(usage.unwrap().input, Some(1), "cut at {how}");
+                assert_eq!(last, Some(events.len() - 1), "cut at {how}");
+            } else {
+                assert_eq!(frames, said, "cut at {how}");
+                assert!(
+                    matches!(failed, Some(LlmError::Provider(_))),
+                    "cut at {how}"
+                );
+                assert_eq!((finish, usage, last), (None, None, None), "cut at {how}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Every row of the facts about streams in a dialect that is read here.
 
-use super::read;
-use crate::{Dialect, Fallback, Kind, Stop, Summary, Verdict, stream::End};
+use super::{read, read_by};
+use crate::{
+    Dialect, Fallback, Kind, Stop, Summary, Verdict,
+    stream::{End, StreamReader},
+};
 use serde_json::{Map, Value, json};
 use std::{fs, path::Path};
 
@@ -105,15 +108,17 @@ fn every_stream_reads_as_the_facts_say_wherever_it_is_cut() {
         let dialect: Dialect = api.parse().unwrap();
         let expected = row["expected"].as_object().unwrap();
         let check = |pieces: &[&[u8]], how: &str| {
-            let (items, summary) = read(dialect, pieces.iter().copied());
-            let id = &row["id"];
-            assert_eq!(
-                &observed(&summary, dialect, expected),
-                expected,
-                "{id} {how}"
-            );
-            let raw: usize = items.iter().map(|item| item.raw.len()).sum();
-            assert!(raw <= bytes.len(), "{id}: bytes out of nowhere");
+            for next in [StreamReader::next_item, StreamReader::next_run] {
+                let (items, summary) = read_by(next, dialect, pieces.iter().copied());
+                let id = &row["id"];
+                assert_eq!(
+                    &observed(&summary, dialect, expected),
+                    expected,
+                    "{id} {how}"
+                );
+                let raw: usize = items.iter().map(|item| item.raw.len()).sum();
+                assert!(raw <= bytes.len(), "{id}: bytes out of nowhere");
+            }
         };
         check(&[&bytes], "whole");
         for at in 0..=bytes.len() {
