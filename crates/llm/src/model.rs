@@ -4,6 +4,8 @@
 //! model that it goes to. A name that is not known is taken for one of the newest models': they
 //! are what new names are given to.
 
+use crate::cross::Sampling;
+
 /// The version of one of Anthropic's models: `(4, 5)` of `claude-sonnet-4-5-20250929`, `(3, 7)` of
 /// `claude-3-7-sonnet-latest`, with or without what a reseller puts in front.
 pub(crate) fn claude(name: &str) -> Option<(u32, u32)> {
@@ -43,6 +45,37 @@ pub(crate) fn reasons(name: &str) -> bool {
         "llama",
     ];
     !old.iter().any(|old| last.starts_with(old))
+}
+
+/// What a model of this name refuses of a request that says how to sample: it is made to do that
+/// in its own way.
+pub(crate) fn refuses(name: &str) -> &'static [Sampling] {
+    use Sampling::{Penalties, Stop, Temperature, TopK, TopP};
+    if claude(name).is_some_and(|version| version >= (4, 7)) {
+        return &[Temperature, TopP, TopK];
+    }
+    // Some of them take some of it while they do not think, which is for OpenAI to say.
+    if name.split(['/', ':']).any(always_reasons) {
+        return &[Temperature, TopP, Penalties, Stop];
+    }
+    &[]
+}
+
+/// Whether this is one of OpenAI's models that think: `o3` and `o4-mini`, `gpt-5` and `gpt-5.1`,
+/// but not `gpt-5-chat-latest`, and not the `gpt-35` that Azure has.
+fn always_reasons(name: &str) -> bool {
+    let numbered = |rest: &'static str| {
+        let rest = name.strip_prefix(rest)?;
+        let number = rest.chars().next()?.to_digit(10)?;
+        Some((number, &rest[1..]))
+    };
+    if let Some((_, rest)) = numbered("o") {
+        return rest.is_empty() || rest.starts_with('-');
+    }
+    numbered("gpt-").is_some_and(|(number, rest)| {
+        let whole = rest.is_empty() || rest.starts_with(['-', '.']);
+        number >= 5 && whole && !rest.starts_with("-chat")
+    })
 }
 
 /// Whether one of Anthropic's models follows a JSON schema by itself.
@@ -98,6 +131,41 @@ mod tests {
             ("gpt-5", None),
         ] {
             assert_eq!(gemini(name), version, "{name}");
+        }
+    }
+
+    #[test]
+    fn models_that_think_sample_in_their_own_way() {
+        for name in [
+            "o1",
+            "o3-2025-04-16",
+            "ft:o4-mini:org",
+            "gpt-5",
+            "gpt-5-mini",
+            "openai/gpt-5.1:online",
+            "gpt-6",
+        ] {
+            assert!(refuses(name).contains(&Sampling::Stop), "{name}");
+            assert!(!refuses(name).contains(&Sampling::Seed), "{name}");
+        }
+        for name in ["claude-opus-4-7", "anthropic/claude-sonnet-5"] {
+            assert!(refuses(name).contains(&Sampling::TopK), "{name}");
+            assert!(!refuses(name).contains(&Sampling::Stop), "{name}");
+        }
+        for name in [
+            "gpt-5-chat-latest",
+            "gpt-4o",
+            "gpt-4.1",
+            "gpt-35-turbo",
+            "gpt-50",
+            "gpt-oss-120b",
+            "olmo-3",
+            "o1lm",
+            "claude-opus-4-6",
+            "smart",
+            "",
+        ] {
+            assert!(refuses(name).is_empty(), "{name}");
         }
     }
 

@@ -52,12 +52,15 @@ pub(crate) enum Role {
     Assistant,
 }
 
-/// A parameter of sampling that not everybody knows.
+/// A parameter of sampling that not everybody takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sampling {
+    Temperature,
+    TopP,
     TopK,
     Seed,
     Penalties,
+    Stop,
 }
 
 /// Between which dialects a request goes: for saying what can't be carried over.
@@ -102,10 +105,12 @@ impl<'a> Prompt<'a> {
         calls.find(|call| call.id == id).map(|call| &*call.name)
     }
 
-    /// Leaves out the sampling parameters that the other side does not know.
-    pub(crate) fn leave_out(&mut self, unknown: &[Sampling]) {
-        for parameter in unknown {
+    /// Leaves out the sampling parameters that the other side does not take.
+    pub(crate) fn leave_out(&mut self, refused: &[Sampling]) {
+        for parameter in refused {
             let (there, note) = match parameter {
+                Sampling::Temperature => (self.temperature.take().is_some(), "dropped temperature"),
+                Sampling::TopP => (self.top_p.take().is_some(), "dropped top_p"),
                 Sampling::TopK => (self.top_k.take().is_some(), "dropped top_k"),
                 Sampling::Seed => (self.seed.take().is_some(), "dropped seed"),
                 Sampling::Penalties => {
@@ -115,6 +120,10 @@ impl<'a> Prompt<'a> {
                     }
                     let presence = self.presence_penalty.take().is_some();
                     (presence, "dropped presence_penalty")
+                }
+                Sampling::Stop => {
+                    let stop = !std::mem::take(&mut self.stop).is_empty();
+                    (stop, "dropped stop sequences")
                 }
             };
             if there {

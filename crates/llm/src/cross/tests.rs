@@ -367,6 +367,75 @@ fn sampling_parameters_are_made_what_the_other_side_takes() {
     assert_eq!(notes, ["clamped max_tokens", "dropped stop sequences"]);
 }
 
+/// They answer with a 400, which is the caller's to mend: no other route would be asked.
+#[test]
+fn what_a_model_refuses_of_sampling_is_not_sent() {
+    let anthropic = json!({"temperature": 0.2, "top_p": 0.9, "top_k": 5, "stop_sequences": ["A"]});
+    let openai = json!({"temperature": 1.5, "top_p": 0.9, "frequency_penalty": 1,
+        "presence_penalty": 1, "stop": "A"});
+    let responses = Target::new(Dialect::OpenAiResponses);
+    for (from, target, fields, left, dropped) in [
+        (
+            Dialect::AnthropicMessages,
+            TO_OPENAI.model("gpt-5"),
+            &anthropic,
+            json!({}),
+            &["temperature", "top_p", "stop sequences", "top_k"][..],
+        ),
+        (
+            Dialect::AnthropicMessages,
+            responses.clone().model("o3"),
+            &anthropic,
+            json!({}),
+            &["temperature", "top_p", "stop sequences", "top_k"],
+        ),
+        (
+            Dialect::AnthropicMessages,
+            responses.model("gpt-5-chat-latest"),
+            &anthropic,
+            json!({"temperature": 0.2, "top_p": 0.9}),
+            &["top_k", "stop sequences"],
+        ),
+        (
+            Dialect::OpenAiChat,
+            TO_ANTHROPIC.model("claude-opus-4-7"),
+            &openai,
+            json!({"stop_sequences": ["A"]}),
+            &[
+                "frequency_penalty",
+                "presence_penalty",
+                "temperature",
+                "top_p",
+            ],
+        ),
+        (
+            Dialect::OpenAiChat,
+            TO_ANTHROPIC.model("claude-opus-4-6"),
+            &json!({"temperature": 0.2}),
+            json!({"temperature": 0.2}),
+            &[],
+        ),
+    ] {
+        let (mut body, notes) = cross(from, &target, fields);
+        let kept = [
+            "temperature",
+            "top_p",
+            "top_k",
+            "stop",
+            "stop_sequences",
+            "frequency_penalty",
+            "presence_penalty",
+        ];
+        let body = body.as_object_mut().unwrap();
+        body.retain(|name, _| kept.contains(&&**name));
+        assert_eq!(Value::Object(body.clone()), left, "{target:?}");
+        let of_sampling = notes
+            .iter()
+            .filter_map(|note| note.strip_prefix("dropped "));
+        assert_eq!(of_sampling.collect::<Vec<_>>(), dropped, "{target:?}");
+    }
+}
+
 #[test]
 fn the_default_for_tokens_is_within_the_limit() {
     let (body, _) = cross(

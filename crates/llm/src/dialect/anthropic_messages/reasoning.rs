@@ -2,7 +2,7 @@
 
 use crate::{
     InvalidRequest, Target,
-    cross::{Block, Effort, Prompt, Reasoning, Role, ToolChoice},
+    cross::{Block, Effort, Prompt, Reasoning, Role, Sampling, ToolChoice},
     model,
     request::{Str, typed},
 };
@@ -97,15 +97,7 @@ pub(super) fn encode(prompt: &mut Prompt<'_>, max_tokens: u64, target: &Target) 
         (Some(Thinking::Enabled { budget_tokens }), None)
     };
     // These are refused beside it.
-    if prompt.temperature.take().is_some() {
-        prompt.note("dropped temperature");
-    }
-    if prompt.top_p.take().is_some() {
-        prompt.note("dropped top_p");
-    }
-    if prompt.top_k.take().is_some() {
-        prompt.note("dropped top_k");
-    }
+    prompt.leave_out(&[Sampling::Temperature, Sampling::TopP, Sampling::TopK]);
     said
 }
 

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     Feature, InvalidRequest, Target,
     cross::{Crossing, Format, Prompt, Reasoning, Sampling, ToolChoice},
+    model,
     request::{Field, Fields, Str, typed},
 };
 use bytes::Bytes;
@@ -296,6 +297,7 @@ fn follow<'a>(prompt: &mut Prompt<'a>, target: &Target) -> Option<Cow<'a, RawVal
 /// Makes the sampling parameters what Anthropic takes.
 fn sampling(prompt: &mut Prompt<'_>) {
     prompt.leave_out(&[Sampling::Seed, Sampling::Penalties]);
+    prompt.leave_out(model::refuses(&prompt.model));
     if prompt
         .temperature
         .is_some_and(|temperature| temperature > 1.0)

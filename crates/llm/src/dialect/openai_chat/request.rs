@@ -6,6 +6,7 @@ use super::{
 use crate::{
     Feature, InvalidRequest, Target,
     cross::{Crossing, Effort, IdRule, Prompt, Reasoning, Sampling},
+    model,
     request::{Field, Fields, Str, typed},
 };
 use bytes::Bytes;
@@ -229,6 +230,7 @@ pub(crate) fn encode_request(
     target: &Target,
     crossing: Crossing,
 ) -> Result<Bytes, InvalidRequest> {
+    prompt.leave_out(model::refuses(&prompt.model));
     if prompt.stop.len() > MAX_STOP {
         prompt.stop.truncate(MAX_STOP);
         prompt.note("dropped stop sequences");

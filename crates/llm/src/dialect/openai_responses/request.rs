@@ -7,6 +7,7 @@ use crate::{
     Feature, InvalidRequest, Target,
     cross::{Crossing, Prompt, Reasoning, Sampling},
     dialect::openai_chat,
+    model,
     request::{Field, Fields, Str, typed},
 };
 use bytes::Bytes;
@@ -191,11 +192,13 @@ pub(crate) fn encode_request(
     target: &Target,
     crossing: Crossing,
 ) -> Bytes {
-    prompt.leave_out(&[Sampling::TopK, Sampling::Seed, Sampling::Penalties]);
-    if !prompt.stop.is_empty() {
-        prompt.stop.clear();
-        prompt.note("dropped stop sequences");
-    }
+    prompt.leave_out(model::refuses(&prompt.model));
+    prompt.leave_out(&[
+        Sampling::TopK,
+        Sampling::Seed,
+        Sampling::Penalties,
+        Sampling::Stop,
+    ]);
     if prompt.max_tokens.is_some_and(|most| most < LEAST_TOKENS) {
         prompt.max_tokens = Some(LEAST_TOKENS);
         prompt.note("raised max_tokens");
