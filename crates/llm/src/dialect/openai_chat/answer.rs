@@ -1,4 +1,5 @@
 use super::{
+    pieces::Pieces,
     stop::{meaning, word},
     usage::Wire,
 };
@@ -39,7 +40,7 @@ struct Choice<'a> {
 #[derive(Deserialize)]
 struct Message<'a> {
     #[serde(borrow, default)]
-    content: Lax<'a>,
+    content: Pieces<'a>,
     #[serde(borrow, default)]
     refusal: Lax<'a>,
     #[serde(borrow)]
@@ -75,8 +76,11 @@ pub(crate) fn decode_answer(body: &[u8]) -> Result<Reply<'_>, InvalidAnswer> {
         return Err(InvalidAnswer::empty());
     };
     let message = choice.message;
-    let thinks = message.reasoning_content.is_some() || message.reasoning.is_some();
-    let annotated = message.annotations.is_some_and(|list| list.get() != "[]");
+    let content = message.content;
+    let thinks = message.reasoning_content.is_some()
+        || message.reasoning.is_some()
+        || content.thought.0.is_some();
+    let annotated = message.annotations.is_some_and(|list| list.get() != "[]") || content.cites;
     let notes = [
         (choices.next().is_some(), "dropped further answers"),
         (choice.logprobs.is_some(), "dropped logprobs"),
@@ -84,7 +88,7 @@ pub(crate) fn decode_answer(body: &[u8]) -> Result<Reply<'_>, InvalidAnswer> {
         (annotated, "dropped citations"),
         (message.audio.is_some(), "dropped audio"),
     ];
-    let text = message.content.0.filter(|text| !text.is_empty());
+    let text = content.text.0.filter(|text| !text.is_empty());
     let refusal = message.refusal.0.filter(|text| !text.is_empty());
     let calls = message
         .tool_calls

@@ -211,15 +211,23 @@ fn pieces<'a>(
         return typed(&field, content, problem).map(|Str(text)| vec![Block::Text(text)]);
     }
     let pieces: Vec<Piece<'a>> = typed(&field, content, problem)?;
-    let pieces = pieces.into_iter().map(|piece| match &*piece.kind.0 {
-        "text" => text(&field, piece.text),
-        "refusal" => text(&field, piece.refusal),
-        "image_url" => image(&field, piece.image_url, prompt),
-        "file" => document(&field, piece.file, crossing),
-        "input_audio" => Err(crossing.refuse(Feature::Audio)),
-        _ => Err(crossing.refuse(Feature::UnknownContent)),
-    });
-    pieces.collect()
+    let mut blocks = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        blocks.push(match &*piece.kind.0 {
+            "text" => text(&field, piece.text)?,
+            "refusal" => text(&field, piece.refusal)?,
+            "image_url" => image(&field, piece.image_url, prompt)?,
+            "file" => document(&field, piece.file, crossing)?,
+            // Mistral's.
+            "thinking" => {
+                prompt.note("dropped thinking");
+                continue;
+            }
+            "input_audio" => return Err(crossing.refuse(Feature::Audio)),
+            _ => return Err(crossing.refuse(Feature::UnknownContent)),
+        });
+    }
+    Ok(blocks)
 }
 
 fn text<'a>(field: &str, text: Option<Str<'a>>) -> Result<Block<'a>, InvalidRequest> {

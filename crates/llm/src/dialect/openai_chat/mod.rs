@@ -6,11 +6,14 @@ mod choice;
 mod content;
 mod edit;
 mod messages;
+mod pieces;
 mod place;
 mod read;
 mod request;
 mod stop;
 mod strict;
+#[cfg(test)]
+mod tests;
 mod tools;
 mod usage;
 mod write;

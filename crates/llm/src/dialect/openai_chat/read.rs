@@ -1,4 +1,4 @@
-use super::{stop::meaning, usage::Wire};
+use super::{pieces::Pieces, stop::meaning, usage::Wire};
 use crate::{
     Finish, Kind, Lax, Stop, classify,
     sse::Event,
@@ -43,7 +43,7 @@ struct Choice<'a> {
 #[derive(Deserialize)]
 struct Said<'a> {
     #[serde(borrow, default)]
-    content: Lax<'a>,
+    content: Pieces<'a>,
     #[serde(borrow, default)]
     refusal: Lax<'a>,
     #[serde(borrow, default)]
@@ -150,11 +150,13 @@ fn read(reading: &mut Reading, chunk: Chunk<'_>, data: &Bytes) -> Part {
 }
 
 fn read_said(reading: &mut Reading, delta: &mut Delta, said: Said<'_>, data: &Bytes) {
-    delta.others |= said.function_call.is_some() || said.audio.is_some();
-    delta.text = Text::some(said.content, data);
+    let content = said.content;
+    delta.others |= said.function_call.is_some() || said.audio.is_some() || content.others;
+    delta.text = Text::some(content.text, data);
     delta.refusal = Text::some(said.refusal, data);
     let reasoning = Text::some(said.reasoning_content, data);
-    delta.reasoning = reasoning.or_else(|| Text::some(said.reasoning, data));
+    let reasoning = reasoning.or_else(|| Text::some(said.reasoning, data));
+    delta.reasoning = reasoning.or_else(|| Text::some(content.thought, data));
     reading.refused |= delta.refusal.is_some();
     for call in said.tool_calls.into_iter().flatten() {
         let (name, arguments) = match call.function {
@@ -175,7 +177,8 @@ fn read_said(reading: &mut Reading, delta: &mut Delta, said: Said<'_>, data: &By
 
 impl Said<'_> {
     fn is_content(&self) -> bool {
-        !self.content.as_str().is_empty()
+        !self.content.text.as_str().is_empty()
+            || self.content.others
             || !self.refusal.as_str().is_empty()
             || self
                 .tool_calls

@@ -1,0 +1,148 @@
+//! What servers send that are not quite compatible.
+
+use crate::{
+    AnswerTranslator, Dialect, EventPipe, LlmRequest, Said, Stop, StreamReader, Target,
+    stream::{Part, StreamItem},
+};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+const CHAT: Dialect = Dialect::OpenAiChat;
+
+/// A chunk with this delta.
+fn chunk(delta: &Value) -> String {
+    let chunk = json!({"id": "c", "model": "m", "choices": [{"index": 0, "delta": delta}]});
+    format!("data: {chunk}\n\n")
+}
+
+/// The last chunk but the usage, and the marker.
+fn finish(reason: &str) -> String {
+    format!(
+        "data: {{\"choices\":[{{\"index\":0,\"delta\":{{}},\"finish_reason\":\"{reason}\"}}]}}\n\n\
+         data: [DONE]\n\n"
+    )
+}
+
+fn read(text: &str) -> (Vec<StreamItem>, StreamReader) {
+    let mut reader = StreamReader::new(CHAT).keep(1 << 20);
+    reader.push(text.to_owned().into());
+    reader.close();
+    let items = std::iter::from_fn(|| reader.next_item()).collect();
+    (items, reader)
+}
+
+/// The answer of a model of Mistral's that thinks.
+fn thinking() -> Value {
+    json!([
+        {"type": "thinking", "thinking": [{"type": "text", "text": "h"},
+            {"type": "text", "text": "m"}], "closed": true},
+        {"type": "text", "text": "{\"a\":"},
+        {"type": "reference", "reference_ids": [1]},
+        {"type": "text", "text": "1}"},
+    ])
+}
+
+#[test]
+fn an_answer_that_is_a_list_of_pieces_is_read() {
+    let body = json!({"id": "c", "model": "m", "choices": [{"index": 0, "own": 1,
+        "message": {"role": "assistant", "content": thinking()}, "finish_reason": "stop"}]});
+    let body = Bytes::from(body.to_string());
+    let translator = AnswerTranslator::new(CHAT, Dialect::AnthropicMessages);
+    let (answer, notes) = translator.write_noting(&body).unwrap();
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(
+        answer["content"],
+        json!([{"type": "text", "text": "{\"a\":1}"}])
+    );
+    assert_eq!(notes, ["dropped thinking", "dropped citations"]);
+
+    // What is changed in it stands in the first piece of text.
+    let mut said = Said::read(CHAT, &body).unwrap();
+    assert_eq!(said.text, "{\"a\":1}");
+    said.text = "{}".to_owned();
+    let changed: Value = serde_json::from_slice(&said.write_into(&body).unwrap()).unwrap();
+    let choice = &changed["choices"][0];
+    assert_eq!(choice["own"], 1);
+    let pieces = choice["message"]["content"].as_array().unwrap();
+    assert_eq!(pieces[0], thinking()[0]);
+    assert_eq!(pieces[1], json!({"type": "text", "text": "{}"}));
+    assert_eq!(pieces.len(), 3);
+}
+
+/// A caller sends it back as it came, and the next route may be another vendor's.
+#[test]
+fn an_answer_that_is_a_list_of_pieces_can_be_sent_on() {
+    let content = json!([thinking()[0], thinking()[1]]);
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": content}, {"role": "user", "content": "So?"}]});
+    let request = LlmRequest::parse(CHAT, body.to_string().into()).unwrap();
+    let target = Target::new(Dialect::AnthropicMessages);
+    let encoded = request.encode(&target).unwrap();
+    let body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    assert_eq!(body["messages"][1]["content"], "{\"a\":");
+    assert!(encoded.notes.contains(&"dropped thinking"));
+}
+
+#[test]
+fn thinking_that_comes_in_a_list_is_progress_and_no_content() {
+    let think =
+        |text: &str| json!({"type": "thinking", "thinking": [{"type": "text", "text": text}]});
+    let said = |pieces: &[Value]| chunk(&json!({"content": pieces}));
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let stream = [
+        said(&[think("h"), think("m")]),
+        said(&[json!({"type": "thinking", "thinking": "so"})]),
+        said(&[text("one")]),
+        said(&[text("two")]),
+        said(&[text("three")]),
+        finish("stop"),
+    ]
+    .concat();
+    let (items, reader) = read(&stream);
+    let thought = |item: &StreamItem| match &item.part {
+        Part::Delta(delta) => delta.reasoning.as_ref().map(ToString::to_string),
+        _ => None,
+    };
+    let thoughts: Vec<_> = items.iter().filter_map(thought).collect();
+    assert_eq!(thoughts, ["hm", "so"]);
+    assert!(!items[1].is_content());
+    assert_eq!(reader.summary().text(), "onetwothree");
+    assert_eq!(reader.summary().finish().unwrap().stop, Stop::Stop);
+
+    // The same, where what is alike is read at once.
+    let mut pipe = EventPipe::new(CHAT, CHAT).keep(100);
+    pipe.push(stream.clone().into());
+    let mut frames = Vec::new();
+    while let Some(event) = pipe.next_event() {
+        frames.extend_from_slice(&event.unwrap().frame);
+    }
+    assert_eq!(frames, stream.as_bytes());
+    assert_eq!(pipe.summary().text(), "onetwothree");
+}
+
+#[test]
+fn a_list_of_what_is_not_known_breaks_nothing() {
+    for (content, is_content) in [
+        (json!([{"type": "image_url", "image_url": {}}]), true),
+        (json!([1, "x", null, [], {"type": "text"}]), false),
+        (json!([{"type": "text", "text": 1.5}]), false),
+        (
+            json!([{"type": "thinking", "thinking": [[{"thinking": []}]]}]),
+            false,
+        ),
+        (json!([]), false),
+        (json!({}), false),
+    ] {
+        let (items, reader) = read(&(chunk(&json!({"content": content})) + &finish("stop")));
+        assert_eq!(items[0].is_content(), is_content, "{content}");
+        assert!(reader.summary().is_complete(), "{content}");
+        assert_eq!(reader.summary().text(), "", "{content}");
+    }
+    // Not looked into as deep as it goes.
+    let deep = "[{\"type\":\"thinking\",\"thinking\":".repeat(50_000) + "1" + &"}]".repeat(50_000);
+    let delta = format!("{{\"content\":{deep}}}");
+    let event = format!("data: {{\"choices\":[{{\"delta\":{delta}}}]}}\n\n");
+    let mut reader = StreamReader::new(CHAT).max_event(1 << 24);
+    reader.push(event.into());
+    assert!(reader.next_item().is_some());
+}
