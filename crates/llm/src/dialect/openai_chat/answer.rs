@@ -1,5 +1,5 @@
 use super::{
-    pieces::Pieces,
+    pieces::{self, Pieces},
     stop::{meaning, word},
     usage::Wire,
 };
@@ -65,7 +65,7 @@ struct Call<'a> {
 struct Function<'a> {
     #[serde(borrow)]
     name: Str<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "pieces::arguments")]
     arguments: Lax<'a>,
 }
 

@@ -3,6 +3,7 @@
 use crate::Lax;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// A text, or a list of pieces: so Mistral's models send it that think.
 #[derive(Debug, Default)]
@@ -76,4 +77,16 @@ fn join<'a>(Lax(text): &mut Lax<'a>, Lax(more): Lax<'a>) {
         (Some(text), Some(more)) => Some(text + more),
         (text, more) => text.or(more),
     };
+}
+
+/// The arguments of a call: JSON as a text, or the JSON itself, as servers send it that are not
+/// quite compatible.
+pub(super) fn arguments<'de: 'a, 'a, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Lax<'a>, D::Error> {
+    let arguments = <&RawValue>::deserialize(deserializer)?.get();
+    if arguments.starts_with(['{', '[']) {
+        return Ok(Lax(Some(Cow::Borrowed(arguments))));
+    }
+    serde_json::from_str(arguments).map_err(D::Error::custom)
 }

@@ -1,4 +1,8 @@
-use super::{pieces::Pieces, stop::meaning, usage::Wire};
+use super::{
+    pieces::{self, Pieces},
+    stop::meaning,
+    usage::Wire,
+};
 use crate::{
     Finish, Kind, Lax, Stop, classify,
     sse::Event,
@@ -71,7 +75,7 @@ struct Call<'a> {
 struct Function<'a> {
     #[serde(borrow, default)]
     name: Lax<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "pieces::arguments")]
     arguments: Lax<'a>,
 }
 

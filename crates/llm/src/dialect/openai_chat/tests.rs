@@ -31,6 +31,16 @@ fn read(text: &str) -> (Vec<StreamItem>, StreamReader) {
     (items, reader)
 }
 
+/// What a caller of this dialect gets of the stream.
+fn cross(to: Dialect, text: &str) -> String {
+    let mut pipe = EventPipe::new(CHAT, to);
+    pipe.push(text.to_owned().into());
+    pipe.close(None);
+    let events = std::iter::from_fn(|| pipe.next_event());
+    let frames = events.map(|event| event.unwrap().frame);
+    String::from_utf8(frames.flatten().collect()).unwrap()
+}
+
 /// The answer of a model of Mistral's that thinks.
 fn thinking() -> Value {
     json!([
@@ -145,4 +155,27 @@ fn a_list_of_what_is_not_known_breaks_nothing() {
     let mut reader = StreamReader::new(CHAT).max_event(1 << 24);
     reader.push(event.into());
     assert!(reader.next_item().is_some());
+}
+
+/// As the documentation has it, they are a text.
+#[test]
+fn arguments_that_are_an_object_are_read_as_what_they_are() {
+    let call = json!([{"index": 0, "id": "a", "type": "function",
+        "function": {"name": "f", "arguments": {"x": 1}}}]);
+    let message = json!({"role": "assistant", "content": null, "tool_calls": call});
+    let body = json!({"id": "c", "model": "m", "choices": [
+        {"index": 0, "message": message, "finish_reason": "tool_calls"}]});
+    let translator = AnswerTranslator::new(CHAT, Dialect::AnthropicMessages);
+    let answer = translator.write(&body.to_string().into()).unwrap();
+    let answer: Value = serde_json::from_slice(&answer).unwrap();
+    assert_eq!(answer["content"][0]["input"], json!({"x": 1}));
+
+    let stream = chunk(&json!({"tool_calls": call})) + &finish("tool_calls");
+    let (_, reader) = read(&stream);
+    assert_eq!(reader.summary().tool_calls()[0].arguments, "{\"x\":1}");
+    let crossed = cross(Dialect::AnthropicMessages, &stream);
+    assert!(
+        crossed.contains(r#""partial_json":"{\"x\":1}""#),
+        "{crossed}"
+    );
 }
