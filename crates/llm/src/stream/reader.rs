@@ -57,6 +57,8 @@ pub(crate) struct Reading {
     pub(crate) finished: u64,
     /// Which blocks of the answer are calls of tools, in their order.
     pub(crate) tool_blocks: Vec<u32>,
+    /// The ids of these, where there is nothing else to tell them apart by.
+    pub(crate) tool_ids: Vec<Box<str>>,
 }
 
 impl StreamReader {
@@ -78,6 +80,7 @@ impl StreamReader {
                 choices: 0,
                 finished: 0,
                 tool_blocks: Vec::new(),
+                tool_ids: Vec::new(),
             },
             shape: Shape::default(),
             summary: Summary::default(),

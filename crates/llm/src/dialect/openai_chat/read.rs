@@ -167,9 +167,10 @@ fn read_said(reading: &mut Reading, delta: &mut Delta, said: Said<'_>, data: &By
             Some(function) => (function.name, function.arguments),
             None => <_>::default(),
         };
+        let (index, id) = place(reading, call.index.unwrap_or(0), Text::some(call.id, data));
         let call = ToolDelta {
-            index: call.index.unwrap_or(0),
-            id: Text::some(call.id, data),
+            index,
+            id,
             name: Text::some(name, data),
             arguments: Text::some(arguments, data),
         };
@@ -177,6 +178,32 @@ fn read_said(reading: &mut Reading, delta: &mut Delta, said: Said<'_>, data: &By
             delta.tool_calls.push(call);
         }
     }
+}
+
+/// Which of the answer's calls a piece is of, and the call's id where that is told first. There
+/// are servers that give the same index to all of them, or none: an id that is not the one before
+/// begins another call.
+fn place(reading: &mut Reading, index: u32, id: Option<Text>) -> (u32, Option<Text>) {
+    let said = id.as_deref().unwrap_or_default();
+    let last = reading.tool_blocks.iter().rposition(|it| *it == index);
+    let at = match last {
+        Some(at) if said.is_empty() => at,
+        Some(at) if *reading.tool_ids[at] == *said => return (number(at), None),
+        Some(at) if reading.tool_ids[at].is_empty() => {
+            reading.tool_ids[at] = said.into();
+            at
+        }
+        _ => {
+            reading.tool_blocks.push(index);
+            reading.tool_ids.push(said.into());
+            reading.tool_blocks.len() - 1
+        }
+    };
+    (number(at), id)
+}
+
+fn number(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 impl Said<'_> {

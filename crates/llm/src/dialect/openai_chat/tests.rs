@@ -179,3 +179,75 @@ fn arguments_that_are_an_object_are_read_as_what_they_are() {
         "{crossed}"
     );
 }
+
+/// A piece of a call.
+fn call(piece: Value) -> String {
+    chunk(&json!({"tool_calls": [piece]}))
+}
+
+/// As they come from servers that number none of their calls, or all of them 0.
+#[test]
+fn a_new_id_is_a_new_call_whatever_its_index() {
+    let whole = |id: &str| {
+        json!({"index": 0, "id": id, "type": "function",
+            "function": {"name": "f", "arguments": "{\"x\":1}"}})
+    };
+    let mut unnumbered = [whole("a"), whole("b")];
+    for call in &mut unnumbered {
+        call.as_object_mut().unwrap().remove("index");
+    }
+    let together = chunk(&json!({"tool_calls": unnumbered}));
+    for calls in [
+        call(whole("a")) + &call(whole("b")),
+        unnumbered.map(call).concat(),
+        together,
+        // Piece by piece, with the id in each; the second one is numbered from 1.
+        [
+            call(json!({"index": 1, "id": "a", "function": {"name": "f", "arguments": ""}})),
+            call(json!({"index": 1, "id": "a", "function": {"arguments": "{\"x\""}})),
+            call(json!({"index": 1, "id": "", "function": {"arguments": ":1}"}})),
+            call(json!({"index": 1, "id": "b", "function": {"name": "f"}})),
+            call(json!({"index": 1, "function": {"arguments": "{\"x\":1}"}})),
+        ]
+        .concat(),
+    ] {
+        let stream = calls + &finish("tool_calls");
+        let (_, reader) = read(&stream);
+        let seen = reader.summary().tool_calls();
+        let seen: Vec<_> = seen
+            .iter()
+            .map(|call| (&*call.id, &*call.name, &*call.arguments))
+            .collect();
+        let expected = [("a", "f", "{\"x\":1}"), ("b", "f", "{\"x\":1}")];
+        assert_eq!(seen, expected, "{stream}");
+        for to in Dialect::ALL {
+            let mut reader = StreamReader::new(to).keep(1 << 20);
+            reader.push(cross(to, &stream).into());
+            while reader.next_item().is_some() {}
+            let seen = reader.summary().tool_calls();
+            let seen: Vec<_> = seen.iter().map(|call| (&*call.id, &*call.name)).collect();
+            assert_eq!(seen, [("a", "f"), ("b", "f")], "{to}: {stream}");
+        }
+    }
+}
+
+/// An id may come after the name, and pieces of two calls in any order.
+#[test]
+fn a_call_goes_on_as_long_as_its_id_does() {
+    let stream = [
+        call(json!({"index": 0, "function": {"name": "f", "arguments": ""}})),
+        call(json!({"index": 0, "id": "a", "function": {"arguments": "{\"x\""}})),
+        call(json!({"index": 1, "id": "b", "function": {"name": "g", "arguments": "{"}})),
+        call(json!({"index": 0, "function": {"arguments": ":1}"}})),
+        call(json!({"index": 1, "function": {"arguments": "}"}})),
+        finish("tool_calls"),
+    ]
+    .concat();
+    let (_, reader) = read(&stream);
+    let seen = reader.summary().tool_calls();
+    let seen: Vec<_> = seen
+        .iter()
+        .map(|call| (&*call.id, &*call.name, &*call.arguments))
+        .collect();
+    assert_eq!(seen, [("a", "f", "{\"x\":1}"), ("b", "g", "{}")]);
+}

@@ -239,7 +239,8 @@ fn an_index_from_nowhere_takes_no_memory() {
     let call = r#"{"tool_calls":[{"index":4000000000,"id":"a"}]}"#;
     let (items, summary) = openai(&(chunk(call) + &finish("tool_calls")));
     assert!(items[0].is_content());
-    assert!(summary.tool_calls().is_empty() && summary.is_clipped());
+    // It is the first one, whatever it is called.
+    assert_eq!(summary.tool_calls().len(), 1);
     assert!(summary.outcome().is_ok());
 }
 
