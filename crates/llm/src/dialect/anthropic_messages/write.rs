@@ -64,7 +64,8 @@ impl Writer {
         if let Some(usage) = delta.usage {
             self.usage.update(usage);
         }
-        if !self.started {
+        // What comes in front of the answer does not tell which one it is.
+        if !self.started && !delta.bare {
             self.started = true;
             self.start(out, &delta.start.clone().unwrap_or_default());
         }

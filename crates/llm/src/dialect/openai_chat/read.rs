@@ -111,6 +111,10 @@ impl Chunk<'_> {
 
 fn read(reading: &mut Reading, chunk: Chunk<'_>, data: &Bytes) -> Part {
     let choices = chunk.choices.unwrap_or_default();
+    // Azure's first chunk tells what was found in the prompt, and not yet of which answer it is.
+    if choices.is_empty() && chunk.usage.is_none() {
+        return Part::Other;
+    }
     let mut delta = Delta {
         usage: chunk.usage.map(Into::into),
         bare: choices.is_empty(),

@@ -1,7 +1,8 @@
 //! What servers send that are not quite compatible.
 
 use crate::{
-    AnswerTranslator, Dialect, EventPipe, LlmRequest, Said, Stop, StreamReader, Target,
+    AnswerTranslator, Dialect, EventPipe, LlmRequest, Said, SaidReader, Stop, StreamEvent,
+    StreamReader, Target,
     stream::{Part, StreamItem},
 };
 use bytes::Bytes;
@@ -250,4 +251,45 @@ fn a_call_goes_on_as_long_as_its_id_does() {
         .map(|call| (&*call.id, &*call.name, &*call.arguments))
         .collect();
     assert_eq!(seen, [("a", "f", "{\"x\":1}"), ("b", "g", "{}")]);
+}
+
+/// Azure's first chunk has what was found in the prompt; others begin with the usage.
+#[test]
+fn what_comes_before_the_answer_does_not_begin_it() {
+    for first in [
+        json!({"choices": [], "created": 0, "id": "", "model": "", "object": "",
+            "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}]}),
+        json!({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 0}}),
+    ] {
+        let stream = [
+            format!("data: {first}\n\n"),
+            chunk(&json!({"role": "assistant", "content": ""})),
+            chunk(&json!({"content": "Hi"})),
+            finish("stop"),
+        ]
+        .concat();
+        for to in [
+            Dialect::AnthropicMessages,
+            Dialect::OpenAiResponses,
+            Dialect::Gemini,
+        ] {
+            let crossed = cross(to, &stream);
+            let mut said = SaidReader::new(to);
+            said.add(&StreamEvent::new(crossed.clone().into()));
+            let said = said.into_said();
+            assert_eq!((&*said.id, &*said.model, &*said.text), ("c", "m", "Hi"));
+            let made_up = ["msg_0", "resp_0"];
+            assert!(!made_up.iter().any(|id| crossed.contains(id)), "{crossed}");
+        }
+        assert_eq!(cross(CHAT, &stream), stream);
+    }
+
+    // The same of a writer of chunks.
+    let usage = r#"{"usageMetadata":{"promptTokenCount":7}}"#;
+    let text = r#"{"candidates":[{"content":{"parts":[{"text":"Hi"}]},"finishReason":"STOP"}],"modelVersion":"m","responseId":"c"}"#;
+    let stream = format!("data: {usage}\n\ndata: {text}\n\n");
+    let mut pipe = EventPipe::new(Dialect::Gemini, CHAT);
+    pipe.push(stream.into());
+    let first = pipe.next_event().unwrap().unwrap();
+    assert!(first.frame.starts_with(b"data: {\"id\":\"c\""));
 }

@@ -60,7 +60,8 @@ impl Writer {
         if let Some(usage) = delta.usage {
             self.usage.update(usage);
         }
-        if self.head.is_none() {
+        // What comes in front of the answer does not tell which one it is.
+        if self.head.is_none() && !delta.bare {
             let start = delta.start.clone().unwrap_or_default();
             self.start(&start);
             self.choice(out, r#"{"role":"assistant","content":""}"#, None);

@@ -154,7 +154,8 @@ impl Writer {
         if let Some(usage) = delta.usage {
             self.usage.update(usage);
         }
-        if self.head.is_none() {
+        // What comes in front of the answer does not tell which one it is.
+        if self.head.is_none() && !delta.bare {
             self.start(out, &delta.start.clone().unwrap_or_default());
         }
         if let Some(text) = &delta.text {
