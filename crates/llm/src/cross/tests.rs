@@ -3,8 +3,8 @@
 
 use super::{Crossing, Prompt};
 use crate::{
-    AnswerTranslator, Dialect, Feature, InvalidAnswer, InvalidRequest, LlmRequest, StreamReader,
-    StreamTranslator, Target, read_finish, read_usage,
+    AnswerTranslator, Dialect, Feature, InvalidAnswer, InvalidRequest, LlmRequest, Provider,
+    StreamReader, StreamTranslator, Target, read_finish, read_usage,
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -954,6 +954,79 @@ fn mistral_gets_the_ids_it_wants() {
     assert_eq!(call.len(), 9);
     assert!(call.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     assert_eq!(body["messages"][1]["tool_call_id"], call);
+}
+
+/// It answers a 422 to fields that it does not know, and a 400 to roles in another order.
+#[test]
+fn mistral_gets_what_it_knows() {
+    let target = Provider::Mistral.target().unwrap().include_usage(true);
+    let fields = json!({"stream": true, "metadata": {"user_id": "u"}, "messages": [
+        {"role": "user", "content": "Look."},
+        {"role": "assistant", "content": [
+            {"type": "tool_use", "id": "toolu_01", "name": "f", "input": {}}]},
+        {"role": "user", "content": [
+            {"type": "tool_result", "tool_use_id": "toolu_01", "content": "7"},
+            {"type": "text", "text": "So?"}]},
+    ]});
+    let encoded = request(Dialect::AnthropicMessages, &fields)
+        .encode(&target)
+        .unwrap();
+    assert!(!encoded.hide_usage, "it is not asked for");
+    assert_eq!(
+        encoded.notes,
+        [
+            "dropped user",
+            "added a turn of the model's after what came of a call"
+        ]
+    );
+    let mut body: Value = serde_json::from_slice(&encoded.body).unwrap();
+    let messages = body["messages"].take();
+    assert_eq!(
+        body,
+        json!({"model": "m", "messages": null, "stream": true})
+    );
+    let said = |at: usize| {
+        (
+            messages[at]["role"].clone(),
+            messages[at]["content"].clone(),
+        )
+    };
+    assert_eq!(said(2), (json!("tool"), json!("7")));
+    assert_eq!(said(3), (json!("assistant"), json!("Understood.")));
+    assert_eq!(said(4), (json!("user"), json!("So?")));
+
+    // Where the model is to go on from the results, nobody speaks for it.
+    let (body, notes) = cross(
+        Dialect::Gemini,
+        &target,
+        &json!({"generationConfig": {"seed": 7}, "contents": [
+            {"role": "user", "parts": [{"text": "Look."}]},
+            {"role": "model", "parts": [{"functionCall": {"name": "f", "args": {}}}]},
+            {"role": "user", "parts": [
+                {"functionResponse": {"name": "f", "response": {"a": 1}}}]},
+        ]}),
+    );
+    assert_eq!(
+        (&body["seed"], &body["random_seed"]),
+        (&Value::Null, &json!(7))
+    );
+    assert_eq!(body["messages"].as_array().unwrap().len(), 3);
+    assert!(!notes.contains(&"added a turn of the model's after what came of a call"));
+    let (body, _) = cross(
+        Dialect::Gemini,
+        &Provider::OpenAi.target().unwrap(),
+        &json!({"generationConfig": {"seed": 7}}),
+    );
+    assert_eq!(
+        (&body["seed"], &body["random_seed"]),
+        (&json!(7), &Value::Null)
+    );
+
+    // Its own dialect goes on as it is, with nothing added that it does not know.
+    let request = request(Dialect::OpenAiChat, &json!({"stream": true}));
+    let encoded = request.encode(&target).unwrap();
+    assert_eq!(encoded.body, request.body());
+    assert!(!encoded.hide_usage);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::Profile;
 use crate::{
     Prefill, Structured,
     classify::{Rule, means::*},
+    request::{Chat, Seed},
 };
 
 pub(super) const COHERE: Profile = Profile::compatible("cohere")
@@ -25,6 +26,13 @@ pub(super) const COHERE: Profile = Profile::compatible("cohere")
 pub(super) const MISTRAL: Profile = Profile {
     // "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9."
     nine_letter_ids: true,
+    // "Extra inputs are not permitted", and "Unexpected role 'user' after role 'tool'".
+    chat: Chat {
+        stream_options: false,
+        user: false,
+        seed: Seed::RandomSeed,
+        user_after_tool: false,
+    },
     prefill: Prefill::Prefix,
     ..Profile::compatible("mistral")
         .at("https://api.mistral.ai/v1", "MISTRAL_API_KEY")

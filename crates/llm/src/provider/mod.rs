@@ -15,7 +15,7 @@ mod local;
 mod network;
 mod openai;
 
-use crate::{Dialect, Prefill, Structured, Target, classify::Rule};
+use crate::{Dialect, Prefill, Structured, Target, classify::Rule, request::Chat};
 use std::{error, fmt, str::FromStr};
 
 /// Who is asked.
@@ -80,6 +80,8 @@ pub(crate) struct Profile {
     pub(crate) legacy_max_tokens: bool,
     /// It refuses ids of tool calls that are not nine letters and digits.
     pub(crate) nine_letter_ids: bool,
+    /// What it has of OpenAI's chat completions.
+    pub(crate) chat: Chat,
     /// How its models go on from the beginning of an answer.
     pub(crate) prefill: Prefill,
     /// What its chat completions have to say of which form an answer should be.
@@ -101,6 +103,7 @@ impl Profile {
             key_env: None,
             legacy_max_tokens: true,
             nine_letter_ids: false,
+            chat: Chat::OPENAI,
             prefill: Prefill::No,
             structured: Structured::Schema,
             structured_models: None,
@@ -224,6 +227,7 @@ impl Provider {
         let target = Target::new(profile.dialect?)
             .legacy_max_tokens(profile.legacy_max_tokens)
             .nine_letter_ids(profile.nine_letter_ids)
+            .chat(profile.chat)
             .prefill(profile.prefill)
             .structured(profile.structured)
             .structured_models(profile.structured_models);

@@ -90,7 +90,7 @@ impl LlmRequest {
         }
         let hide_usage = target.dialect == Dialect::OpenAiChat
             && self.streams()
-            && target.include_usage
+            && target.asks_for_usage()
             && !prompt.include_usage;
         prompt.include_usage |= hide_usage;
         let body = prompt.encode(target, crossing)?;
@@ -164,7 +164,7 @@ impl LlmRequest {
             }
         }
 
-        let hide_usage = target.include_usage && self.streams() && !self.includes_usage();
+        let hide_usage = target.asks_for_usage() && self.streams() && !self.includes_usage();
         if hide_usage {
             const ASK: &str = "\"include_usage\":true";
             match &index.stream_options {

@@ -32,6 +32,7 @@ use self::{encode::Ahead, index::Index};
 pub(crate) use self::{
     fields::{Fields, Str, range_of, readable},
     index::{Address, Field, not_json, typed},
+    target::{Chat, Seed},
 };
 use crate::Dialect;
 use buttress_core::{Call, Carry, Session};

@@ -27,6 +27,7 @@ pub struct Target {
     pub(crate) legacy_max_tokens: bool,
     pub(crate) include_usage: bool,
     pub(crate) nine_letter_ids: bool,
+    pub(crate) chat: Chat,
     pub(crate) prefill: Prefill,
     pub(crate) reasoning: Option<bool>,
     pub(crate) json_schema: Option<bool>,
@@ -51,6 +52,7 @@ impl Target {
             legacy_max_tokens: false,
             include_usage: false,
             nine_letter_ids: false,
+            chat: Chat::OPENAI,
             prefill: Prefill::No,
             reasoning: None,
             json_schema: None,
@@ -112,6 +114,12 @@ impl Target {
     #[must_use]
     pub const fn nine_letter_ids(mut self, nine: bool) -> Self {
         self.nine_letter_ids = nine;
+        self
+    }
+
+    /// Sets what is there of OpenAI's chat completions.
+    pub(crate) const fn chat(mut self, chat: Chat) -> Self {
+        self.chat = chat;
         self
     }
 
@@ -181,6 +189,11 @@ impl Target {
         }
     }
 
+    /// Whether the usage of a stream is to be asked for on this side's own account.
+    pub(crate) const fn asks_for_usage(&self) -> bool {
+        self.include_usage && self.chat.stream_options
+    }
+
     /// Whether this model thinks.
     pub(crate) fn reasons(&self, model: &str) -> bool {
         self.reasoning.unwrap_or_else(|| model::reasons(model))
@@ -205,6 +218,37 @@ impl Target {
             (asked, most) => asked.or(most),
         }
     }
+}
+
+/// What a place has of OpenAI's chat completions, and what it has in their stead. Some refuse a
+/// request for a field that they do not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chat {
+    /// The usage of a stream has to be asked for; elsewhere it always comes.
+    pub(crate) stream_options: bool,
+    /// The end user's id.
+    pub(crate) user: bool,
+    /// The field for what makes the same answer come again.
+    pub(crate) seed: Seed,
+    /// What the user says may follow what came of calls. Elsewhere the model has to speak first.
+    pub(crate) user_after_tool: bool,
+}
+
+/// The fields for a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seed {
+    Seed,
+    RandomSeed,
+}
+
+impl Chat {
+    /// All of it.
+    pub(crate) const OPENAI: Self = Self {
+        stream_options: true,
+        user: true,
+        seed: Seed::Seed,
+        user_after_tool: true,
+    };
 }
 
 /// A request as it goes out.

@@ -81,6 +81,23 @@ pub(super) fn encode_all<'a>(
     Ok(messages)
 }
 
+/// Has the model speak between what came of its calls and what the user says next, and tells
+/// whether it had to. That takes nothing away, as it would to say it in a result's name.
+pub(super) fn answer_results(messages: &mut Vec<Written<'_>>) -> bool {
+    let before = messages.len();
+    let mut after_tool = false;
+    let all = std::mem::take(messages);
+    for message in all {
+        if after_tool && message.role == "user" {
+            let words = Content::Text(Cow::Borrowed("Understood."));
+            messages.push(Written::new("assistant", words));
+        }
+        after_tool = message.role == "tool";
+        messages.push(message);
+    }
+    messages.len() > before
+}
+
 /// Writes these turns, to stand behind others.
 pub(crate) fn encode_turns(
     prompt: &Prompt<'_>,

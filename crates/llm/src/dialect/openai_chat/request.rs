@@ -7,7 +7,7 @@ use crate::{
     Feature, InvalidRequest, Target,
     cross::{Crossing, Effort, IdRule, Prompt, Reasoning, Sampling},
     model,
-    request::{Field, Fields, Str, typed},
+    request::{Field, Fields, Seed, Str, typed},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -190,6 +190,9 @@ struct Written<'a> {
     top_p: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<i64>,
+    /// What Mistral calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    random_seed: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     frequency_penalty: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -237,6 +240,9 @@ pub(crate) fn encode_request(
     }
     prompt.leave_out(&[Sampling::TopK]);
     strict::settle(prompt, crossing);
+    if !target.chat.user && prompt.user.take().is_some() {
+        prompt.note("dropped user");
+    }
     let reasoning_effort = effort(prompt, target);
     let ids = if target.nine_letter_ids {
         IdRule::Exactly(9)
@@ -244,8 +250,12 @@ pub(crate) fn encode_request(
         IdRule::UpTo(MAX_ID)
     };
     let mut notes = Vec::new();
-    let messages = messages::encode_all(prompt, ids, crossing, &mut notes)?;
-    let include_usage = prompt.stream && prompt.include_usage;
+    let mut messages = messages::encode_all(prompt, ids, crossing, &mut notes)?;
+    if !target.chat.user_after_tool && messages::answer_results(&mut messages) {
+        notes.push("added a turn of the model's after what came of a call");
+    }
+    let chat = target.chat;
+    let include_usage = prompt.stream && prompt.include_usage && chat.stream_options;
     let legacy = target.legacy_max_tokens;
     let request = Written {
         model: &prompt.model,
@@ -254,7 +264,8 @@ pub(crate) fn encode_request(
         max_tokens: prompt.max_tokens.filter(|_| legacy),
         temperature: prompt.temperature,
         top_p: prompt.top_p,
-        seed: prompt.seed,
+        seed: prompt.seed.filter(|_| chat.seed == Seed::Seed),
+        random_seed: prompt.seed.filter(|_| chat.seed == Seed::RandomSeed),
         frequency_penalty: prompt.frequency_penalty,
         presence_penalty: prompt.presence_penalty,
         stop: &prompt.stop,
