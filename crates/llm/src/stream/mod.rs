@@ -1,5 +1,6 @@
 //! Streamed answers: read for what they say and how they end, and written in another dialect.
 
+mod in_order;
 mod json_tool;
 mod part;
 mod place;
@@ -11,6 +12,12 @@ mod tests;
 mod text;
 mod translate;
 
+pub(crate) use self::{
+    in_order::{InOrder, Piece},
+    place::Place,
+    reader::Reading,
+    text::json,
+};
 pub use self::{
     part::{Delta, Part, Start, StreamError, StreamItem, ToolDelta},
     reader::StreamReader,
@@ -18,4 +25,3 @@ pub use self::{
     text::Text,
     translate::StreamTranslator,
 };
-pub(crate) use self::{place::Place, reader::Reading, text::json};

@@ -97,13 +97,17 @@ impl StreamTranslator {
         }
     }
 
-    /// Whether the answer is too large to be written: in OpenAI's responses the last event says
-    /// all of it once more, so that it is kept until then, up to 8 MiB. Nothing is written any
-    /// more, and the stream has to end with an [error](Self::error).
+    /// Whether the answer can't be written to its end. In OpenAI's responses the last event says
+    /// all of it once more, so that it is kept until then, up to 8 MiB. In Anthropic's and Gemini's
+    /// dialects a call of a tool is told without anything in between, so that other pieces are
+    /// kept until its end, up to as much; and none of it can be told after that. Nothing is
+    /// written any more, and the stream has to end with an [error](Self::error).
     #[must_use]
     pub const fn is_full(&self) -> bool {
         match &self.0 {
-            Writer::OpenAi(_) | Writer::Anthropic(_) | Writer::Gemini(_) => false,
+            Writer::OpenAi(_) => false,
+            Writer::Anthropic(writer) => writer.is_full(),
+            Writer::Gemini(writer) => writer.is_full(),
             Writer::Responses(writer) => writer.is_full(),
         }
     }

@@ -1,7 +1,7 @@
 use super::{stop::word, usage::Wire};
 use crate::{
     Finish, Usage,
-    stream::{Delta, Part, Start, StreamItem, ToolDelta, json},
+    stream::{Delta, InOrder, Part, Piece, Start, StreamItem, json},
 };
 use bytes::Bytes;
 use std::fmt::Write as _;
@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     started: bool,
+    order: InOrder,
     /// The block that is open, and how many there were before it.
     block: Option<Open>,
     blocks: u32,
@@ -25,8 +26,7 @@ pub(crate) struct Writer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
     Text,
-    /// This one of the calls of tools.
-    Tool(u32),
+    Tool,
 }
 
 impl Writer {
@@ -42,6 +42,9 @@ impl Writer {
 
     pub(crate) fn write(&mut self, item: &StreamItem) -> Bytes {
         let mut out = String::new();
+        if self.is_full() {
+            return Bytes::new();
+        }
         match &item.part {
             // Before the start, nothing but a comment is allowed.
             Part::Comment | Part::Ping if !self.started => out.push_str(": keep-alive\n\n"),
@@ -51,6 +54,11 @@ impl Writer {
             Part::Error(_) | Part::Other => {}
         }
         out.into()
+    }
+
+    /// Whether there is something that can't be written.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.order.is_torn()
     }
 
     /// What is missing for a proper end, after the model has finished.
@@ -69,13 +77,8 @@ impl Writer {
             self.started = true;
             self.start(out, &delta.start.clone().unwrap_or_default());
         }
-        for text in [&delta.text, &delta.refusal].into_iter().flatten() {
-            self.open(out, Open::Text, r#"{"type":"text","text":""}"#);
-            let change = format!(r#"{{"type":"text_delta","text":{}}}"#, json(text));
-            self.change(out, &change);
-        }
-        for call in &delta.tool_calls {
-            self.tool_call(out, call);
+        for piece in self.order.add(delta) {
+            self.piece(out, &piece);
         }
         if let Some(finish) = &delta.finish {
             self.close(out);
@@ -93,28 +96,35 @@ impl Writer {
         event(out, "message_start", &message);
     }
 
-    fn tool_call(&mut self, out: &mut String, call: &ToolDelta) {
-        if self.block != Some(Open::Tool(call.index)) {
-            let block = format!(
-                r#"{{"type":"tool_use","id":{},"name":{},"input":{{}}}}"#,
-                json(call.id.as_deref().unwrap_or_default()),
-                json(call.name.as_deref().unwrap_or_default()),
-            );
-            self.open(out, Open::Tool(call.index), &block);
-        }
-        if let Some(arguments) = &call.arguments {
-            let change = format!(
-                r#"{{"type":"input_json_delta","partial_json":{}}}"#,
-                json(arguments)
-            );
-            self.change(out, &change);
+    fn piece(&mut self, out: &mut String, piece: &Piece) {
+        match piece {
+            Piece::Text(text) => {
+                if self.block != Some(Open::Text) {
+                    self.open(out, Open::Text, r#"{"type":"text","text":""}"#);
+                }
+                let change = format!(r#"{{"type":"text_delta","text":{}}}"#, json(text));
+                self.change(out, &change);
+            }
+            Piece::Call { id, name } => {
+                let block = format!(
+                    r#"{{"type":"tool_use","id":{},"name":{},"input":{{}}}}"#,
+                    json(id),
+                    json(name),
+                );
+                self.open(out, Open::Tool, &block);
+            }
+            Piece::Arguments(arguments) => {
+                let change = format!(
+                    r#"{{"type":"input_json_delta","partial_json":{}}}"#,
+                    json(arguments)
+                );
+                self.change(out, &change);
+            }
         }
     }
 
+    /// Opens another block, behind the one that was open.
     fn open(&mut self, out: &mut String, what: Open, block: &str) {
-        if self.block == Some(what) {
-            return;
-        }
         self.close(out);
         self.block = Some(what);
         let index = self.blocks;
@@ -144,7 +154,7 @@ impl Writer {
 
     fn done(&mut self, out: &mut String) {
         let Some(finish) = &self.finish else { return };
-        if std::mem::replace(&mut self.done, true) {
+        if self.is_full() || std::mem::replace(&mut self.done, true) {
             return;
         }
         let (reason, sequence) = match &finish.stop_sequence {

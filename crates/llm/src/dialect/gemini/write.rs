@@ -1,7 +1,7 @@
 use super::{answer::WrittenPart, stop::word, usage::Wire};
 use crate::{
     Finish, Usage,
-    stream::{Delta, Part, Start, StreamItem, ToolDelta, json},
+    stream::{Delta, InOrder, Part, Piece, Start, StreamItem, json},
 };
 use bytes::Bytes;
 use std::fmt::Write as _;
@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 #[derive(Debug, Default)]
 pub(crate) struct Writer {
     start: Start,
+    order: InOrder,
     /// The call that is being made, and whether there was one before it.
     call: Option<Call>,
     called: bool,
@@ -26,7 +27,6 @@ pub(crate) struct Writer {
 
 #[derive(Debug)]
 struct Call {
-    index: u32,
     id: String,
     name: String,
     arguments: String,
@@ -43,12 +43,20 @@ impl Writer {
 
     pub(crate) fn write(&mut self, item: &StreamItem) -> Bytes {
         let mut out = String::new();
+        if self.is_full() {
+            return Bytes::new();
+        }
         match &item.part {
             Part::Delta(delta) => self.delta(&mut out, delta),
             Part::Done => self.done(&mut out),
             Part::Comment | Part::Ping | Part::Error(_) | Part::Other => {}
         }
         out.into()
+    }
+
+    /// Whether there is something that can't be written.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.order.is_torn()
     }
 
     /// What is missing for a proper end, after the model has finished.
@@ -65,12 +73,8 @@ impl Writer {
         if let Some(start) = &delta.start {
             self.start = start.clone();
         }
-        for text in [&delta.text, &delta.refusal].into_iter().flatten() {
-            self.end_call(out);
-            self.part(out, &format!(r#"{{"text":{}}}"#, json(text)));
-        }
-        for call in &delta.tool_calls {
-            self.tool_call(out, call);
+        for piece in self.order.add(delta) {
+            self.piece(out, piece);
         }
         if let Some(finish) = &delta.finish {
             self.end_call(out);
@@ -78,22 +82,26 @@ impl Writer {
         }
     }
 
-    fn tool_call(&mut self, out: &mut String, delta: &ToolDelta) {
-        if self.call.as_ref().is_none_or(|it| it.index != delta.index) {
-            self.end_call(out);
-            self.call = Some(Call {
-                index: delta.index,
-                id: String::new(),
-                name: String::new(),
-                arguments: String::new(),
-            });
+    fn piece(&mut self, out: &mut String, piece: Piece) {
+        match piece {
+            Piece::Text(text) => {
+                self.end_call(out);
+                self.part(out, &format!(r#"{{"text":{}}}"#, json(&text)));
+            }
+            Piece::Call { id, name } => {
+                self.end_call(out);
+                self.call = Some(Call {
+                    id,
+                    name,
+                    arguments: String::new(),
+                });
+            }
+            Piece::Arguments(arguments) => {
+                let call = self.call.as_mut();
+                call.into_iter()
+                    .for_each(|call| call.arguments.push_str(&arguments));
+            }
         }
-        let Some(call) = &mut self.call else { return };
-        call.id.push_str(delta.id.as_deref().unwrap_or_default());
-        call.name
-            .push_str(delta.name.as_deref().unwrap_or_default());
-        let arguments = delta.arguments.as_deref().unwrap_or_default();
-        call.arguments.push_str(arguments);
     }
 
     /// Tells the call that was made, as no piece of it comes any more.
@@ -116,7 +124,7 @@ impl Writer {
 
     fn done(&mut self, out: &mut String) {
         let Some(finish) = &self.finish else { return };
-        if std::mem::replace(&mut self.done, true) {
+        if self.is_full() || std::mem::replace(&mut self.done, true) {
             return;
         }
         let reason = if self.malformed {

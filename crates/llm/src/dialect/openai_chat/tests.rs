@@ -1,8 +1,8 @@
 //! What servers send that are not quite compatible.
 
 use crate::{
-    AnswerTranslator, Dialect, EventPipe, LlmRequest, Said, SaidReader, Stop, StreamEvent,
-    StreamReader, Target,
+    AnswerTranslator, Dialect, EventPipe, LlmError, LlmRequest, Said, SaidReader, Stop,
+    StreamEvent, StreamReader, Target,
     stream::{Part, StreamItem},
 };
 use bytes::Bytes;
@@ -292,4 +292,58 @@ fn what_comes_before_the_answer_does_not_begin_it() {
     pipe.push(stream.into());
     let first = pipe.next_event().unwrap().unwrap();
     assert!(first.frame.starts_with(b"data: {\"id\":\"c\""));
+}
+
+/// No server is known to send them so, but nothing says that none may.
+#[test]
+fn pieces_of_calls_that_come_mixed_are_told_one_call_after_the_other() {
+    let begin = |index: u32, id: &str, arguments: &str| {
+        call(json!({"index": index, "id": id, "type": "function",
+            "function": {"name": "f", "arguments": arguments}}))
+    };
+    let more = |index: u32, arguments: &str| {
+        call(json!({"index": index, "function": {"arguments": arguments}}))
+    };
+    let stream = [
+        begin(0, "a", "{\"x\":"),
+        begin(1, "b", "{\"y\""),
+        chunk(&json!({"content": "So."})),
+        more(0, "1"),
+        more(1, ":2}"),
+        more(0, "}"),
+        finish("tool_calls"),
+    ]
+    .concat();
+    for to in Dialect::ALL {
+        let crossed = cross(to, &stream);
+        let mut reader = StreamReader::new(to).keep(1 << 20);
+        reader.push(crossed.clone().into());
+        while reader.next_item().is_some() {}
+        let summary = reader.summary();
+        let calls = summary.tool_calls().iter();
+        let calls: Vec<_> = calls
+            .map(|call| (&*call.id, &*call.name, &*call.arguments))
+            .collect();
+        let expected = [("a", "f", "{\"x\":1}"), ("b", "f", "{\"y\":2}")];
+        assert_eq!(calls, expected, "{to}");
+        assert_eq!(summary.text(), "So.", "{to}");
+        assert!(summary.is_complete(), "{to}");
+    }
+
+    // What has no place any more is no call of its own, and such a stream has no end.
+    let stream = [
+        begin(0, "a", "{}"),
+        begin(1, "b", "{}"),
+        more(0, "{}"),
+        finish("tool_calls"),
+    ]
+    .concat();
+    for to in [Dialect::AnthropicMessages, Dialect::Gemini] {
+        let mut pipe = EventPipe::new(CHAT, to);
+        pipe.push(stream.clone().into());
+        let events: Vec<_> = std::iter::from_fn(|| pipe.next_event()).collect();
+        let (last, told) = events.split_last().unwrap();
+        assert!(matches!(last, Err(LlmError::Truncated(_))), "{to}");
+        assert!(told.iter().all(Result::is_ok), "{to}");
+    }
 }
