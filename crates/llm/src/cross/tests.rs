@@ -956,6 +956,31 @@ fn mistral_gets_the_ids_it_wants() {
     assert_eq!(body["messages"][1]["tool_call_id"], call);
 }
 
+/// Anthropic takes 128, and what is told of MCP's servers in a name is often that long.
+#[test]
+fn names_of_tools_that_are_too_long_are_for_another_place() {
+    let name = "n".repeat(65);
+    let fields = json!({"tools": [{"name": name, "input_schema": {"type": "object"}}]});
+    let request = request(Dialect::AnthropicMessages, &fields);
+    let encode = |target: Option<Target>| request.encode(&target.unwrap());
+    for provider in [
+        Provider::OpenAi,
+        Provider::Azure,
+        Provider::Mistral,
+        Provider::DeepSeek,
+    ] {
+        let error = encode(provider.target()).unwrap_err();
+        assert!(error.elsewhere(), "{provider}: {error}");
+        assert_eq!(error.field(), Some("tools"));
+    }
+    for provider in [Provider::Vllm, Provider::Compatible, Provider::Anthropic] {
+        assert!(encode(provider.target()).is_ok(), "{provider}");
+    }
+    let responses = Provider::OpenAi.target().unwrap();
+    let responses = responses.speaking(Dialect::OpenAiResponses);
+    assert!(encode(Some(responses)).is_ok());
+}
+
 /// It answers a 422 to fields that it does not know, and a 400 to roles in another order.
 #[test]
 fn mistral_gets_what_it_knows() {

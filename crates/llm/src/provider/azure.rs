@@ -8,6 +8,7 @@ pub(super) const AZURE: Profile = Profile {
     key_env: Some("AZURE_OPENAI_API_KEY"),
     ..Profile::compatible("azure")
         .max_completion_tokens()
+        .short_tool_names()
         .rules(RULES)
 };
 

@@ -32,6 +32,7 @@ pub(super) const MISTRAL: Profile = Profile {
         user: false,
         seed: Seed::RandomSeed,
         user_after_tool: false,
+        tool_name: Some(64),
     },
     prefill: Prefill::Prefix,
     ..Profile::compatible("mistral")
@@ -94,6 +95,7 @@ pub(super) const DEEPSEEK: Profile = Profile {
     structured: Structured::Json,
     ..Profile::compatible("deepseek")
         .at("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY")
+        .short_tool_names()
         .rules(&[Rule::new(NOT_FOUND)
             .status(&[400])
             .says(&[&["model not exist"]])])

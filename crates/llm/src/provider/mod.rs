@@ -132,6 +132,12 @@ impl Profile {
         self
     }
 
+    /// Says that it refuses names of tools that are longer than OpenAI's may be.
+    const fn short_tool_names(mut self) -> Self {
+        self.chat.tool_name = Some(64);
+        self
+    }
+
     const fn rules(mut self, rules: &'static [Rule]) -> Self {
         self.rules = rules;
         self

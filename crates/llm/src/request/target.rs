@@ -232,6 +232,8 @@ pub(crate) struct Chat {
     pub(crate) seed: Seed,
     /// What the user says may follow what came of calls. Elsewhere the model has to speak first.
     pub(crate) user_after_tool: bool,
+    /// The longest name that a tool may have, in bytes, where there is a limit.
+    pub(crate) tool_name: Option<usize>,
 }
 
 /// The fields for a seed.
@@ -242,12 +244,13 @@ pub(crate) enum Seed {
 }
 
 impl Chat {
-    /// All of it.
+    /// All of it, without limits that others do not have.
     pub(crate) const OPENAI: Self = Self {
         stream_options: true,
         user: true,
         seed: Seed::Seed,
         user_after_tool: true,
+        tool_name: None,
     };
 }
 

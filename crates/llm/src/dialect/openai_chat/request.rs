@@ -233,6 +233,13 @@ pub(crate) fn encode_request(
     target: &Target,
     crossing: Crossing,
 ) -> Result<Bytes, InvalidRequest> {
+    if let Some(most) = target.chat.tool_name
+        && prompt.tools.iter().any(|tool| tool.name.len() > most)
+    {
+        // By another name the caller would not know it when it is called.
+        let problem = format!("has a tool with a name of more than {most} characters");
+        return Err(InvalidRequest::of_field("tools", problem));
+    }
     prompt.leave_out(model::refuses(&prompt.model));
     if prompt.stop.len() > MAX_STOP {
         prompt.stop.truncate(MAX_STOP);
