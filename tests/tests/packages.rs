@@ -130,3 +130,17 @@ fn there_is_one_version() {
     let image = format!("image: buttress:{version}\n");
     assert!(pods.contains(&image), "{image}");
 }
+
+/// Who asks for `default-features = false` gets it only if no crate below asks for the default ones.
+#[test]
+fn http_is_asked_for_by_those_that_need_it() {
+    let manifest = read(&root().join("Cargo.toml"));
+    let manifest = DeTable::parse(&manifest).unwrap();
+    let path = [
+        "workspace",
+        "dependencies",
+        "buttress-core",
+        "default-features",
+    ];
+    assert_eq!(texts(manifest.get_ref(), &path), ["false"]);
+}
