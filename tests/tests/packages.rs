@@ -144,3 +144,17 @@ fn http_is_asked_for_by_those_that_need_it() {
     ];
     assert_eq!(texts(manifest.get_ref(), &path), ["false"]);
 }
+
+#[test]
+fn the_first_page_names_each_feature() {
+    let folder = root().join("crates/buttress");
+    let manifest = read(&folder.join("Cargo.toml"));
+    let manifest = DeTable::parse(&manifest).unwrap();
+    let features = manifest.get_ref().get("features").unwrap();
+    let features = features.get_ref().as_table().unwrap();
+    let page = read(&folder.join("src/lib.rs"));
+    for (feature, _) in features.iter() {
+        let row = format!("//! | `{}` | ", feature.get_ref());
+        assert!(page.contains(&row), "{row}");
+    }
+}

@@ -35,17 +35,29 @@
 //! | [`fallback`] | [`FallbackLayer`](fallback::FallbackLayer), [`Fallback`](fallback::Fallback) | ordered routes |
 //! | [`correct`] | [`CorrectLayer`](correct::CorrectLayer), [`LlmCorrect`] | a wrong answer is asked for again |
 //! | [`carry_on`] | [`CarryOnLayer`] | a stream that breaks is carried on |
-//! | `journal`, a feature | `JournalLayer` | a session that runs again pays for no step twice |
+//! | `journal`, by [feature](#features) | `JournalLayer` | a session that runs again pays for no step twice |
+//! | `degrade`, `replay`, `queue`, by feature | `DegradeLayer`, `Worker` | what can't be answered now is kept, and answered later |
 //! | [`metrics`] | [`MetricsLayer`](metrics::MetricsLayer), [`LlmMetrics`] | how recovery is doing |
 //! | [`trace`] | [`TraceLayer`](trace::TraceLayer) | what is done for a call, as spans |
 //! | [`timeout`] | [`DeadlineLayer`](timeout::DeadlineLayer), [`TimeoutLayer`](timeout::TimeoutLayer) | the whole call, and each phase of an attempt |
 //!
-//! With the feature `queue`, what can't be answered now is kept and answered later: modules
-//! `degrade` and `replay`.
-//!
 //! The layers work over any `tower::Service`, and know nothing of language models; that is for the
 //! [`LlmPolicy`] and its like to know. The service in the middle of a stack is the
 //! [`LlmClient`](client::LlmClient).
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | |
+//! |---|---|
+//! | `queue` | the modules `degrade`, `replay` and `queue`: what can't be answered now is kept in an SQLite file, and answered later |
+//! | `queue-redis` | the same in a Redis server |
+//! | `journal` | the module `journal`: sessions that resume, with their records in an SQLite file |
+//! | `journal-redis` | the same in a Redis server |
+//! | `redis-tls` | with either of these: a Redis server at `rediss://…` |
+//! | `seal` | with queue or journal: what is kept is sealed |
+//! | `schemars` | `correct::Complete`: answers as values of one's own types |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -128,3 +128,5 @@ pub use self::{
     settings::Settings,
 };
 pub use buttress_store::{CannotOpen, CannotSeal, Cipher, StoreError};
+#[cfg(feature = "seal")]
+pub use buttress_store::{InvalidKey, Seal};

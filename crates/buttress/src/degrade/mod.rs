@@ -9,17 +9,20 @@
 //! use buttress::client::LlmClient;
 //! use buttress::degrade::LlmDegrade;
 //! use buttress::llm::{LlmRequest, Provider};
-//! use buttress::queue::{Degradable, DegradeLayer, Memory, Queue, Settings};
+//! use buttress::queue::{Degradable, DegradeLayer, Queue, Settings, SqliteStore};
 //! use tower::{Layer, ServiceExt};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
 //! # let nowhere = buttress_testkit::Nowhere::new()?;
+//! # let folder = tempfile::tempdir()?;
+//! # let file = folder.path().join("queue.db");
 //! # let retry = buttress::retry::RetryLayer::standard().max_retries(0);
 //! let client = LlmClient::builder(Provider::OpenAi).base_url(nowhere.url()).build()?;
 //! let stack = Stack::new(Route::new("gpt", client).retry(retry)).service();
 //!
-//! let queue = Queue::new(Memory::new(Settings::new()));
+//! // On the disk; in a Redis server by `RedisStore::connect`, with the feature `queue-redis`.
+//! let queue = Queue::new(SqliteStore::open(&file, Settings::new())?);
 //! let policy = LlmDegrade::new().session_id("session-7");
 //! let service = DegradeLayer::new(queue.clone(), policy).layer(stack);
 //!
@@ -28,6 +31,9 @@
 //!     unreachable!("nobody listens at that address");
 //! };
 //! let id = degraded.id().expect("the store acknowledged it");
+//!
+//! // Whoever opens the file, now or when all of this has ended and begun anew, finds it there.
+//! let queue = Queue::new(SqliteStore::open(&file, Settings::new())?);
 //! assert!(queue.inspect(id).await?.is_some());
 //! # Ok(())
 //! # }

@@ -70,3 +70,6 @@ pub use buttress_journal::{
     JournalPolicy, Key, Memory, OnChange, Page, Record, Records, SessionInfo, Sessions, Settings,
     SqliteRecords, Step, StoreError,
 };
+#[cfg(feature = "seal")]
+#[doc(inline)]
+pub use buttress_journal::{InvalidKey, Seal};
