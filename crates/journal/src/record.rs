@@ -72,6 +72,17 @@ pub struct About {
     pub output: Option<u64>,
 }
 
+impl About {
+    const fn none() -> Self {
+        Self {
+            model: None,
+            route: None,
+            input: None,
+            output: None,
+        }
+    }
+}
+
 /// What is to be recorded, as engines get it: what may be sealed is.
 #[derive(Clone)]
 #[expect(clippy::exhaustive_structs, reason = "it is how engines are asked")]
@@ -129,6 +140,22 @@ pub struct Record {
 }
 
 impl Record {
+    /// A record that is found there, of which nothing else is known.
+    #[must_use]
+    pub const fn new(number: u64, key: Key, at: SystemTime) -> Self {
+        Self {
+            number,
+            key,
+            branch: 0,
+            at,
+            about: About::none(),
+            streamed: false,
+            bytes: 0,
+            request: None,
+            answer: None,
+        }
+    }
+
     /// What was answered, if that was read.
     #[must_use]
     pub fn into_answer(self) -> Option<Answer> {
@@ -286,12 +313,7 @@ impl Answer {
         Self {
             body,
             streamed,
-            about: About {
-                model: None,
-                route: None,
-                input: None,
-                output: None,
-            },
+            about: About::none(),
         }
     }
 

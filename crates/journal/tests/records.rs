@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use buttress_journal::{
-    About, Digest, Entry, Found, Key, Memory, Record, Records, Settings, Step, StoreError,
+    About, BoxFuture, Digest, Entry, Found, Key, Memory, Page, Record, Records, SessionInfo,
+    Settings, Step, StoreError,
 };
 use bytes::Bytes;
 use std::{
@@ -286,6 +287,84 @@ async fn memory() -> Option<(Memory, ())> {
 }
 
 contract!(memory);
+
+/// An engine of somebody else, who has to make all that is found of what is public.
+#[derive(Debug)]
+struct Theirs(Memory);
+
+fn remade(theirs: Record) -> Record {
+    let mut record = Record::new(theirs.number, theirs.key, theirs.at);
+    record.branch = theirs.branch;
+    record.about = theirs.about;
+    record.streamed = theirs.streamed;
+    record.bytes = theirs.bytes;
+    record.request = theirs.request;
+    record.answer = theirs.answer;
+    record
+}
+
+impl Records for Theirs {
+    fn find<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Found, StoreError>> {
+        Box::pin(async {
+            Ok(match self.0.find(key).await? {
+                Found::Record(record) => Found::Record(Box::new(remade(*record))),
+                Found::Nothing => Found::Nothing,
+                Found::Changed => Found::Changed,
+            })
+        })
+    }
+
+    fn add<'a>(
+        &'a self,
+        entry: Entry,
+        settings: &'a Settings,
+    ) -> BoxFuture<'a, Result<u32, StoreError>> {
+        self.0.add(entry, settings)
+    }
+
+    fn sessions<'a>(
+        &'a self,
+        after: Option<&'a str>,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Page<SessionInfo, Arc<str>>, StoreError>> {
+        self.0.sessions(after, most)
+    }
+
+    fn session<'a>(
+        &'a self,
+        session: &'a str,
+    ) -> BoxFuture<'a, Result<Option<SessionInfo>, StoreError>> {
+        self.0.session(session)
+    }
+
+    fn records<'a>(
+        &'a self,
+        session: &'a str,
+        after: Option<u64>,
+        most: usize,
+        whole: bool,
+    ) -> BoxFuture<'a, Result<Page<Record, u64>, StoreError>> {
+        Box::pin(async move {
+            let page = self.0.records(session, after, most, whole).await?;
+            let items = page.items.into_iter().map(remade).collect();
+            Ok(Page::new(items, page.next))
+        })
+    }
+
+    fn remove<'a>(&'a self, session: &'a str) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.0.remove(session)
+    }
+
+    fn sweep(&self, before: SystemTime) -> BoxFuture<'_, Result<u64, StoreError>> {
+        self.0.sweep(before)
+    }
+}
+
+async fn theirs() -> Option<(Theirs, ())> {
+    Some((Theirs(Memory::new()), ()))
+}
+
+contract!(theirs);
 
 #[cfg(feature = "sqlite")]
 async fn sqlite() -> Option<(buttress_journal::SqliteRecords, tempfile::TempDir)> {
