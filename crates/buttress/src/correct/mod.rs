@@ -94,5 +94,5 @@ pub use self::{
 };
 #[doc(inline)]
 pub use buttress_correct::{
-    Correct, CorrectLayer, Found, Policy, ResponseFuture, Uncorrected, json,
+    Correct, CorrectLayer, Found, LastResort, Policy, ResponseFuture, Uncorrected, json,
 };

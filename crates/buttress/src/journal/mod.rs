@@ -66,9 +66,9 @@ pub use buttress_core::{InvalidSession, Session};
 pub use buttress_journal::RedisRecords;
 #[doc(inline)]
 pub use buttress_journal::{
-    About, Answer, CannotOpen, CannotSeal, Cipher, Digest, Entry, Found, Journal, JournalLayer,
-    JournalPolicy, Key, Memory, OnChange, Page, Record, Records, SessionInfo, Sessions, Settings,
-    SqliteRecords, Step, StoreError,
+    About, Answer, Asked, BoxFuture, CannotOpen, CannotSeal, Cipher, Digest, Entry, Found, Journal,
+    JournalLayer, JournalPolicy, Key, Memory, OnChange, Page, Pen, Record, Records, ResponseFuture,
+    SessionInfo, Sessions, Settings, SqliteRecords, Step, StoreError, Unreadable,
 };
 #[cfg(feature = "seal")]
 #[doc(inline)]

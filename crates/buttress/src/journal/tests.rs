@@ -1,4 +1,4 @@
-use super::*;
+use super::{Asked, BoxFuture, Pen, Unreadable, *};
 use crate::client::LlmClient;
 use buttress_core::{Call, Carry, Cause};
 use buttress_llm::{
@@ -7,7 +7,11 @@ use buttress_llm::{
 use buttress_testkit::{self as testkit, Reply, Script};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tower::{Layer, ServiceExt};
+use std::sync::{
+    LazyLock,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+use tower::{BoxError, Layer, ServiceExt, service_fn};
 
 /// As one who asks gets it.
 #[derive(Clone, Debug, PartialEq)]
@@ -319,4 +323,47 @@ async fn a_request_that_changed_is_told_as_a_conflict() {
         (409, &"conflict_error".into())
     );
     assert_eq!(provider.call_count(), 1);
+}
+
+/// A policy of somebody else, who has no other crate than this one.
+struct Numbers;
+
+impl JournalPolicy<u64, String> for Numbers {
+    type Context = ();
+
+    fn session<'a>(&self, _: &'a u64) -> Option<&'a Session> {
+        static ONE: LazyLock<Session> = LazyLock::new(|| Session::new("s").unwrap());
+        Some(&ONE)
+    }
+
+    fn context(&self, _: &u64) {}
+
+    fn asked(&self, number: &u64) -> Asked {
+        Asked::new(Digest::of(&[&number.to_be_bytes()]), *number)
+    }
+
+    fn replay(&self, _: &u64, answer: Answer) -> Result<String, Unreadable> {
+        String::from_utf8(answer.body.into()).map_err(|_| Unreadable::new())
+    }
+
+    async fn record(&self, answer: String, pen: Pen) -> String {
+        pen.write(Answer::whole(answer.clone().into())).await;
+        answer
+    }
+}
+
+#[tokio::test]
+async fn whoever_writes_a_policy_finds_all_it_takes_here() {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let sessions = Sessions::new(Memory::new());
+    let service = JournalLayer::new(sessions, Numbers).layer(service_fn(|number: u64| {
+        let call = CALLS.fetch_add(1, Relaxed);
+        let answer: BoxFuture<'static, Result<String, BoxError>> =
+            Box::pin(async move { Ok(format!("{number} in call {call}")) });
+        answer
+    }));
+    for _ in 0..2 {
+        let answer = service.clone().oneshot(7).await.unwrap();
+        assert_eq!(answer, "7 in call 0");
+    }
 }
