@@ -44,7 +44,7 @@
 //! | [`max_wait`](RetryLayer::max_wait) | 60 s | the official SDKs of OpenAI and Anthropic |
 //! | [`backoff`](RetryLayer::backoff) | 1 s to 60 s, [`Jitter::Full`] | AWS Architecture Blog, 2015 |
 //! | [`budget`](RetryLayer::budget) | 20 %, 10 to start with, 100 at most | see [`Budget`] |
-//! | [`classify`](RetryLayer::classify) | [`HttpStatus`](buttress_core::http::HttpStatus) | |
+//! | [`classify`](RetryLayer::classify) | [`ByError`](buttress_core::ByError); [`HttpStatus`](buttress_core::http::HttpStatus) by [`RetryLayer::http`] | |
 //! | [`observe`](RetryLayer::observe) | `()`, nobody | |
 //! | [`replay`](RetryLayer::replay) | [`Cloned`] | |
 //! | [`retry_if`](RetryLayer::retry_if) | [`ByClass`] | |
