@@ -62,6 +62,8 @@ mod journey;
 mod judge;
 mod listener;
 mod observe;
+// For the crates beside this one.
+#[doc(hidden)]
 pub mod recycle;
 mod session;
 mod uncorrected;

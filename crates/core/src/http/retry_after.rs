@@ -30,8 +30,10 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     values.filter_map(read).max()
 }
 
+// It and the two below are for the crates beside this one.
 /// The values that a field lists, without the blanks around them. Proxies join repeated fields
 /// with commas; the comma inside an HTTP-date separates nothing.
+#[doc(hidden)]
 pub fn list(field: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(field);
     std::iter::from_fn(move || {
@@ -57,6 +59,7 @@ fn names_a_day(word: &str) -> bool {
 
 /// Seconds, whole or decimal, without sign or exponent; rounded up to whole milliseconds, so
 /// that a wait is never too short. `None` for anything else, and for what does not fit.
+#[doc(hidden)]
 #[must_use]
 pub fn seconds(value: &str) -> Option<Duration> {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
@@ -87,6 +90,7 @@ pub fn seconds(value: &str) -> Option<Duration> {
 /// An HTTP-date in any of its three forms (RFC 9110, section 5.6.7), forgiving in what real
 /// servers get wrong: letter case, a wrong name of the day, no zone or `+0000` instead of `GMT`.
 /// All of them mean UTC.
+#[doc(hidden)]
 #[must_use]
 pub fn date(value: &str) -> Option<SystemTime> {
     // The three forms hold the same words in another order: bring them into the first one's.
