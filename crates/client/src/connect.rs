@@ -27,6 +27,8 @@ type Https = HttpsConnector<HttpConnector>;
 ///
 /// It speaks TLS where the address says `https`, and trusts the roots that it is given, or else
 /// those that the operating system trusts.
+// For the gateway, whose other clients connect the same way: what it yields is the connector's own.
+#[doc(hidden)]
 #[derive(Clone)]
 pub struct Connector {
     https: Https,

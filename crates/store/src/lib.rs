@@ -3,7 +3,8 @@
 //! Trusted ones, behind a thin door: [`sqlite::Database`] commits what many callers want written
 //! in groups, so that each of them pays for a part of one flush to the disk; [`redis::Server`] keeps
 //! a connection, and sends whole steps. What is kept, and how, is for the queue and for the journal
-//! to say.
+//! to say, and these are what to build on: what this crate shows beside what they show of it may
+//! change with any version.
 //!
 //! ```
 //! use buttress_store::sqlite::Database;
