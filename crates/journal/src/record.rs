@@ -157,8 +157,7 @@ impl Record {
     }
 
     /// What was answered, if that was read.
-    #[must_use]
-    pub fn into_answer(self) -> Option<Answer> {
+    pub(crate) fn into_answer(self) -> Option<Answer> {
         Some(Answer {
             body: self.answer?,
             streamed: self.streamed,

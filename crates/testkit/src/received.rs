@@ -97,12 +97,6 @@ impl Received {
         self.at
     }
 
-    /// [`at`](Self::at) by the wall clock.
-    #[must_use]
-    pub const fn wall_time(&self) -> SystemTime {
-        self.wall
-    }
-
     /// The request's method.
     #[must_use]
     pub const fn method(&self) -> &Method {

@@ -67,13 +67,6 @@ impl Schema {
         &self.0.text
     }
 
-    /// Whether this value follows it. Quicker than [`violations`](Self::violations), and what
-    /// most answers need.
-    #[must_use]
-    pub fn allows(&self, value: &Value) -> bool {
-        !self.is_too_deep(value) && self.0.validator.is_valid(value)
-    }
-
     /// Each of its levels may take as many steps down as schemas check it in one place.
     fn is_too_deep(&self, value: &Value) -> bool {
         self.0.deepest < usize::MAX && depth(value) > self.0.deepest
