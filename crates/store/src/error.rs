@@ -23,7 +23,8 @@ pub enum StoreError {
         /// The most that one may have.
         most: usize,
     },
-    /// The lease is not held any more: somebody else has the task, or has ended it.
+    /// What was held for a time is not held any more, as a queue's task after its lease: somebody
+    /// else has it, or has ended it.
     Lost,
     /// What is stored is not what was written: damaged, of another program, or sealed with a key
     /// that is not known.
@@ -57,10 +58,10 @@ impl fmt::Display for StoreError {
             Self::TooLarge { bytes, most } => {
                 write!(
                     f,
-                    "{bytes} bytes are more than the {most} that one task may have"
+                    "{bytes} bytes are more than the {most} that may be stored as one"
                 )
             }
-            Self::Lost => f.write_str("the lease is not held any more"),
+            Self::Lost => f.write_str("what was held is not held any more"),
             Self::Corrupt(_) => f.write_str("what is stored can't be read"),
             Self::Engine(_) => f.write_str("the store failed"),
         }
@@ -76,5 +77,19 @@ impl error::Error for StoreError {
             | Self::Engine(error) => Some(&**error),
             Self::Full(_) | Self::TooLarge { .. } | Self::Lost => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_what_is_true_whatever_is_kept() {
+        let large = StoreError::TooLarge { bytes: 9, most: 4 };
+        let said = "9 bytes are more than the 4 that may be stored as one";
+        assert_eq!(large.to_string(), said);
+        let lost = StoreError::Lost.to_string();
+        assert_eq!(lost, "what was held is not held any more");
     }
 }
