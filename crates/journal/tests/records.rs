@@ -377,11 +377,12 @@ async fn sqlite() -> Option<(buttress_journal::SqliteRecords, tempfile::TempDir)
 contract!(sqlite);
 
 #[cfg(feature = "redis")]
+#[path = "../../queue/tests/redis_server/mod.rs"]
 mod redis_server;
 
 #[cfg(feature = "redis")]
 async fn redis() -> Option<(buttress_journal::RedisRecords, redis_server::RedisServer)> {
-    let server = redis_server::RedisServer::start(&["--appendonly", "yes"]);
+    let server = redis_server::RedisServer::start(&[]);
     let records = buttress_journal::RedisRecords::connect(&server.url()).await;
     Some((records.unwrap(), server))
 }
@@ -442,13 +443,13 @@ mod server {
 
     #[tokio::test]
     async fn what_was_recorded_is_there_when_the_server_was_killed() {
-        let settings = ["--appendonly", "yes", "--appendfsync", "always"];
-        let mut server = RedisServer::start(&settings);
+        let mut server = RedisServer::start(&["--appendfsync", "always"]);
         let records = RedisRecords::connect(&server.url()).await.unwrap();
         for step in 0..50 {
             add(&records, entry(key("s", Step::Given(step), "a"), "a")).await;
         }
-        server.kill_and_restart();
+        server.kill();
+        server.restart();
         for step in 0..50 {
             let found = records
                 .find(&key("s", Step::Given(step), "a"))
