@@ -15,8 +15,8 @@ use buttress_retry_after::{Gate, GateHandle, GateLayer};
 use std::{sync::Arc, time::Duration};
 use tower::{Layer as _, ServiceBuilder};
 
-/// What a route's calls go through: shapes, retry, gate, circuit breaker, client. What can't be
-/// written for the client does not begin.
+/// What a route's calls go through: shapes, encode ahead, retry, gate, circuit breaker, client. What
+/// can't be written for the client does not begin.
 pub type RouteService = Reshaper<Tried, Shapes, ByError, Carried>;
 
 type Tried = EncodeAhead<Retry<LlmGate, ByError, Carried>>;

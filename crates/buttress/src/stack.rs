@@ -26,11 +26,12 @@ type Inner = Traced<Metered<Deadline<Corrected, Carried>, Tallied>>;
 /// The ready-made stack over ordered routes, outermost first:
 ///
 /// ```text
-/// trace · metrics · deadline · correct · carry on · fallback[ per route: shapes · retry · gate · circuit breaker · client (with its timeouts) ]
+/// trace · metrics · deadline · correct · carry on · fallback[ per route: shapes · encode ahead · retry · gate · circuit breaker · client (with its timeouts) ]
 /// ```
 ///
-/// The same can be written by hand with `ServiceBuilder`: every part of it is public, and the
-/// example `axum-agent` does so.
+/// The same can be written by hand with `ServiceBuilder`: every part of it is public. The example
+/// `axum-agent` does so with the layers that are on by default: all but trace, metrics, correct,
+/// carry on and shapes.
 #[derive(Clone, Debug)]
 pub struct Stack {
     first: Route,

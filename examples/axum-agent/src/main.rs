@@ -1,8 +1,8 @@
 //! An axum app with an agent whose LLM calls recover: once through a stack that is written by
-//! hand, and once through the ready-made one, which is the same.
+//! hand, and once through the ready-made one, of which it has the layers that are on by default.
 //!
 //! ```text
-//! deadline · fallback[ per route: retry · gate · circuit breaker · LlmClient ]
+//! deadline · fallback[ per route: encode ahead · retry · gate · circuit breaker · LlmClient ]
 //! ```
 #![expect(clippy::print_stdout, reason = "an example shows what happens")]
 
