@@ -88,7 +88,7 @@ pub use self::{
     metrics::LlmMetrics,
     pace::LlmPace,
     policy::{Declares, LlmPolicy, Prices},
-    route::{Route, RouteService},
+    route::{Route, RouteFuture, RouteService},
     shapes::Shapes,
     stack::{Stack, StackFuture, StackService},
     switch::Switch,

@@ -6,18 +6,23 @@ use buttress_circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Handle};
 use buttress_client::LlmClient;
 use buttress_core::{ByError, Carried};
 use buttress_fallback as fallback;
-use buttress_llm::AtStreamEnd;
+use buttress_llm::{AtStreamEnd, LlmError, LlmRequest, LlmResponse};
 use buttress_retry::{
     Retry, RetryLayer,
     reshape::{ReshapeLayer, Reshaper},
 };
 use buttress_retry_after::{Gate, GateHandle, GateLayer};
-use std::{sync::Arc, time::Duration};
-use tower::{Layer as _, ServiceBuilder};
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tower::{Layer as _, Service, ServiceBuilder};
 
-/// What a route's calls go through: shapes, encode ahead, retry, gate, circuit breaker, client. What
-/// can't be written for the client does not begin.
-pub type RouteService = Reshaper<Tried, Shapes, ByError, Carried>;
+type Inner = Reshaper<Tried, Shapes, ByError, Carried>;
 
 type Tried = EncodeAhead<Retry<LlmGate, ByError, Carried>>;
 
@@ -173,7 +178,9 @@ impl Route {
             .service(self.client.clone());
         let shapes = ReshapeLayer::new(self.shapes.clone()).observe(Carried::new());
         let ahead = EncodeAheadLayer::new(self.client.clone());
-        shapes.layer(ahead.layer(tried))
+        RouteService {
+            inner: shapes.layer(ahead.layer(tried)),
+        }
     }
 
     pub(crate) const fn client(&self) -> &LlmClient {
@@ -187,6 +194,61 @@ impl Route {
         fallback::Route::new(Arc::clone(&self.name), self.service())
             .patience(self.patience)
             .declares(self.declares)
+    }
+}
+
+/// What a route's calls go through: shapes, encode ahead, retry, gate, circuit breaker, client. What
+/// can't be written for the client does not begin. Made by [`Route::service`].
+///
+/// # Errors
+/// The [`LlmError`] of the last attempt, or of the layer that refused it.
+#[derive(Clone)]
+pub struct RouteService {
+    inner: Inner,
+}
+
+impl Service<LlmRequest> for RouteService {
+    type Response = LlmResponse;
+    type Error = LlmError;
+    type Future = RouteFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LlmError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: LlmRequest) -> RouteFuture {
+        RouteFuture {
+            inner: self.inner.call(request),
+        }
+    }
+}
+
+pin_project! {
+    /// The future of a [`RouteService`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct RouteFuture {
+        #[pin]
+        inner: <Inner as Service<LlmRequest>>::Future,
+    }
+}
+
+impl Future for RouteFuture {
+    type Output = Result<LlmResponse, LlmError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().inner.poll(cx)
+    }
+}
+
+impl fmt::Debug for RouteService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RouteService")
+    }
+}
+
+impl fmt::Debug for RouteFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RouteFuture")
     }
 }
 
