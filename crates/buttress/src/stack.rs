@@ -45,13 +45,16 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// How long a call may take by default: 30 min.
+    pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(1800);
+
     /// A stack with one route.
     #[must_use]
     pub fn new(first: Route) -> Self {
         Self {
             first,
             backups: Vec::new(),
-            deadline: Some(Duration::from_secs(1800)),
+            deadline: Some(Self::DEFAULT_DEADLINE),
             max_calls: Call::DEFAULT_MAX_CALLS,
             continuations: 0,
             correct: LlmCorrect::off(),

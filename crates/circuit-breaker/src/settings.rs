@@ -19,7 +19,7 @@ use std::time::Duration;
 /// # let _: CircuitBreakerLayer = layer;
 /// # Ok::<_, buttress_circuit_breaker::InvalidSettings>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub(crate) run: Option<u32>,
     pub(crate) forgive: Forgive,
@@ -38,7 +38,7 @@ pub struct Settings {
 }
 
 /// Up to where the open time is doubled.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum OpenMax {
     /// So far, as somebody said.
     Set(Duration),
@@ -47,9 +47,12 @@ pub(crate) enum OpenMax {
 }
 
 impl Settings {
+    /// How long it stays open at most by default, when probe after probe fails: 5 min.
+    pub const DEFAULT_OPEN_MAX: Duration = Duration::from_secs(300);
+
     /// A wait that the service asks for is kept to up to here, or up to `open_max` where that is
     /// longer: as far as a standard breaker goes on its own.
-    const ASKED_MAX: Duration = Duration::from_secs(300);
+    const ASKED_MAX: Duration = Self::DEFAULT_OPEN_MAX;
 
     /// The defaults: 8 failures in a row, or 55 % of the last 60 calls.
     #[must_use]
@@ -62,7 +65,7 @@ impl Settings {
             failure_rate: Some(0.55),
             slow: None,
             open_for: Duration::from_secs(30),
-            open_max: OpenMax::AtLeast(Duration::from_secs(300)),
+            open_max: OpenMax::AtLeast(Self::DEFAULT_OPEN_MAX),
             jitter: 0.1,
             probes: 1,
             successes: 2,

@@ -6,6 +6,7 @@ use super::{
     units,
     value::{Read, Wrong, duration, flag, integer, one_of, or_off, rate, reader},
 };
+use buttress::circuit_breaker;
 use std::{ops::RangeInclusive, time::Duration};
 use toml::de::DeValue;
 
@@ -81,7 +82,7 @@ impl Default for Breaker {
             slow: None,
             slow_rate: None,
             open: Duration::from_secs(30),
-            open_max: Duration::from_secs(300),
+            open_max: circuit_breaker::Settings::DEFAULT_OPEN_MAX,
             jitter: Some(0.1),
             probes: 1,
             successes: 2,

@@ -5,6 +5,7 @@ use super::{
     units,
     value::{Read, duration, integer, one_of, or_off, percent},
 };
+use buttress::retry::Backoff;
 use std::time::Duration;
 
 documented! {
@@ -64,8 +65,8 @@ impl Default for Retry {
         Self {
             max_retries: 3,
             max_timeouts: 1,
-            base: Duration::from_secs(1),
-            cap: Duration::from_secs(60),
+            base: Backoff::DEFAULT_BASE,
+            cap: Backoff::DEFAULT_CAP,
             jitter: Jitter::Full,
             max_wait: Duration::from_secs(60),
             budget: Some(20),

@@ -5,6 +5,7 @@ use super::{
     settings::Settings,
     value::{dollars, duration, flag, integer, or_off, text},
 };
+use buttress::fallback;
 use std::{sync::Arc, time::Duration};
 
 documented! {
@@ -102,7 +103,7 @@ impl Default for Defaults {
     fn default() -> Self {
         Self {
             accepts: Accepts::default(),
-            patience: Some(Duration::from_secs(2)),
+            patience: Some(fallback::Route::DEFAULT_PATIENCE),
             retry: Retry::default(),
             breaker: Breaker::default(),
             gate: Gate::default(),

@@ -4,6 +4,7 @@ use super::{
     provider::variable,
     value::{Read, Wrong, duration, filled, form, integer, or_off, quoted, size},
 };
+use buttress::{Call, Stack};
 use buttress_client::Secret;
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -90,8 +91,8 @@ impl Default for Server {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            deadline: Some(Duration::from_secs(1800)),
-            max_calls: 12,
+            deadline: Some(Stack::DEFAULT_DEADLINE),
+            max_calls: Call::DEFAULT_MAX_CALLS,
             continuations: 0,
         }
     }

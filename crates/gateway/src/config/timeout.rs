@@ -5,6 +5,7 @@ use super::{
     units,
     value::{duration, or_off},
 };
+use buttress::timeout::Limits;
 use std::time::Duration;
 
 documented! {
@@ -27,13 +28,14 @@ documented! {
 
 impl Default for Timeout {
     fn default() -> Self {
+        let streamed = Limits::streamed();
         Self {
-            headers: None,
-            first_content: Some(Duration::from_secs(180)),
-            idle: Some(Duration::from_secs(120)),
+            headers: streamed.headers,
+            first_content: streamed.first_content,
+            idle: streamed.idle,
             // As long as the official SDKs wait, and a third of the deadline: one that hangs
             // leaves time for another.
-            attempt: Some(Duration::from_secs(600)),
+            attempt: Limits::whole().attempt,
             // The deadline holds for it.
             stream: None,
         }

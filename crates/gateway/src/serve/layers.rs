@@ -118,7 +118,11 @@ pub(super) fn budget(settings: &config::Retry) -> Option<BudgetBuilder> {
 }
 
 pub(super) fn gate(settings: &config::Gate) -> Result<GateLayer, BoxError> {
-    let gate = GateSettings::standard()
+    Ok(GateLayer::new(gate_settings(settings))?)
+}
+
+fn gate_settings(settings: &config::Gate) -> GateSettings {
+    GateSettings::standard()
         .max_wait(settings.max_wait)
         .max_waiting(settings.max_waiting)
         .backoff(settings.backoff, settings.max_backoff)
@@ -126,11 +130,14 @@ pub(super) fn gate(settings: &config::Gate) -> Result<GateLayer, BoxError> {
         .max_closed(settings.max_closed)
         .probe_lease(settings.probe_lease)
         .spacing(settings.spacing)
-        .well_after(settings.well_after);
-    Ok(GateLayer::new(gate)?)
+        .well_after(settings.well_after)
 }
 
 pub(super) fn breaker(settings: &config::Breaker) -> Result<CircuitBreakerLayer, BoxError> {
+    Ok(CircuitBreakerLayer::new(breaker_settings(settings))?)
+}
+
+fn breaker_settings(settings: &config::Breaker) -> Settings {
     let breaker = Settings::standard();
     let breaker = match (settings.consecutive_failures, settings.success_forgives) {
         (Some(failures), Forgives::One) => breaker.failure_counter(failures),
@@ -149,9 +156,33 @@ pub(super) fn breaker(settings: &config::Breaker) -> Result<CircuitBreakerLayer,
         Window::Calls(calls) => breaker.count_window(calls),
         Window::Time(span) => breaker.time_window(span),
     };
-    let breaker = match settings.slow.zip(settings.slow_rate) {
+    match settings.slow.zip(settings.slow_rate) {
         Some((after, rate)) => breaker.slow_calls(after, rate),
         None => breaker,
-    };
-    Ok(CircuitBreakerLayer::new(breaker)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_does_not_say_is_what_the_layers_do_by_themselves() {
+        assert_eq!(
+            gate_settings(&config::Gate::default()),
+            GateSettings::standard()
+        );
+
+        // A file sets the longest time; left to itself it is no shorter than the first one.
+        let standard = Settings::standard().open_max(Settings::DEFAULT_OPEN_MAX);
+        assert_eq!(breaker_settings(&config::Breaker::default()), standard);
+
+        // These show all of their numbers.
+        let of_file = config::Retry::default();
+        let retry = retry(&of_file, None).unwrap();
+        let standard = RetryLayer::standard().without_budget();
+        assert_eq!(format!("{retry:?}"), format!("{standard:?}"));
+        let budget = budget(&of_file).unwrap();
+        assert_eq!(format!("{budget:?}"), format!("{:?}", Budget::builder()));
+    }
 }
