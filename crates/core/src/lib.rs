@@ -52,7 +52,9 @@
 mod attempt;
 mod call;
 mod classify;
+mod elapsed;
 mod error;
+mod exhausted;
 mod failure;
 #[cfg(feature = "http")]
 pub mod grpc;
@@ -65,6 +67,7 @@ mod observe;
 // For the crates beside this one.
 #[doc(hidden)]
 pub mod recycle;
+mod rejected;
 mod session;
 mod uncorrected;
 
@@ -72,12 +75,14 @@ pub use self::{
     attempt::{Attempt, AttemptLayer},
     call::{Call, Carried, Carry},
     classify::{ByError, Classify, ClassifyFn, classify_fn},
-    error::{Cause, Elapsed, Exhausted, Phase, Rejected, RouteError, RouteReason},
+    elapsed::{Elapsed, Phase},
+    exhausted::{Exhausted, RouteError, RouteReason},
     failure::{AsFailure, Blame, Class, Failure, Name, RetryAfter},
     journey::{Journey, Step},
     judge::{AtOnce, Judge, Witness},
     listener::{Heard, Listener},
     observe::{Context, Event, GiveUp, Observe},
+    rejected::{Cause, Rejected},
     session::{InvalidSession, Session},
     uncorrected::Uncorrected,
 };
