@@ -1,6 +1,6 @@
-//! How long a hit takes, and what goes before it: the digest of a request.
+//! The journal: how long a hit takes, and what goes before it, the digest of a request.
 //!
-//! `cargo run --release -p buttress-journal --example hit [-- redis://…]`
+//! Of records in a new file, and with `journal redis://…` of those in a server too.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -9,7 +9,8 @@
 
 use buttress_core::{Rejected, Session};
 use buttress_journal::{
-    Answer, Asked, Digest, JournalLayer, JournalPolicy, Pen, Sessions, SqliteRecords, Unreadable,
+    Answer, Asked, Digest, JournalLayer, JournalPolicy, Pen, RedisRecords, Sessions, SqliteRecords,
+    Unreadable,
 };
 use bytes::Bytes;
 use std::{env, time::Duration};
@@ -63,13 +64,10 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = SqliteRecords::open(folder.path().join("journal.db")).unwrap();
     hits("SQLite", Sessions::new(sqlite)).await;
-    #[cfg(feature = "redis")]
     if let Some(url) = env::args().nth(1) {
-        let redis = buttress_journal::RedisRecords::connect(&url).await.unwrap();
+        let redis = RedisRecords::connect(&url).await.unwrap();
         hits("Redis", Sessions::new(redis)).await;
     }
-    #[cfg(not(feature = "redis"))]
-    drop(env::args());
 }
 
 async fn hits(name: &str, sessions: Sessions) {
