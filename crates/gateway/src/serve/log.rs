@@ -4,10 +4,12 @@ use super::{
     live::{Alike, Ended, Outcome, Recent},
     request_id::RequestId,
 };
+use crate::command::in_full;
 use buttress::{
     Call, Journey,
     llm::{Kind, LlmError},
 };
+use buttress_queue::{Degraded, NotQueued, TaskId};
 use http::StatusCode;
 use std::{fmt::Write, sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -38,6 +40,8 @@ struct End<'a> {
     error: Option<&'a LlmError>,
     /// How the stream ended, if it came to one.
     stream: Option<&'static str>,
+    /// What became of it in the queue, if it was to be queued.
+    queued: Option<&'a Result<TaskId, NotQueued>>,
 }
 
 impl CallLog {
@@ -87,6 +91,7 @@ impl CallLog {
             status: Some(StatusCode::OK.as_u16()),
             error: None,
             stream: self.streams.then_some("complete"),
+            queued: None,
         };
         // A call that had to be recovered is worth a line; one that went well at once is not.
         match self.call.attempts() > 1 {
@@ -102,22 +107,25 @@ impl CallLog {
             status: Some(status),
             error: Some(error),
             stream: None,
+            queued: None,
         };
         self.tell(level(error), "given up", &end);
     }
 
     /// The call is answered with this status and word that it is queued, or could not be, because
     /// of this error.
-    pub(super) fn degraded(&mut self, status: u16, error: &LlmError, queued: bool) {
+    pub(super) fn degraded(&mut self, status: u16, degraded: &Degraded<LlmError>) {
         let end = End {
             outcome: Outcome::Failed,
             status: Some(status),
-            error: Some(error),
+            error: Some(&degraded.error),
             stream: None,
+            queued: Some(&degraded.queued),
         };
-        match queued {
+        match degraded.is_queued() {
             true => self.tell(Level::WARN, "queued", &end),
-            false => self.tell(Level::WARN, "given up, and not queued", &end),
+            // Nobody will answer it any more.
+            false => self.tell(Level::ERROR, "given up, and not queued", &end),
         }
     }
 
@@ -128,6 +136,7 @@ impl CallLog {
             status: Some(StatusCode::OK.as_u16()),
             error: Some(error),
             stream: Some("broken"),
+            queued: None,
         };
         self.tell(level(error), "broke off", &end);
     }
@@ -157,6 +166,11 @@ impl CallLog {
             };
             kept_back = (before > 0).then_some(before);
         }
+        let (task, store_error) = match end.queued {
+            Some(Ok(task)) => (Some(task), None),
+            Some(Err(error)) => (None, Some(in_full(error))),
+            None => (None, None),
+        };
         // The level of an event is part of what is compiled in.
         macro_rules! line {
             ($level:expr) => {
@@ -169,6 +183,8 @@ impl CallLog {
                     stream = end.stream,
                     kind = end.error.map(|error| error.kind().as_str()),
                     error = end.error.map(tracing::field::display),
+                    task = task.map(tracing::field::display),
+                    store_error = store_error.as_deref(),
                     attempts = self.call.attempts(),
                     waited_ms = millis(self.call.total_waited()),
                     duration_ms = millis(self.began.elapsed()),
@@ -179,6 +195,7 @@ impl CallLog {
             };
         }
         match level {
+            Level::ERROR => line!(Level::ERROR),
             Level::WARN => line!(Level::WARN),
             Level::INFO => line!(Level::INFO),
             _ => line!(Level::DEBUG),
@@ -216,6 +233,7 @@ impl Drop for CallLog {
             status: self.streams.then(|| StatusCode::OK.as_u16()),
             error: None,
             stream: self.streams.then_some("left"),
+            queued: None,
         };
         self.tell(Level::INFO, "the caller left", &end);
     }
@@ -261,9 +279,16 @@ mod tests {
     use super::*;
     use crate::serve::written::Written;
     use buttress::llm::{InvalidRequest, TransportError};
-    use buttress::{Context as _, core::Event};
+    use buttress::{
+        Context as _,
+        core::Event,
+        degrade::LlmDegrade,
+        llm::{Dialect, LlmRequest},
+        queue::{Degradable, Degrade, Memory, Queue, Settings},
+    };
     use http::HeaderMap;
     use serde_json::{Value, json};
+    use tower::{ServiceExt, service_fn};
 
     /// What is logged meanwhile, as text and as JSON.
     fn logged(log: impl Fn()) -> (String, Vec<Value>) {
@@ -375,6 +400,51 @@ mod tests {
             (&json!(502), &json!("transient"))
         );
         assert_eq!(fields["error"], "connection refused");
+    }
+
+    /// A call that nobody answers, where so many tasks can be kept.
+    async fn degraded(max_tasks: u64) -> Box<Degraded<LlmError>> {
+        let mut settings = Settings::new();
+        settings.max_tasks = max_tasks;
+        let queue = Queue::new(Memory::new(settings));
+        let down = service_fn(async |_: LlmRequest| Err::<(), _>(TransportError::Refused.into()));
+        let body = r#"{"model": "m", "messages": []}"#;
+        let request = LlmRequest::parse(Dialect::OpenAiChat, body.into()).unwrap();
+        let degrade = Degrade::new(down, queue, LlmDegrade::new());
+        match degrade.oneshot(request).await {
+            Ok(Degradable::Degraded(degraded)) => degraded,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// One line for each call, which is not written for each of thousands.
+    #[tokio::test]
+    async fn what_became_of_a_call_in_the_queue_is_in_its_line_and_in_no_other() {
+        let log = Written::default();
+        let guard = log.begin(Level::INFO);
+        let (kept, full) = (degraded(1).await, degraded(0).await);
+        drop(guard);
+        assert_eq!(log.text(), "");
+        let (_, json) = logged(|| {
+            begun("m").degraded(200, &kept);
+            begun("m").degraded(503, &full);
+        });
+        let [kept_line, full_line] = &*json else {
+            panic!("{json:?}");
+        };
+        assert_eq!(kept_line["level"], "WARN");
+        assert_eq!(kept_line["fields"]["message"], "queued");
+        let task = kept.id().unwrap().to_string();
+        assert_eq!(kept_line["fields"]["task"], task);
+        assert_eq!(kept_line["fields"]["store_error"], Value::Null);
+
+        assert_eq!(full_line["level"], "ERROR");
+        let fields = &full_line["fields"];
+        assert_eq!(fields["message"], "given up, and not queued");
+        assert_eq!(fields["error"], "connection refused");
+        let why = fields["store_error"].as_str().unwrap();
+        assert!(why.contains("full"), "{why}");
+        assert_eq!(fields["task"], Value::Null);
     }
 
     #[test]

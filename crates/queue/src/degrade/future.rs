@@ -112,6 +112,8 @@ async fn enqueue(
     limit: Duration,
     failure: Failure,
 ) -> Result<TaskId, NotQueued> {
+    // One line for each would fill the log in an outage: who degrades the call has all of this, and
+    // knows how much to tell.
     let queued = match timeout(limit, queue.enqueue(task)).await {
         Ok(queued) => queued.map_err(NotQueued::Refused),
         Err(_) => Err(NotQueued::TimedOut),
@@ -119,12 +121,12 @@ async fn enqueue(
     match queued {
         Ok(queued) => {
             let (id, new) = (queued.id, queued.new);
-            tracing::info!(task = %id, new, %failure, "queued a request that could not be answered");
+            tracing::debug!(task = %id, new, %failure, "queued a request that could not be answered");
             Ok(id)
         }
         Err(error) => {
             let why: &dyn std::error::Error = &error;
-            tracing::error!(
+            tracing::debug!(
                 error = why,
                 %failure,
                 "a request could not be answered, and the store has not acknowledged it either"

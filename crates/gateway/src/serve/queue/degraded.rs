@@ -36,7 +36,7 @@ pub(in crate::serve) fn answer(
         true => &*settings.text,
         false => NOT_KEPT,
     };
-    log.degraded(status.as_u16(), &degraded.error, degraded.is_queued());
+    log.degraded(status.as_u16(), degraded);
     let told = told(text, degraded);
     let mut said = Said::plain(request.dialect(), request.model(), text);
     said.id = format!("buttress-{}", log.id().as_str());
