@@ -6,6 +6,7 @@ mod policy;
 mod service;
 #[cfg(test)]
 mod tests;
+mod troubles;
 
 pub use self::{
     future::ResponseFuture,
@@ -14,6 +15,7 @@ pub use self::{
     service::Journal,
 };
 
+use self::troubles::Troubles;
 use crate::Sessions;
 use std::{sync::Arc, time::Duration};
 use tower_layer::Layer;
@@ -33,6 +35,7 @@ struct Shared<P> {
     on_change: OnChange,
     limit: Duration,
     keep_requests: bool,
+    troubles: Arc<Troubles>,
 }
 
 /// What becomes of a request at a given step at which another one was recorded.
@@ -60,6 +63,7 @@ impl<P> JournalLayer<P> {
             on_change: OnChange::default(),
             limit: Self::DEFAULT_LIMIT,
             keep_requests: false,
+            troubles: Arc::default(),
         };
         Self {
             shared: Arc::new(shared),

@@ -1,3 +1,4 @@
+use super::Troubles;
 use crate::{Answer, Key, Sessions, StoreError, records::BoxFuture, runs::Use, sessions::New};
 use buttress_core::{Context, Event};
 use bytes::Bytes;
@@ -15,6 +16,7 @@ pub struct Pen {
     pub(super) request: Option<Bytes>,
     pub(super) context: Arc<dyn Context + Send + Sync>,
     pub(super) limit: Duration,
+    pub(super) troubles: Arc<Troubles>,
 }
 
 /// How long a store may take, when nobody waits for it any more.
@@ -39,7 +41,8 @@ impl Pen {
             return Box::pin(ready(()));
         }
         let Some(room) = self.sessions.room(bytes) else {
-            tracing::warn!("the journal does not keep up: an answer is not recorded");
+            let words = "the journal does not keep up: an answer is not recorded";
+            self.troubles.tell(words, None);
             self.leave("not recorded: the store does not keep up");
             return Box::pin(ready(()));
         };
@@ -80,7 +83,8 @@ impl Pen {
                 "recorded in the journal"
             }
             Err(error) => {
-                tracing::warn!(kind = error.as_str(), "an answer can't be recorded");
+                let words = "an answer can't be recorded";
+                self.troubles.tell(words, Some(&error));
                 match error {
                     StoreError::Full(_) => "not recorded: there is no more room",
                     _ => "not recorded: the store failed",

@@ -125,7 +125,8 @@ where
                     return Ok(response);
                 }
                 _ => {
-                    tracing::warn!("a record can't be read, and is made anew");
+                    let words = "a record can't be read, and is made anew";
+                    shared.troubles.tell(words, None);
                     replaces = true;
                 }
             }
@@ -142,7 +143,8 @@ where
         },
         Ok(Found::Nothing) => {}
         Err(error) => {
-            tracing::warn!(kind = error.as_str(), "a record can't be looked up");
+            let words = "a record can't be looked up";
+            shared.troubles.tell(words, Some(&error));
             context.record(Event::Note("the journal can't be read"));
             replaces = matches!(error, StoreError::Corrupt(_));
         }
@@ -155,6 +157,7 @@ where
         request: shared.keep_requests.then_some(asked.body),
         context,
         limit: shared.limit,
+        troubles: Arc::clone(&shared.troubles),
     };
     let response = inner.call(request).await?;
     Ok(policy.record(response, pen).await)

@@ -15,6 +15,10 @@ use std::{
 };
 use tokio::{task::yield_now, time::sleep};
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    span::{self, Attributes, Id},
+};
 
 #[derive(Clone)]
 struct Question {
@@ -526,6 +530,46 @@ async fn what_is_too_large_or_too_much_is_given_and_not_recorded() {
         let refused = call.journey().to_string().contains("does not keep up");
         assert_eq!(refused, index >= 3, "{index}");
     }
+}
+
+/// Counts the warnings of this thread.
+#[derive(Clone, Default)]
+struct Warnings(Arc<AtomicUsize>);
+
+impl Subscriber for Warnings {
+    fn enabled(&self, about: &Metadata<'_>) -> bool {
+        *about.level() <= Level::WARN
+    }
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_does_not_fill_the_log() {
+    let store = Store::new();
+    let model = Model::new(&layer(&store));
+    store.set(Mode::Gone);
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
+    for _ in 0..100 {
+        model.ask(Question::new("s", "a")).await.unwrap();
+    }
+    // What can't be looked up, and what can't be recorded.
+    assert_eq!(warnings.0.load(Relaxed), 2);
+    sleep(Troubles::SPAN).await;
+    model.ask(Question::new("s", "a")).await.unwrap();
+    assert_eq!(warnings.0.load(Relaxed), 4);
 }
 
 #[derive(Debug)]
