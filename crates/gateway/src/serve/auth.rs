@@ -17,7 +17,7 @@ impl FromRequestParts<Arc<App>> for Admitted {
         match &app.server.client_key {
             Some(key) if !is_allowed(&parts.headers, parts.uri.query(), key) => {
                 let message = "the gateway's key is missing or wrong: send it as the API key";
-                let asked = Asked::of(&parts.uri, &parts.headers);
+                let asked = Asked::of(&parts.uri, &parts.headers).at(app);
                 Err(asked.refuse(StatusCode::UNAUTHORIZED, Kind::Auth, message))
             }
             _ => Ok(Self),

@@ -55,7 +55,8 @@ pub(super) async fn run(
 ) -> Response {
     let began = Instant::now();
     let (head, mut body) = request.into_parts();
-    let asked = Asked::of(&head.uri, &head.headers).speaking(dialect);
+    let asked = Asked::of(&head.uri, &head.headers).at(app);
+    let asked = asked.speaking(dialect);
     let server = &app.server;
     // Given back when the answer is there, or has begun: the request may be needed until then.
     let mut taken = app.room.enter();

@@ -43,7 +43,7 @@ pub(super) async fn one(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let asked = Asked::of(&uri, &headers).for_model(&model);
+    let asked = Asked::of(&uri, &headers).at(&app).for_model(&model);
     if app.serving().config.chain_index(&model).is_some() {
         return Json(show(&model, asked.dialect())).into_response();
     }

@@ -34,7 +34,7 @@ impl FromRequestParts<Arc<App>> for NoPage {
         } else {
             return Ok(Self);
         };
-        let asked = Asked::of(&parts.uri, &parts.headers);
+        let asked = Asked::of(&parts.uri, &parts.headers).at(app);
         Err(asked.refuse(StatusCode::FORBIDDEN, Kind::Permission, refused))
     }
 }

@@ -2,6 +2,8 @@
 
 use super::{
     answer::{self, failed},
+    app::App,
+    live::Alike,
     log::shortened,
     request_id::RequestId,
 };
@@ -15,6 +17,8 @@ pub(super) struct Asked<'a> {
     model: Option<&'a str>,
     dialect: Dialect,
     id: RequestId,
+    /// Which knows what was logged lately.
+    app: Option<&'a App>,
 }
 
 impl<'a> Asked<'a> {
@@ -36,7 +40,14 @@ impl<'a> Asked<'a> {
                 Dialect::OpenAiChat
             },
             id: RequestId::of(headers),
+            app: None,
         }
+    }
+
+    /// Of this gateway, whose log a client in a loop does not fill.
+    pub(super) const fn at(mut self, app: &'a App) -> Self {
+        self.app = Some(app);
+        self
     }
 
     /// Sets the dialect, where it is known.
@@ -80,14 +91,26 @@ impl<'a> Asked<'a> {
 
     /// Of what a caller sent only the path and the model are logged: the rest may hold a key.
     fn refused(&self, answer: ErrorAnswer, kind: Kind) -> Response {
-        tracing::info!(
-            request_id = self.id.as_str(),
-            path = shortened(self.path),
-            model = self.model.map(shortened),
-            status = answer.status,
-            kind = kind.as_str(),
-            "refused"
-        );
+        const WORDS: &str = "refused";
+        let alike = || Alike {
+            words: WORDS,
+            kind: Some(kind.as_str()),
+            status: Some(answer.status),
+            route: None,
+        };
+        let repeats = |app: &App| app.serving().recent.repeats(alike());
+        if let Some(before) = self.app.map_or(Some(0), repeats) {
+            let kept_back = (before > 0).then_some(before);
+            tracing::info!(
+                request_id = self.id.as_str(),
+                path = shortened(self.path),
+                model = self.model.map(shortened),
+                status = answer.status,
+                kind = kind.as_str(),
+                kept_back,
+                "{WORDS}"
+            );
+        }
         let mut response = failed(answer);
         self.id.tell(response.headers_mut());
         // A request that did not arrive in time, or found no room, may do better the next time:
@@ -110,7 +133,16 @@ fn is_of_gemini(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::written::Written;
+    use crate::{
+        config::{Config, Options},
+        serve::{router, running, written::Written},
+    };
+    use axum::body::Body;
+    use buttress::client::Secret;
+    use http::Request;
+    use std::sync::Arc;
+    use tokio::time::advance;
+    use tower::ServiceExt;
     use tracing::Level;
 
     #[test]
@@ -139,6 +171,37 @@ mod tests {
             lines[1].contains("path=\"/v1/embeddings\" status=404"),
             "{log}"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_in_a_loop_does_not_fill_the_log() {
+        let source = "[[routes]]\nprovider = 'ollama'";
+        let options = Options::new(&|_: &str| None);
+        let (mut config, _) = Config::parse("buttress.toml", source, &options).unwrap();
+        config.server.client_key = Some(Secret::new("the-key"));
+        let app = running::app(config).await.unwrap();
+        let router = router::router(Arc::clone(&app));
+        let ask = async |key: &str, body: &'static str| {
+            let request = Request::post("/v1/chat/completions")
+                .header("content-type", "application/json")
+                .header("authorization", key)
+                .body(Body::from(body));
+            let answer = router.clone().oneshot(request.unwrap()).await;
+            answer.unwrap().status()
+        };
+        let log = Written::default();
+        let _guard = log.begin(Level::INFO);
+        for _ in 0..25 {
+            assert_eq!(ask("Bearer wrong", "").await, StatusCode::UNAUTHORIZED);
+        }
+        assert_eq!(log.lines().len(), 10);
+        // Nor does it hide what is wrong with the requests of others.
+        assert_eq!(ask("Bearer the-key", "{").await, StatusCode::BAD_REQUEST);
+        assert_eq!(log.lines().len(), 11);
+        advance(std::time::Duration::from_secs(10)).await;
+        ask("Bearer wrong", "").await;
+        let last = log.lines().pop().unwrap();
+        assert!(last.ends_with("kept_back=15"), "{last}");
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! `GET` and `DELETE /v1/queue/{id}`.
 
 use super::{
-    super::{app::App, page::NoPage, refusal::Asked},
+    super::{app::App, live::Alike, page::NoPage, refusal::Asked},
     wait,
 };
 use crate::{command::in_full, queue::as_json};
 use axum::{
     Json,
-    extract::{FromRequestParts, Path, Request},
+    extract::{FromRequestParts, Path, Request, State as Shared},
     response::{IntoResponse, Response},
 };
 use buttress::{llm::Kind, replay::error_of};
@@ -27,7 +27,7 @@ impl FromRequestParts<Arc<App>> for Named {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         let id = Path::<String>::from_request_parts(parts, app).await;
-        let asked = Asked::of(&parts.uri, &parts.headers);
+        let asked = Asked::of(&parts.uri, &parts.headers).at(app);
         let Some(queue) = app.queue.clone() else {
             let message = "there is no queue: none is configured";
             return Err(asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, message));
@@ -42,32 +42,34 @@ impl FromRequestParts<Arc<App>> for Named {
 /// Where a task stands, and what came of it; as events, for who wants to be told.
 pub(in crate::serve) async fn show(
     _: NoPage,
+    Shared(app): Shared<Arc<App>>,
     Named { queue, id }: Named,
     request: Request,
 ) -> Response {
     match queue.inspect(id).await {
         Ok(Some(_)) if wants_events(request.headers()) => wait::events(queue, id),
         Ok(Some(kept)) => Json(describe(&kept)).into_response(),
-        Ok(None) => unknown(&asked(&request)),
-        Err(error) => unavailable(&asked(&request), &error),
+        Ok(None) => unknown(&asked(&app, &request)),
+        Err(error) => unavailable(&app, &request, &error),
     }
 }
 
 /// Takes a task out: its caller does not want it any more.
 pub(in crate::serve) async fn forget(
     _: NoPage,
+    Shared(app): Shared<Arc<App>>,
     Named { queue, id }: Named,
     request: Request,
 ) -> Response {
     match queue.remove(id).await {
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
-        Ok(false) => unknown(&asked(&request)),
-        Err(error) => unavailable(&asked(&request), &error),
+        Ok(false) => unknown(&asked(&app, &request)),
+        Err(error) => unavailable(&app, &request, &error),
     }
 }
 
-fn asked(request: &Request) -> Asked<'_> {
-    Asked::of(request.uri(), request.headers())
+fn asked<'a>(app: &'a App, request: &'a Request) -> Asked<'a> {
+    Asked::of(request.uri(), request.headers()).at(app)
 }
 
 fn unknown(asked: &Asked<'_>) -> Response {
@@ -75,9 +77,21 @@ fn unknown(asked: &Asked<'_>) -> Response {
     asked.refuse(StatusCode::NOT_FOUND, Kind::NotFound, message)
 }
 
-fn unavailable(asked: &Asked<'_>, error: &StoreError) -> Response {
-    tracing::error!(error = in_full(error), "the queue can't be asked");
+/// Whoever waits for a task asks every second or so: that the store is down is told now and then.
+fn unavailable(app: &App, request: &Request, error: &StoreError) -> Response {
+    const WORDS: &str = "the queue can't be asked";
+    let alike = Alike {
+        words: WORDS,
+        kind: Some(error.as_str()),
+        status: None,
+        route: None,
+    };
+    if let Some(before) = app.serving().recent.repeats(alike) {
+        let kept_back = (before > 0).then_some(before);
+        tracing::error!(error = in_full(error), kept_back, "{WORDS}");
+    }
     let message = "the queue can't be reached: ask again in a moment";
+    let asked = asked(app, request);
     asked.refuse(StatusCode::SERVICE_UNAVAILABLE, Kind::Overloaded, message)
 }
 
@@ -104,4 +118,43 @@ pub(super) fn describe(kept: &Kept) -> Value {
         told["result"] = json!({ "status": answer.status, "body": body });
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{Config, Options},
+        serve::{running, written::Written},
+    };
+    use axum::body::Body;
+    use tracing::Level;
+
+    /// While the store is down all who wait for tasks are told so, each second or so.
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_is_down_does_not_fill_the_log() {
+        let source = "[[routes]]\nprovider = 'ollama'";
+        let options = Options::new(&|_: &str| None);
+        let (config, _) = Config::parse("buttress.toml", source, &options).unwrap();
+        let app = running::app(config).await.unwrap();
+        let request = Request::get("/v1/queue/1").body(Body::empty()).unwrap();
+        let log = Written::default();
+        let _guard = log.begin(Level::INFO);
+        for error in [
+            StoreError::Unavailable("no route to it".into()),
+            StoreError::Engine("it is damaged".into()),
+        ] {
+            for _ in 0..25 {
+                let answer = unavailable(&app, &request, &error);
+                assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+            }
+        }
+        let lines = log.lines();
+        let with = |words: &str| lines.iter().filter(|line| line.contains(words)).count();
+        assert_eq!(with("ERROR"), 20);
+        for why in ["no route to it", "it is damaged"] {
+            assert_eq!(with(why), 10, "{why}");
+        }
+        assert_eq!(with("refused"), 10);
+    }
 }
