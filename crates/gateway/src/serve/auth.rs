@@ -30,6 +30,19 @@ impl FromRequestParts<Arc<App>> for Admitted {
 ///
 /// How long the comparison takes says nothing of where the two differ.
 pub(super) fn is_allowed(headers: &HeaderMap, query: Option<&str>, key: &Secret) -> bool {
+    let expected = key.expose().as_bytes();
+    // All are compared, so that a second key tells nothing of the first.
+    presented(headers, query).fold(false, |allowed, presented| {
+        allowed | bool::from(presented.ct_eq(expected))
+    })
+}
+
+/// Whether a caller presents any key.
+pub(super) fn is_presented(headers: &HeaderMap) -> bool {
+    presented(headers, None).next().is_some()
+}
+
+fn presented<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> impl Iterator<Item = &'a [u8]> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| {
         let (scheme, token) = value.as_bytes().split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then_some(token)
@@ -38,12 +51,7 @@ pub(super) fn is_allowed(headers: &HeaderMap, query: Option<&str>, key: &Secret)
     let own = own.filter_map(|name| headers.get(name).map(|value| value.as_bytes()));
     let query = query.into_iter().flat_map(|query| query.split('&'));
     let query = query.filter_map(|part| part.strip_prefix("key=").map(str::as_bytes));
-    let presented = bearer.into_iter().chain(own).chain(query);
-    let expected = key.expose().as_bytes();
-    // All are compared, so that a second key tells nothing of the first.
-    presented.fold(false, |allowed, presented| {
-        allowed | bool::from(presented.ct_eq(expected))
-    })
+    bearer.into_iter().chain(own).chain(query)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderMap, HeaderValue, Method, StatusCode,
     header::{CACHE_CONTROL, HOST, ORIGIN, WWW_AUTHENTICATE},
     request::Parts,
 };
@@ -58,7 +58,12 @@ impl FromRequestParts<Arc<App>> for MayLook {
             return Ok(Self { change: true });
         }
         if app.server.admin_key.is_some() {
-            return Err(told(parts, app, no_key()));
+            // The live page asks so before it asks for the key. Nobody tries keys by that.
+            let looks = parts.method == Method::GET && !auth::is_presented(&parts.headers);
+            return Err(match looks {
+                true => no_key(),
+                false => told(parts, app, no_key()),
+            });
         }
         let near = is_near(parts) && is_called_local(&parts.uri, &parts.headers);
         if !near || !is_own_page(&parts.headers) {

@@ -167,3 +167,27 @@ async fn who_is_not_let_in_is_logged() {
     }
     assert!(!lines[0].contains("the-wrong-key"), "{lines:?}");
 }
+
+/// The live page, which asks for the key when it is told that there has to be one.
+#[tokio::test]
+async fn who_looks_without_a_key_is_not_logged() {
+    let (_app, router) = gateway().await;
+    let log = Written::default();
+    let _guard = log.begin(Level::INFO);
+    let asked = async |method: &str, key: Option<&str>| {
+        let mut request = Request::builder().method(method).uri("/live/events");
+        if method == "POST" {
+            request = request.uri("/admin/drain");
+        }
+        if let Some(key) = key {
+            request = request.header("authorization", key);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+        log.lines().len()
+    };
+    assert_eq!(asked("GET", None).await, 0);
+    assert_eq!(asked("GET", Some("Bearer the-wrong-key")).await, 1);
+    assert_eq!(asked("POST", None).await, 2);
+}
