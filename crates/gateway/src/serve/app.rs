@@ -12,7 +12,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 /// What all requests share, for as long as the process runs.
 pub(super) struct App {
@@ -38,6 +38,7 @@ pub(super) struct App {
     pub(super) room: Room,
     draining: AtomicBool,
     stopping: AtomicBool,
+    closing: watch::Sender<bool>,
     /// What tells other gateways of its routes.
     sharing: Option<Sharing>,
 }
@@ -73,6 +74,7 @@ impl App {
             webhook: kept.webhook,
             draining: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
             sharing: None,
         }
     }
@@ -126,5 +128,17 @@ impl App {
     /// Whether it was told to stop.
     pub(super) fn is_stopping(&self) -> bool {
         self.stopping.load(Relaxed)
+    }
+
+    /// It takes no more calls, and waits for those under way to end.
+    pub(super) fn set_closing(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Resolves when that is so. What would go on for as long as somebody listens ends then, and
+    /// not before: until then everything goes on, for whoever watches as well.
+    pub(super) async fn closing(&self) {
+        // The sender is in here, so there is an answer.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 }

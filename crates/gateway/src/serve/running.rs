@@ -65,12 +65,14 @@ pub(super) async fn start_on(
     let worker = worker.map(|queue| Working::start(&app, queue));
     let router = router::router(Arc::clone(&app));
     let (stop, stopped) = oneshot::channel();
+    let told = Arc::clone(&app);
     let served = async move {
         let stopped = async {
             // Who dropped it is not interested in how it stops.
             if stopped.await.is_ok() {
                 sleep(server.drain_delay).await;
             }
+            told.set_closing();
         };
         listener::serve(listener, router, &server, stopped).await
     };

@@ -3,6 +3,7 @@
 use super::{Running, start};
 use crate::config::{Config, Options, StoreUrl};
 use buttress_client::Secret;
+use buttress_queue::Task;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -53,6 +54,38 @@ async fn a_body_that_is_announced_too_large_is_not_asked_for() {
         assert!(answer.contains("connection: close\r\n"), "{answer}");
     }
     assert_eq!(running.stop().await.unwrap(), 0);
+}
+
+/// The task may be answered hours later, and a stop does not wait for that.
+#[tokio::test]
+async fn whoever_waits_for_a_task_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options::new(&|_: &str| None);
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut config = Config::sandbox(&options.listen(Some(any))).unwrap();
+    config.queue.store = Some(StoreUrl::Sqlite(folder.path().join("queue.db")));
+    config.queue.work = false;
+    let running = start(config).await.unwrap();
+    let queue = running.app().queue.clone().unwrap();
+    let task = Task::parse(br#"{"messages": [1]}"#).unwrap();
+    let id = queue.enqueue(task).await.unwrap().id;
+
+    let mut waiter = TcpStream::connect(running.address()).await.unwrap();
+    let head = format!(
+        "GET /v1/queue/{id} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n"
+    );
+    waiter.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    while !answer.contains("event: state\n") {
+        let mut part = [0; 1024];
+        let read = waiter.read(&mut part).await.unwrap();
+        assert_ne!(read, 0, "{answer}");
+        answer.push_str(std::str::from_utf8(&part[..read]).unwrap());
+    }
+    assert_eq!(running.stop().await.unwrap(), 0, "nobody was cut off");
+    waiter.read_to_string(&mut answer).await.unwrap();
+    // As whole as an answer can be.
+    assert!(answer.ends_with("\r\n0\r\n\r\n"), "{answer}");
 }
 
 /// The queue, the announcements of the webhook and the journal.

@@ -64,9 +64,9 @@ async fn what_stops_is_not_ready_whatever_is_said_by_hand() {
     assert_eq!(ready(&router).await, StatusCode::SERVICE_UNAVAILABLE);
 }
 
-/// Who drains by hand wants to see how the last calls end.
+/// Who drains by hand, or stops it, wants to see how the last calls end.
 #[tokio::test(start_paused = true)]
-async fn whoever_watches_does_so_until_it_stops() {
+async fn whoever_watches_does_so_until_it_takes_no_more_calls() {
     let (app, router) = gateway().await;
     let request = Request::get("/live/events")
         .header("authorization", "Bearer the-admin-key")
@@ -74,13 +74,16 @@ async fn whoever_watches_does_so_until_it_stops() {
     let answer = router.clone().oneshot(request.unwrap()).await.unwrap();
     let mut watched = answer.into_body();
     app.set_draining(true);
-    for _ in 0..3 {
+    for frame in 0..6 {
+        if frame == 3 {
+            app.set_stopping();
+        }
         let frame = watched.frame().await.expect("it goes on").unwrap();
         let frame = frame.into_data().unwrap();
         let text = std::str::from_utf8(&frame).unwrap();
         assert!(text.contains("\"draining\":true"), "{text}");
     }
-    app.set_stopping();
+    app.set_closing();
     watched.frame().await.expect("the last one").unwrap();
     assert!(watched.frame().await.is_none());
 }

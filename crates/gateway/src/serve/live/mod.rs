@@ -52,7 +52,7 @@ async fn show(may: MayLook, State(app): State<Arc<App>>) -> Response {
     ([(CACHE_CONTROL, NO_CACHE)], Json(state)).into_response()
 }
 
-/// How everything stands, once a second, until the gateway is told to stop.
+/// How everything stands, once a second, until the gateway takes no more calls.
 async fn events(
     may: MayLook,
     State(app): State<Arc<App>>,
@@ -66,9 +66,12 @@ async fn events(
         if last {
             return None;
         }
-        ticks.tick().await;
-        // Whoever watches does not hold up the end.
-        let last = app.is_stopping();
+        // Whoever watches does not hold up the end. While others are still served, they see that.
+        let last = tokio::select! {
+            biased;
+            () = app.closing() => true,
+            _ = ticks.tick() => false,
+        };
         let frame = async {
             let state = state::of(&app, may_change).await;
             Bytes::from(format!("data: {state}\n\n"))

@@ -47,7 +47,7 @@ pub(in crate::serve) async fn show(
     request: Request,
 ) -> Response {
     match queue.inspect(id).await {
-        Ok(Some(_)) if wants_events(request.headers()) => wait::events(queue, id),
+        Ok(Some(_)) if wants_events(request.headers()) => wait::events(app, queue, id),
         Ok(Some(kept)) => Json(describe(&kept)).into_response(),
         Ok(None) => unknown(&asked(&app, &request)),
         Err(error) => unavailable(&app, &request, &error),

@@ -1,7 +1,13 @@
 //! Waiting for a task, by events.
+//!
+//! Whoever waits does so for as long as the outage lasts, which may be hours: a gateway that stops
+//! does not wait for that. The task stays where it is, and so does its name.
 
 use super::{
-    super::answer::{EVENTS, NO_CACHE},
+    super::{
+        answer::{EVENTS, NO_CACHE},
+        app::App,
+    },
     lookup::describe,
 };
 use axum::{body::Body, response::Response};
@@ -10,7 +16,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::{Value, json};
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 
 /// How often the store is asked.
@@ -27,8 +33,9 @@ struct Watch {
     over: bool,
 }
 
-/// An event `state` each time that something changes, and `done` or `dead` as the last one.
-pub(super) fn events(queue: Queue, id: TaskId) -> Response {
+/// An event `state` each time that something changes, and `done` or `dead` as the last one, unless
+/// the gateway stops before.
+pub(super) fn events(app: Arc<App>, queue: Queue, id: TaskId) -> Response {
     let watch = Watch {
         queue,
         id,
@@ -36,9 +43,13 @@ pub(super) fn events(queue: Queue, id: TaskId) -> Response {
         spoke: Instant::now(),
         over: false,
     };
-    let events = stream::unfold(watch, |mut watch| async {
-        let event = watch.next().await?;
-        Some((Ok::<_, Infallible>(event), watch))
+    let events = stream::unfold((app, watch), |(app, mut watch)| async {
+        let event = tokio::select! {
+            biased;
+            () = app.closing() => None,
+            event = watch.next() => event,
+        };
+        Some((Ok::<_, Infallible>(event?), (app, watch)))
     });
     let mut response = Response::new(Body::from_stream(events));
     let headers = response.headers_mut();
