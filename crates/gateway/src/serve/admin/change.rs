@@ -228,14 +228,17 @@ pub(super) async fn reload(
     Asked(Reload {}): Asked<Reload>,
 ) -> Response {
     tracing::warn!(from = may.from, "told to reload by hand");
-    match reload::reload(&app, Why::Asked).await {
-        Ok(changes) => Json(json!({
+    // A caller who leaves does not cut it off: what was told is done, and how that went is logged.
+    let done = tokio::spawn(async move { reload::reload(&app, Why::Asked).await });
+    match done.await {
+        Ok(Ok(changes)) => Json(json!({
             "reloaded": true,
             "changed": changes.taken,
             "at_restart": changes.at_start,
         }))
         .into_response(),
-        Err(error) => {
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        Ok(Err(error)) => {
             let status = match error {
                 NotReloaded::NoFile => StatusCode::CONFLICT,
                 _ => StatusCode::UNPROCESSABLE_ENTITY,

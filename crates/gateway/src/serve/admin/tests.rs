@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 use tokio::{task::yield_now, time::timeout};
 use tower::ServiceExt;
 use tracing::Level;
@@ -121,6 +121,56 @@ async fn each_change_is_a_line_of_the_log() {
     assert_eq!(log.lines().len(), 3);
 }
 
+/// A gateway whose configuration stands in this file.
+async fn of_file(file: &Path) -> (Arc<App>, Router) {
+    let options = Options::new(&|_: &str| None);
+    let (mut config, _) = Config::load(Some(file), &options).unwrap();
+    config.server.admin_key = Some(Secret::new("the-admin-key"));
+    let app = running::app(config).await.unwrap();
+    let router = router::router(Arc::clone(&app));
+    (app, router)
+}
+
+/// The first line that is logged with these words.
+async fn logged(log: &Written, words: &str) -> String {
+    let told = async {
+        loop {
+            match log.lines().into_iter().find(|line| line.contains(words)) {
+                Some(line) => break line,
+                None => yield_now().await,
+            }
+        }
+    };
+    timeout(Duration::from_secs(30), told).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_reload_is_done_and_logged_also_when_its_caller_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("buttress.toml");
+    fs::write(&file, "[[routes]]\nprovider = 'ollama'").unwrap();
+    let (app, router) = of_file(&file).await;
+    let log = Written::default();
+    let _guard = log.begin(Level::INFO);
+    fs::write(&file, "[[routes]]\nprovider = 'ollama'\nname = 'other'").unwrap();
+    let reload = asked("/admin/reload", &json!({}));
+    let left = router.clone().oneshot(reload).now_or_never();
+    assert!(left.is_none(), "the file takes a moment");
+    let line = logged(&log, "told to reload by hand").await;
+    assert!(
+        line.contains("WARN") && line.contains("from=192.0.2.7:7"),
+        "{line}"
+    );
+    let line = logged(&log, "reloaded").await;
+    assert!(line.contains("INFO") && line.contains("asked to"), "{line}");
+    assert_eq!(&**app.serving().upstreams.routes()[0].name(), "other");
+
+    fs::write(&file, "[[routes]]").unwrap();
+    let reload = asked("/admin/reload", &json!({}));
+    assert!(router.clone().oneshot(reload).now_or_never().is_none());
+    logged(&log, "not reloaded").await;
+}
+
 #[tokio::test]
 async fn a_change_to_the_queue_is_logged_also_when_its_caller_leaves() {
     let folder = tempfile::tempdir().unwrap();
@@ -131,16 +181,8 @@ async fn a_change_to_the_queue_is_logged_also_when_its_caller_leaves() {
     let dropped = asked("/admin/queue", &json!({"do": "drop"}));
     let left = router.clone().oneshot(dropped).now_or_never();
     assert!(left.is_none(), "the store takes a moment");
-    let told = async {
-        loop {
-            match log.lines().pop() {
-                Some(line) => break line,
-                None => yield_now().await,
-            }
-        }
-    };
-    let line = timeout(Duration::from_secs(30), told).await.unwrap();
-    for part in ["queue changed by hand", "change=Drop", "changed=0"] {
+    let line = logged(&log, "queue changed by hand").await;
+    for part in ["change=Drop", "changed=0"] {
         assert!(line.contains(part), "{line}");
     }
 }
