@@ -158,6 +158,9 @@ metrics! {
     CONFIG_RELOADS = "buttress_config_reloads_total", Counter,
         {"outcome": "done, refused"},
         "How often the gateway read its configuration again while it ran, by whether it could be used.";
+    CONFIG_CURRENT = "buttress_config_current", Gauge,
+        {},
+        "1 while the gateway's configuration can be used as it stands in its file, 0 from when it was read and refused until it is put right.";
 }
 
 /// Tells a recorder what each of them means.

@@ -22,7 +22,15 @@ pub(super) struct Source {
     /// The address that the command line said to listen on.
     told: Option<SocketAddr>,
     /// What the file held when it was read again the last time. Whoever has it is the one who reads.
-    last: Mutex<Option<Arc<[u8]>>>,
+    last: Mutex<Option<Held>>,
+}
+
+/// What a file held.
+#[derive(Clone, Debug)]
+struct Held {
+    bytes: Arc<[u8]>,
+    /// Whether it could be used.
+    usable: bool,
 }
 
 impl Source {
@@ -114,8 +122,8 @@ async fn reload_changed(app: &App) -> Result<Option<Changes>, NotReloaded> {
 /// Reads the file, unless it holds what is known of it, and takes over what it says.
 async fn read_again(
     app: &App,
-    mut last: MutexGuard<'_, Option<Arc<[u8]>>>,
-    known: Option<Arc<[u8]>>,
+    mut last: MutexGuard<'_, Option<Held>>,
+    known: Option<Held>,
     why: Why,
 ) -> Result<Option<Changes>, NotReloaded> {
     let Some(file) = app.source.file.clone() else {
@@ -129,15 +137,21 @@ async fn read_again(
             Ok(bytes) => bytes.into(),
             Err(report) => return (None, Err(NotReloaded::Wrong(report))),
         };
-        let made = match known {
-            Some(known) if known == bytes => Ok(None),
-            _ => make(&serving, &file, &bytes, told).map(Some),
+        let (usable, made) = match known {
+            Some(known) if known.bytes == bytes => (known.usable, Ok(None)),
+            _ => {
+                let made = make(&serving, &file, &bytes, told);
+                (made.is_ok(), made.map(Some))
+            }
         };
-        (Some(bytes), made)
+        (Some(Held { bytes, usable }), made)
     });
     let made = made.await;
-    let (bytes, made) = made.unwrap_or_else(|error| (None, Err(NotReloaded::Failed(error.into()))));
-    *last = bytes.or_else(|| last.take());
+    let (held, made) = made.unwrap_or_else(|error| (None, Err(NotReloaded::Failed(error.into()))));
+    // One that is there again as it was is as good as it was.
+    let usable = held.as_ref().is_some_and(|held| held.usable);
+    app.metrics.config_is_current(usable);
+    *last = held.or_else(|| last.take());
     let Renewed {
         serving,
         changes,
@@ -225,4 +239,58 @@ pub(super) async fn keep_reloading(app: &App, mut hangup: Hangup) {
 async fn stamp(file: Option<Arc<Path>>) -> Option<Stamp> {
     let stamp = spawn_blocking(move || Stamp::of(file.as_deref()?));
     stamp.await.ok().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::running;
+    use std::fs;
+    use tempfile::TempDir;
+
+    const ONE: &str = "[[routes]]\nprovider = 'ollama'\nname = 'one'";
+    const TWO: &str = "[[routes]]\nprovider = 'ollama'\nname = 'two'";
+
+    /// A gateway whose configuration stands in the file of this name.
+    async fn gateway() -> (TempDir, Box<Path>, Arc<App>) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("buttress.toml");
+        fs::write(&file, ONE).unwrap();
+        let options = Options::new(&|_: &str| None);
+        let (config, _) = Config::load(Some(&file), &options).unwrap();
+        let app = running::app(config).await.unwrap();
+        (folder, file.into(), app)
+    }
+
+    /// What `/metrics` says of this.
+    fn shown(app: &App, name: &str) -> Option<f64> {
+        let text = app.metrics.render();
+        let mut lines = text.lines().filter_map(|line| line.strip_prefix(name));
+        lines.next()?.trim().parse().ok()
+    }
+
+    /// So that whoever watches hears of it until it is put right, and not only when it happens.
+    #[tokio::test]
+    async fn a_file_that_cant_be_used_is_shown_for_as_long_as_it_is_there() {
+        let (_folder, file, app) = gateway().await;
+        let current = || shown(&app, "buttress_config_current").unwrap() > 0.5;
+        assert!(current(), "it was started with");
+
+        fs::write(&file, "[[routes]]").unwrap();
+        reload(&app, Why::Signal).await.unwrap_err();
+        assert!(!current());
+        assert!(reload_changed(&app).await.unwrap().is_none());
+        assert!(!current(), "it is the same as before");
+
+        fs::write(&file, TWO).unwrap();
+        assert!(reload_changed(&app).await.unwrap().is_some());
+        assert!(current());
+
+        fs::remove_file(&file).unwrap();
+        reload_changed(&app).await.unwrap_err();
+        assert!(!current(), "there is none");
+        fs::write(&file, TWO).unwrap();
+        assert!(reload_changed(&app).await.unwrap().is_none());
+        assert!(current(), "it is there again as it was");
+    }
 }

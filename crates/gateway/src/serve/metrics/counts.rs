@@ -5,7 +5,7 @@ use buttress::{
     metrics::{Recorder, names},
     queue::{Counts, NotQueued, Progress, Queue, TaskId},
 };
-use metrics::Counter;
+use metrics::{Counter, Gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{
     sync::{Mutex, OnceLock, PoisonError},
@@ -29,6 +29,7 @@ pub(in crate::serve) struct Metrics {
     /// What follows the routes that there are.
     routes: Mutex<Option<AbortHandle>>,
     reloaded: [Counter; 2],
+    current: Gauge,
 }
 
 /// In seconds. A first word takes a second or so, a long answer minutes; 0.005 and what follows are
@@ -68,7 +69,11 @@ impl Metrics {
             let labels = [("outcome", outcome.into())];
             let _ = recorder.counter(names::QUEUE_ENQUEUED, labels);
         }
+        // It has just been started with.
+        let current = recorder.gauge(names::CONFIG_CURRENT, []);
+        current.set(1.0);
         Ok(Self {
+            current,
             from_journal: recorder.counter(names::JOURNAL_ANSWERS, []),
             prometheus: handle,
             progress: OnceLock::new(),
@@ -115,6 +120,11 @@ impl Metrics {
     pub(in crate::serve) fn reloaded(&self, served: bool) {
         let [done, refused] = &self.reloaded;
         if served { done } else { refused }.increment(1);
+    }
+
+    /// Whether what the configuration's file holds now can be used.
+    pub(in crate::serve) fn config_is_current(&self, current: bool) {
+        self.current.set(f64::from(u8::from(current)));
     }
 
     /// A request that nobody could answer was kept, or could not be.
