@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use buttress::journal::{JournalLayer, LlmJournal};
 use buttress_queue::Queue;
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 use tokio::{sync::watch, time::Instant};
@@ -22,6 +22,8 @@ pub(super) struct App {
     pub(super) source: Source,
     /// What answers them, which may be replaced.
     serving: ArcSwap<Serving>,
+    /// Whoever has it is the one who writes down how routes stand, or replaces them.
+    sampling: Mutex<()>,
     pub(super) metrics: Metrics,
     /// The providers, if they are in this process.
     pub(super) sandbox: Option<Sandbox>,
@@ -67,6 +69,7 @@ impl App {
             server,
             source,
             serving: ArcSwap::from_pointee(serving),
+            sampling: Mutex::default(),
             metrics,
             telemetry,
             queue: kept.queue,
@@ -93,6 +96,8 @@ impl App {
 
     /// Answers requests with this from now on.
     pub(super) fn serve(&self, new: Arc<Serving>) {
+        let sampling = self.sampling.lock();
+        let _sampling = sampling.unwrap_or_else(PoisonError::into_inner);
         let before = self.serving();
         // Up to now the time that circuits were open is counted there.
         before.upstreams.metrics().sample();
@@ -108,6 +113,16 @@ impl App {
         if let Some(sharing) = &self.sharing {
             sharing.follow(&serving.config.routes, serving.upstreams.routes());
         }
+    }
+
+    /// Writes down how its routes stand now.
+    ///
+    /// Those of before are not written down once more when they are forgotten: a route that is not
+    /// there any more would stand as it did for as long as the process runs.
+    pub(super) fn sample(&self) {
+        let sampling = self.sampling.lock();
+        let _sampling = sampling.unwrap_or_else(PoisonError::into_inner);
+        self.serving().upstreams.metrics().sample();
     }
 
     /// No longer ready for new calls, or ready again unless it stops.

@@ -245,7 +245,11 @@ async fn stamp(file: Option<Arc<Path>>) -> Option<Stamp> {
 mod tests {
     use super::*;
     use crate::serve::running;
-    use std::fs;
+    use std::{
+        fs,
+        sync::atomic::{AtomicBool, Ordering::Relaxed},
+        thread,
+    };
     use tempfile::TempDir;
 
     const ONE: &str = "[[routes]]\nprovider = 'ollama'\nname = 'one'";
@@ -292,5 +296,41 @@ mod tests {
         fs::write(&file, TWO).unwrap();
         assert!(reload_changed(&app).await.unwrap().is_none());
         assert!(current(), "it is there again as it was");
+    }
+
+    /// Whoever asks for the metrics may do so while it is replaced.
+    #[tokio::test]
+    async fn a_route_that_is_removed_is_in_no_state_whenever_it_was_looked_at() {
+        let (_folder, file, app) = gateway().await;
+        let many = |index| format!("[[routes]]\nprovider = 'ollama'\nname = 'r{index}'\n");
+        let many: String = (0..50).map(many).collect();
+        let options = Options::new(&|_: &str| None);
+        let serve = |source: &str| {
+            let (config, _) = Config::parse(&file.display().to_string(), source, &options).unwrap();
+            app.serve(Arc::new(app.serving().renewed(config).unwrap()));
+        };
+        let is_stuck = || {
+            let text = app.metrics.render();
+            let mut states = text
+                .lines()
+                .filter(|line| line.contains("_state{route=\"r"));
+            states.any(|line| line.ends_with(" 1"))
+        };
+        let stop = AtomicBool::new(false);
+        let stuck = thread::scope(|threads| {
+            threads.spawn(|| {
+                while !stop.load(Relaxed) {
+                    app.sample();
+                }
+            });
+            let stuck = (0..60).find(|_| {
+                serve(&many);
+                serve(ONE);
+                is_stuck()
+            });
+            stop.store(true, Relaxed);
+            stuck
+        });
+        assert_eq!(stuck, None);
     }
 }
