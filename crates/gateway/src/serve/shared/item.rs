@@ -125,9 +125,10 @@ impl Item {
         let Some(seen) = self.subject.seen() else {
             return false;
         };
-        self.known = seen;
         let changed = before != Some(seen);
         if changed {
+            // Where nothing was changed by it, what has happened here is still to be told.
+            self.known = seen;
             self.heard = Some(seen);
         }
         changed

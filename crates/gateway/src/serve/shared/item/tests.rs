@@ -75,6 +75,26 @@ async fn what_is_heard_is_not_told() {
     assert_eq!(circuit.state(), State::Closed);
 }
 
+/// Between two looks at it something may happen here, and something may be told.
+#[tokio::test(start_paused = true)]
+async fn what_was_not_told_yet_is_told_after_something_was_heard() {
+    let (circuit, mut item) = circuit();
+    circuit.isolate();
+    assert!(!hear(&mut item, Stands::Open, Some(MINUTE), false));
+    assert_eq!(told(&mut item), Some((Stands::Isolated, None, false)));
+    assert_eq!(told(&mut item), None);
+
+    let (gate, mut item) = gate();
+    gate.close_for(2 * MINUTE);
+    assert!(!hear(&mut item, Stands::Limited, Some(MINUTE), false));
+    let news = Some((Stands::Limited, Some(2 * MINUTE), false));
+    assert_eq!(told(&mut item), news);
+    // What is longer than what was met here covers it.
+    gate.close_for(3 * MINUTE);
+    assert!(hear(&mut item, Stands::Limited, Some(4 * MINUTE), false));
+    assert_eq!(told(&mut item), None);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_hand_did_only_a_hand_ends() {
     let (circuit, mut item) = circuit();
