@@ -203,3 +203,82 @@ write a buttress.toml.
 "
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Options;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
+    /// What comes of a call for a stream, up to where it ends or breaks.
+    async fn called(provider: &Provider) -> String {
+        let url = provider.base_url.as_ref().unwrap();
+        let host = url.authority().unwrap().as_str();
+        let (path, body) = match provider.kind {
+            llm::Provider::Anthropic => (
+                "/v1/messages",
+                r#"{"model": "m", "max_tokens": 9, "stream": true, "messages": [{"role": "user", "content": "Hello?"}]}"#,
+            ),
+            _ => (
+                "/v1/chat/completions",
+                r#"{"model": "m", "stream": true, "messages": [{"role": "user", "content": "Hello?"}]}"#,
+            ),
+        };
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer sandbox\r\n\
+             x-api-key: sandbox\r\nanthropic-version: 2023-06-01\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let mut socket = TcpStream::connect(host).await.unwrap();
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        // What came before it broke is there all the same.
+        let _ = socket.read_to_end(&mut answer).await;
+        String::from_utf8(answer).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_provider_does_as_it_is_told() {
+        let mut config = Config::sandbox(&Options::new(&|_: &str| None)).unwrap();
+        let sandbox = start(&mut config).await.unwrap();
+        for route in &config.routes {
+            let name = &*route.provider.name;
+            let anthropic = route.provider.kind == llm::Provider::Anthropic;
+            let of_money = if anthropic { "400" } else { "429" };
+            let overloaded = if anthropic { "529" } else { "503" };
+            for (mood, status, part) in [
+                ("well", "200", "\"This"),
+                ("rate_limited", "429", "retry-after: 5"),
+                ("overloaded", overloaded, "error"),
+                ("server_error", "500", "error"),
+                ("breaks_off", "200", "\"This"),
+                ("no_json", "200", "application/json"),
+                ("invalid_key", "401", "error"),
+                ("out_of_money", of_money, "error"),
+            ] {
+                assert!(sandbox.set(name, mood), "{name} {mood}");
+                let answer = called(&route.provider).await;
+                let line = format!("HTTP/1.1 {status} ");
+                assert!(answer.starts_with(&line), "{name} {mood}: {answer}");
+                assert!(answer.contains(part), "{name} {mood}: {answer}");
+                let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+                let json = serde_json::from_str::<Value>(body).is_ok();
+                assert_eq!(json, !status.starts_with('2'), "{name} {mood}: {answer}");
+                let whole = body.contains("[DONE]") || body.contains("message_stop");
+                assert_eq!(whole, mood == "well", "{name} {mood}: {answer}");
+            }
+            assert!(sandbox.set(name, "reset"));
+            assert_eq!(called(&route.provider).await, "", "{name}");
+        }
+        let moods = sandbox.moods();
+        for provider in moods["providers"].as_array().unwrap() {
+            assert_eq!(provider["mood"], "reset");
+        }
+        assert!(!sandbox.set("sandbox-openai", "angry"));
+        assert!(!sandbox.set("nobody", "well"));
+    }
+}

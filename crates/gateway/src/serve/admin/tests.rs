@@ -106,6 +106,21 @@ async fn each_change_is_a_line_of_the_log() {
             "gate changed by hand",
         ),
         (
+            "/admin/gate",
+            json!({"route": route, "do": "close", "seconds": 60}),
+            "gate changed by hand",
+        ),
+        (
+            "/admin/gate",
+            json!({"route": route, "do": "unpark"}),
+            "gate changed by hand",
+        ),
+        (
+            "/admin/gate",
+            json!({"route": route, "do": "open"}),
+            "gate changed by hand",
+        ),
+        (
             "/admin/drain",
             json!({"draining": true}),
             "draining changed by hand",
@@ -118,7 +133,25 @@ async fn each_change_is_a_line_of_the_log() {
         assert!(last.contains("WARN") && last.contains(words), "{last}");
         assert!(last.contains("from=192.0.2.7:7"), "{last}");
     }
-    assert_eq!(log.lines().len(), 3);
+    assert_eq!(log.lines().len(), 6);
+}
+
+#[tokio::test]
+async fn a_gate_that_is_opened_by_hand_is_open() {
+    let (app, router) = gateway().await;
+    let route = app.serving().upstreams.routes()[0].clone();
+    let gate = async |act: Value| {
+        let mut body = act;
+        body["route"] = route.name().to_string().into();
+        let (status, told) = change(&router, "/admin/gate", &body).await;
+        assert_eq!(status, StatusCode::OK, "{told}");
+        let state = route.gate_handle().state().as_str();
+        assert_eq!(told["state"], state);
+        state
+    };
+    let closed = json!({"do": "close", "seconds": 60});
+    assert_eq!(gate(closed).await, "closed");
+    assert_eq!(gate(json!({"do": "open"})).await, "open");
 }
 
 /// A gateway whose configuration stands in this file.
@@ -169,6 +202,32 @@ async fn a_reload_is_done_and_logged_also_when_its_caller_leaves() {
     let reload = asked("/admin/reload", &json!({}));
     assert!(router.clone().oneshot(reload).now_or_never().is_none());
     logged(&log, "not reloaded").await;
+}
+
+#[tokio::test]
+async fn what_the_sandbox_is_told_is_logged() {
+    let any = ([127, 0, 0, 1], 0).into();
+    let options = Options::new(&|_: &str| None).listen(Some(any));
+    let mut config = Config::sandbox(&options).unwrap();
+    config.server.admin_key = Some(Secret::new("the-admin-key"));
+    let running = running::start(config).await.unwrap();
+    let router = router::router(Arc::clone(running.app()));
+    let log = Written::default();
+    let _guard = log.begin(Level::INFO);
+    let body = json!({"provider": "sandbox-openai", "mood": "well"});
+    let (status, told) = change(&router, "/admin/sandbox", &body).await;
+    assert_eq!(status, StatusCode::OK, "{told}");
+    let lines = log.lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for part in [
+        "INFO",
+        "sandbox changed",
+        "from=192.0.2.7:7",
+        "provider=\"sandbox-openai\"",
+        "mood=\"well\"",
+    ] {
+        assert!(lines[0].contains(part), "{lines:?}");
+    }
 }
 
 #[tokio::test]
