@@ -43,8 +43,8 @@ impl Config {
                 Err((variable, wrong)) => found.push(unusable(&variable, wrong)),
             }
         }
-        let server = server(options).unwrap_or_else(|wrong| {
-            found.push(unusable(CLIENT_KEY, wrong));
+        let server = server(options).unwrap_or_else(|(variable, wrong)| {
+            found.push(unusable(variable, wrong));
             Server::default()
         });
         let queue = Queue::from_env(options.env).unwrap_or_else(|(variable, wrong)| {
@@ -90,18 +90,18 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// When the key that callers have to present is set to something that is none.
+    /// When a key that callers or admins have to present is set to something that is none.
     pub fn sandbox(options: &Options<'_>) -> Result<Self, Report> {
+        let wrong = |(variable, wrong): (&str, Wrong)| refused(variable, wrong);
         Ok(Self {
             mode: Mode::Sandbox,
-            server: server(options).map_err(|wrong| refused(CLIENT_KEY, wrong))?,
+            server: server(options).map_err(wrong)?,
             limits: Limits::default(),
             queue: Queue::default(),
             journal: Journal::default(),
             shared: Shared::default(),
             correct: Correct::default(),
-            telemetry: Telemetry::from_env(options.env)
-                .map_err(|(variable, wrong)| refused(variable, wrong))?,
+            telemetry: Telemetry::from_env(options.env).map_err(wrong)?,
             routes: Vec::new(),
             chains: Vec::new(),
         })
@@ -123,16 +123,18 @@ fn refused(variable: &str, wrong: Wrong) -> Report {
     Report::new("sandbox", "", vec![unusable(variable, wrong)])
 }
 
-fn server(options: &Options<'_>) -> Result<Server, Wrong> {
+fn server(options: &Options<'_>) -> Result<Server, (&'static str, Wrong)> {
     let mut server = Server::default();
     server.listen = options.listen.unwrap_or(server.listen);
-    if (options.env)(CLIENT_KEY).is_some() {
-        // A key that can't be used must not let everybody in.
-        server.client_key = Some(key(options.env, CLIENT_KEY)?);
-    }
-    if (options.env)(ADMIN_KEY).is_some() {
-        server.admin_key = Some(key(options.env, ADMIN_KEY)?);
-    }
+    // A key that can't be used must not let everybody in.
+    let usable = |variable| match (options.env)(variable) {
+        Some(_) => key(options.env, variable)
+            .map(Some)
+            .map_err(|wrong| (variable, wrong)),
+        None => Ok(None),
+    };
+    server.client_key = usable(CLIENT_KEY)?;
+    server.admin_key = usable(ADMIN_KEY)?;
     Ok(server)
 }
 

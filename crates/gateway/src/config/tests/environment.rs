@@ -1,5 +1,5 @@
 use super::{
-    super::{Config, Mode, Options},
+    super::{Config, Mode, Options, Report},
     nothing,
 };
 
@@ -134,13 +134,26 @@ fn an_address_is_doubted_as_in_a_file() {
 }
 
 #[test]
-fn a_client_key_that_can_t_be_used_lets_nobody_in() {
-    for key in ["", "two words"] {
-        let error = from_env(&[("OPENAI_API_KEY", "k"), ("BUTTRESS_CLIENT_KEY", key)]);
-        assert!(error.unwrap_err().contains("BUTTRESS_CLIENT_KEY"));
-        let env = |name: &str| (name == "BUTTRESS_CLIENT_KEY").then(|| key.to_owned());
-        assert!(Config::load(None, &Options::new(&env)).is_err());
-        assert!(Config::sandbox(&Options::new(&env)).is_err());
+fn a_key_that_can_t_be_used_lets_nobody_in_and_is_named() {
+    for variable in ["BUTTRESS_CLIENT_KEY", "BUTTRESS_ADMIN_KEY"] {
+        for (key, part) in [("", "is empty"), ("two words", "holds a space")] {
+            let named = |report: Report| {
+                let [found] = report.diagnostics() else {
+                    panic!("{report}");
+                };
+                assert_eq!(found.path, variable);
+                assert!(found.message.starts_with(part), "{found:?}");
+            };
+            for keys in [&["OPENAI_API_KEY", variable][..], &[variable]] {
+                let env = |name: &str| {
+                    let value = if name == variable { key } else { "k" };
+                    keys.contains(&name).then(|| value.to_owned())
+                };
+                let options = Options::new(&env);
+                named(Config::load(None, &options).unwrap_err());
+                named(Config::sandbox(&options).unwrap_err());
+            }
+        }
     }
 }
 
