@@ -12,14 +12,16 @@ use super::{
 };
 use axum::{
     Router,
+    body::Body,
     extract::{Path, Request, State},
     middleware::from_extractor_with_state,
     response::Response,
     routing::{get, post},
 };
 use buttress::llm::{Dialect, Kind};
-use http::{Method, StatusCode};
+use http::{StatusCode, header::ALLOW};
 use std::sync::Arc;
+use tower::ServiceExt;
 
 const COMPLETIONS: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
@@ -38,7 +40,7 @@ const COUNT_BY_GEMINI: &str = ":countTokens";
 const STORED: &str = "/v1/responses/";
 
 pub(super) fn router(app: Arc<App>) -> Router {
-    let mut router = Router::new()
+    let mut calls = Router::new()
         .route(COMPLETIONS, post(openai))
         .route(MESSAGES, post(anthropic))
         .route(RESPONSES, post(responses))
@@ -48,20 +50,20 @@ pub(super) fn router(app: Arc<App>) -> Router {
         .route(GEMINI_MODELS, get(models::list))
         .route(GEMINI_MODEL, post(gemini).get(models::one));
     if app.queue.is_some() {
-        router = router.route(TASK, get(queue::show).delete(queue::forget));
+        calls = calls.route(TASK, get(queue::show).delete(queue::forget));
     }
+    let others = live::router().merge(admin::router()).merge(watched());
+    // Before anybody is asked for a key: what a path takes is no secret.
+    let routes = calls.clone().merge(others.clone());
+    let routes = routes.with_state(Arc::clone(&app));
     // A layer costs every call a few allocations, so it is there only if it has something to do.
     if app.server.client_key.is_some() {
-        router = router.route_layer(from_extractor_with_state::<Admitted, _>(Arc::clone(&app)));
+        calls = calls.route_layer(from_extractor_with_state::<Admitted, _>(Arc::clone(&app)));
     }
-    router
-        .merge(live::router())
-        .merge(admin::router())
-        .merge(watched())
+    calls
+        .merge(others)
         .fallback(async |_: NoPage, request: Request| unknown(request).await)
-        .method_not_allowed_fallback(async |_: NoPage, request: Request| {
-            wrong_method(request).await
-        })
+        .method_not_allowed_fallback(|_: NoPage, request: Request| wrong_method(routes, request))
         .with_state(app)
 }
 
@@ -137,17 +139,25 @@ async fn unknown(request: Request) -> Response {
     })
 }
 
-async fn wrong_method(request: Request) -> Response {
+/// The right one is what the routes themselves refuse this one with: a list of its own would miss
+/// the next path.
+async fn wrong_method(routes: Router, request: Request) -> Response {
     let asked = Asked::of(request.uri(), request.headers());
-    let path = asked.path();
-    let right = match path {
-        COMPLETIONS | MESSAGES | RESPONSES => Method::POST,
-        path if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") => {
-            Method::POST
-        }
-        _ => Method::GET,
-    };
-    let message = format!("{} is not for {path}: it takes {right}", request.method());
+    let mut again = Request::new(Body::empty());
+    request.method().clone_into(again.method_mut());
+    request.uri().clone_into(again.uri_mut());
+    let Ok(refused) = routes.oneshot(again).await;
+    let takes = refused.headers().get(ALLOW);
+    let takes = takes.and_then(|takes| takes.to_str().ok());
+    // Who takes GET takes HEAD, too.
+    let takes = takes.unwrap_or_default().split(',');
+    let takes: Vec<_> = takes.filter(|method| *method != "HEAD").collect();
+    let message = format!(
+        "{} is not for {}: it takes {}",
+        request.method(),
+        asked.path(),
+        takes.join(" or ")
+    );
     asked.refuse(
         StatusCode::METHOD_NOT_ALLOWED,
         Kind::InvalidRequest,
@@ -158,9 +168,15 @@ async fn wrong_method(request: Request) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
+    use crate::{
+        config::{Config, Options, StoreUrl},
+        serve::running,
+    };
+    use buttress_client::Secret;
+    use http::Method;
     use http_body_util::BodyExt;
     use serde_json::Value;
+    use std::path::Path as Folder;
 
     fn request(method: Method, path: &str) -> Request {
         let mut request = Request::new(Body::empty());
@@ -222,24 +238,54 @@ mod tests {
         assert!(message.contains("responses are not kept here"), "{message}");
     }
 
+    async fn gateway(folder: &Folder, key: Option<&str>) -> Router {
+        let options = Options::new(&|_: &str| None);
+        let mut config = Config::sandbox(&options).unwrap();
+        config.server.client_key = key.map(Secret::new);
+        config.queue.store = Some(StoreUrl::Sqlite(folder.join("queue.db")));
+        router(running::app(config).await.unwrap())
+    }
+
     #[tokio::test]
     async fn a_wrong_method_is_told_the_right_one() {
-        for (method, path, right) in [
-            (Method::GET, COMPLETIONS, "POST"),
-            (Method::PUT, MESSAGES, "POST"),
-            (Method::PUT, "/v1beta/models/g:generateContent", "POST"),
-            (Method::PUT, "/v1/models/g:streamGenerateContent", "POST"),
-            (Method::GET, RESPONSES, "POST"),
-            (Method::POST, MODELS, "GET"),
-            (Method::DELETE, "/healthz", "GET"),
-        ] {
-            let answer = wrong_method(request(method.clone(), path)).await;
-            assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
-            let error = error(answer).await;
-            let message = error["message"].as_str().unwrap();
-            assert!(message.starts_with(method.as_str()), "{message}");
-            assert!(message.ends_with(right), "{message}");
-            assert_ne!(error["code"], "model_not_found");
+        for key in [None, Some("k")] {
+            let folder = tempfile::tempdir().unwrap();
+            let gateway = gateway(folder.path(), key).await;
+            for (method, path, right) in [
+                (Method::GET, COMPLETIONS, "POST"),
+                (Method::PUT, MESSAGES, "POST"),
+                (
+                    Method::PUT,
+                    "/v1beta/models/g:generateContent",
+                    "POST or GET",
+                ),
+                (
+                    Method::PUT,
+                    "/v1/models/g:streamGenerateContent",
+                    "POST or GET",
+                ),
+                (Method::GET, RESPONSES, "POST"),
+                (Method::POST, MODELS, "GET"),
+                (Method::POST, "/v1/queue/1", "GET or DELETE"),
+                (Method::DELETE, "/healthz", "GET"),
+                (Method::POST, "/admin/state", "GET"),
+                (Method::POST, "/live/events", "GET"),
+                (Method::GET, "/admin/circuit", "POST"),
+                (Method::GET, "/admin/gate", "POST"),
+                (Method::GET, "/admin/drain", "POST"),
+                (Method::GET, "/admin/queue", "POST"),
+                (Method::GET, "/admin/sandbox", "POST"),
+                (Method::GET, "/admin/reload", "POST"),
+            ] {
+                let request = request(method.clone(), path);
+                let Ok(answer) = gateway.clone().oneshot(request).await;
+                assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+                let error = error(answer).await;
+                let message = error["message"].as_str().unwrap();
+                assert!(message.starts_with(method.as_str()), "{message}");
+                assert!(message.ends_with(&format!("takes {right}")), "{message}");
+                assert_ne!(error["code"], "model_not_found");
+            }
         }
     }
 }
