@@ -113,7 +113,8 @@ fn a_gateway_is_shown_to_whoever_has_its_key() {
 
     for key in [None, Some("wrong")] {
         let refused = status(key, &[]);
-        assert_ends(&refused, 1, &[&sandbox.address, "401", "admin key"]);
+        let said = [&*sandbox.address, "401", "set BUTTRESS_ADMIN_KEY to"];
+        assert_ends(&refused, 1, &said);
         assert!(refused.stdout.is_empty(), "{refused:?}");
     }
 }
@@ -125,7 +126,8 @@ fn a_gateway_that_is_not_there_is_not_shown() {
     let nowhere = held.local_addr().unwrap().to_string();
     drop(held);
     let status = |words: &[&str]| run(folder.path(), None, &[&["status"], words].concat());
-    assert_ends(&status(&[&nowhere]), 1, &[&nowhere]);
+    let said = [&*nowhere, "buttress status http://HOST:PORT"];
+    assert_ends(&status(&[&nowhere]), 1, &said);
     assert_ends(&status(&["--no-such-option"]), 2, &[]);
     assert_ends(&status(&["http://"]), 2, &[]);
 }

@@ -1,7 +1,7 @@
-use crate::command::{BoxError, plain};
+use crate::command::{BoxError, in_full, plain};
 use buttress_client::{Connector, HttpVersion, Secret};
 use bytes::Bytes;
-use http::{Request, Uri, header::AUTHORIZATION};
+use http::{Request, StatusCode, Uri, header::AUTHORIZATION};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::Value;
@@ -17,6 +17,11 @@ const MOST: usize = 16 << 20;
 /// So much is shown of why it says nothing.
 const LONGEST: usize = 500;
 
+/// What the gateway says of how to present its key is for others: a command line has no headers.
+const KEY_HELP: &str = "set BUTTRESS_ADMIN_KEY to the gateway's admin key";
+
+const ADDRESS_HELP: &str = "name the gateway's address: buttress status http://HOST:PORT";
+
 /// How the gateway at this address stands.
 pub(super) async fn state(base: &Uri, key: Option<&Secret>) -> Result<Value, BoxError> {
     let asked = async {
@@ -29,7 +34,11 @@ pub(super) async fn state(base: &Uri, key: Option<&Secret>) -> Result<Value, Box
         if let Some(key) = key {
             request = request.header(AUTHORIZATION, format!("Bearer {}", key.expose()));
         }
-        let answer = client.request(request.body(Empty::new())?).await?;
+        let answer = client.request(request.body(Empty::new())?).await;
+        let answer = answer.map_err(|error| match error.is_connect() {
+            true => format!("{}\n{ADDRESS_HELP}", in_full(&error)).into(),
+            false => BoxError::from(error),
+        })?;
         let status = answer.status();
         let body = Limited::new(answer.into_body(), MOST).collect().await?;
         let told: Result<Value, _> = serde_json::from_slice(&body.to_bytes());
@@ -41,7 +50,11 @@ pub(super) async fn state(base: &Uri, key: Option<&Secret>) -> Result<Value, Box
             .as_str()
             .unwrap_or("this is no gateway of this version");
         let told: String = told.chars().take(LONGEST).collect();
-        Err(format!("{status}: {}", plain(&told)).into())
+        let help = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => format!("\n{KEY_HELP}"),
+            _ => String::new(),
+        };
+        Err(format!("{status}: {}{help}", plain(&told)).into())
     };
     timeout(LIMIT, asked)
         .await
