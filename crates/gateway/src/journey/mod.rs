@@ -12,40 +12,54 @@ use std::{
     io::{self, Read, Write},
 };
 
-/// The most that is read: as much as a log of thousands of calls.
-const MOST: u64 = 64 << 20;
-
 /// Explains the journeys in a file.
 ///
 /// What it ends with is what the program is to end with: 0 when there were journeys, 1 when there
-/// were none or the file could not be read.
+/// were none or the file could not be read to its end.
 ///
 /// # Errors
 /// Output could not be written.
 pub fn run(args: &JourneyArgs, out: &mut dyn Write) -> io::Result<u8> {
-    let mut text = String::new();
-    let read = match args.file.as_os_str() == "-" {
-        true => io::stdin().take(MOST).read_to_string(&mut text),
-        false => File::open(&args.file).and_then(|file| file.take(MOST).read_to_string(&mut text)),
+    let input: io::Result<Box<dyn Read>> = match args.file.as_os_str() == "-" {
+        true => Ok(Box::new(io::stdin())),
+        false => File::open(&args.file).map(|file| Box::new(file) as _),
     };
-    if let Err(error) = read {
-        anstream::eprintln!("buttress: {}: {error}", args.file.display());
-        return Ok(FAILED);
+    let name = args.file.display();
+    let mut journeys = match input.and_then(read::Journeys::new) {
+        Ok(journeys) => journeys,
+        Err(error) => {
+            anstream::eprintln!("buttress: {name}: {error}");
+            return Ok(FAILED);
+        }
+    };
+    let mut any = false;
+    for journey in &mut journeys {
+        match journey {
+            Ok(journey) => {
+                if any {
+                    writeln!(out)?;
+                }
+                any = true;
+                write!(out, "{}", words::of(&journey))?;
+            }
+            Err(error) => {
+                anstream::eprintln!("buttress: {name}: {error}");
+                return Ok(FAILED);
+            }
+        }
     }
-    let journeys = read::journeys(&text);
-    if journeys.is_empty() {
+    match journeys.left_out() {
+        0 => {}
+        lines => anstream::eprintln!(
+            "buttress: {name}: left out lines that are too long to be of a log: {lines}"
+        ),
+    }
+    if !any {
         anstream::eprintln!(
-            "buttress: there is no journey in {}: give it lines of the log, or what \
-             GET /admin/state has as `journeys`",
-            args.file.display()
+            "buttress: there is no journey in {name}: give it lines of the log, or what \
+             GET /admin/state has as `journeys`"
         );
         return Ok(FAILED);
-    }
-    for (at, journey) in journeys.iter().enumerate() {
-        if at > 0 {
-            writeln!(out)?;
-        }
-        write!(out, "{}", words::of(journey))?;
     }
     Ok(FINE)
 }

@@ -2,6 +2,10 @@
 //! what the live page knows of a call; or the steps by themselves.
 
 use serde_json::Value;
+use std::{
+    io::{self, BufRead, BufReader, Chain, Cursor, Read},
+    mem, vec,
+};
 
 /// What was done for one call.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,26 +38,106 @@ const FACTS: [&str; 9] = [
     "duration_ms",
 ];
 
-pub(super) fn journeys(text: &str) -> Vec<Journey> {
-    if let Ok(value) = serde_json::from_str::<Value>(text) {
-        return of_json(&value);
+/// The most that is held in memory: what is one document has to fit into it, and so has a line. As
+/// much as is read of what a gateway says of itself.
+const MOST: usize = 16 << 20;
+
+/// The journeys in what is read, one after the other: a log may be of any length, and the newest
+/// are at its end.
+pub(super) struct Journeys<R> {
+    input: BufReader<Chain<Cursor<Vec<u8>>, R>>,
+    found: vec::IntoIter<Journey>,
+    /// Of lines that are steps and nothing else.
+    by_themselves: Journey,
+    /// How many bytes of such lines still fit.
+    room: usize,
+    left_out: u64,
+}
+
+impl<R: Read> Journeys<R> {
+    /// The journeys in this.
+    pub(super) fn new(mut input: R) -> io::Result<Self> {
+        let mut head = Vec::new();
+        input.by_ref().take(MOST as u64).read_to_end(&mut head)?;
+        let whole = match head.len() < MOST {
+            true => serde_json::from_str(&String::from_utf8_lossy(&head)).ok(),
+            false => None,
+        };
+        let found = whole.as_ref().map(of_json);
+        if found.is_some() {
+            head.clear();
+        }
+        Ok(Self {
+            input: BufReader::new(Cursor::new(head).chain(input)),
+            found: found.unwrap_or_default().into_iter(),
+            by_themselves: Journey::default(),
+            room: MOST,
+            left_out: 0,
+        })
     }
-    let mut found = Vec::new();
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        match serde_json::from_str::<Value>(line) {
-            Ok(value) => found.extend(of_json(&value)),
-            Err(_) => match of_log(line) {
-                Some(journey) => found.push(journey),
-                None => lines.push(line),
-            },
+
+    /// How many lines were longer than what is held.
+    pub(super) const fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// The next line; `None` at the end.
+    fn line(&mut self) -> io::Result<Option<String>> {
+        loop {
+            let mut line = Vec::new();
+            let mut input = self.input.by_ref().take(MOST as u64);
+            if input.read_until(b'\n', &mut line)? == 0 {
+                return Ok(None);
+            }
+            let whole = line.ends_with(b"\n") || line.len() < MOST;
+            if whole || self.input.skip_until(b'\n')? == 0 {
+                // What broke in one line is not to hide the others.
+                return Ok(Some(String::from_utf8_lossy(&line).into_owned()));
+            }
+            self.left_out += 1;
         }
     }
-    let by_themselves = of_line(&lines.join("; "));
-    if !by_themselves.steps.is_empty() {
-        found.push(by_themselves);
+
+    fn read(&mut self, line: &str) -> Vec<Journey> {
+        if let Ok(value) = serde_json::from_str(line) {
+            return of_json(&value);
+        }
+        if let Some(journey) = of_log(line) {
+            return vec![journey];
+        }
+        let steps = of_line(line);
+        self.by_themselves.more += steps.more;
+        if !steps.steps.is_empty() {
+            match self.room.checked_sub(line.len()) {
+                Some(left) => {
+                    self.room = left;
+                    self.by_themselves.steps.extend(steps.steps);
+                }
+                None => self.by_themselves.more += steps.steps.len() as u64,
+            }
+        }
+        Vec::new()
     }
-    found
+}
+
+impl<R: Read> Iterator for Journeys<R> {
+    type Item = io::Result<Journey>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(journey) = self.found.next() {
+                return Some(Ok(journey));
+            }
+            match self.line() {
+                Ok(Some(line)) => self.found = self.read(line.trim_end()).into_iter(),
+                Ok(None) => {
+                    let last = mem::take(&mut self.by_themselves);
+                    return (!last.steps.is_empty()).then_some(Ok(last));
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
 }
 
 fn of_json(value: &Value) -> Vec<Journey> {
@@ -155,6 +239,13 @@ fn step(text: &str) -> Option<Step> {
     })
 }
 
+/// All that there are in this text.
+#[cfg(test)]
+pub(super) fn journeys(text: impl AsRef<[u8]>) -> Vec<Journey> {
+    let journeys = Journeys::new(text.as_ref()).unwrap();
+    journeys.collect::<io::Result<_>>().unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +295,40 @@ mod tests {
             let read = journeys(text);
             assert_eq!((read.len(), read[0].more), (1, 5), "{text}");
         }
+    }
+
+    #[test]
+    fn a_log_is_read_to_its_end_however_long_and_broken_it_is() {
+        // Which is no UTF-8.
+        let one = b"INFO answered model=\"m\xff\" journey=\"0.001s a: called\"\n";
+        let mut log = one.to_vec();
+        // The cut is within a character.
+        log.resize(MOST - 1, b'x');
+        log.extend("é\n".as_bytes());
+        log.extend(one);
+        let read = journeys(&log);
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[1].facts, [("model", "m\u{fffd}".to_owned())]);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_counted_and_not_held() {
+        let one = "0.001s a: called\n";
+        let long = io::repeat(b'x').take(3 * MOST as u64);
+        let log = long.chain(&b"\n"[..]).chain(one.as_bytes());
+        let mut read = Journeys::new(log).unwrap();
+        assert_eq!(read.by_ref().map(Result::unwrap).count(), 1);
+        assert_eq!(read.left_out(), 1);
+
+        let full = io::repeat(b'x').take(MOST as u64);
+        assert_eq!(Journeys::new(full).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn steps_by_themselves_are_held_up_to_a_bound() {
+        let line = format!("0.001s a: {}\n", "x".repeat(MOST / 4));
+        let read = journeys(line.repeat(6));
+        assert_eq!((read.len(), read[0].steps.len(), read[0].more), (1, 3, 3));
     }
 
     #[test]
