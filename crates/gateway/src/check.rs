@@ -145,11 +145,28 @@ MODEL  SERVED BY
             strict: true,
             ..CheckArgs::default()
         };
-        let warned = "[[routes]]\nprovider = \"openai\"";
+        let warned = "[server]\nlisten = \"[::]:80\"\n[[routes]]\nprovider = \"ollama\"";
         assert_eq!(check("", &CheckArgs::default()).0, WRONG);
         assert_eq!(check(warned, &CheckArgs::default()).0, FINE);
         assert_eq!(check(warned, &strict).0, WRONG);
         assert_eq!(check(ROUTES, &strict).0, FINE);
+    }
+
+    /// The file can't help it where it is checked.
+    #[test]
+    fn what_is_not_set_here_is_shown_and_not_held_against_the_file() {
+        let strict = CheckArgs {
+            strict: true,
+            ..CheckArgs::default()
+        };
+        let source = "[server]\nclient_key_env = \"KEY\"\n\
+                      [[routes]]\nprovider = \"openai\"\nmodel = \"${MODEL}\"";
+        let (code, text) = check(source, &strict);
+        assert_eq!(code, FINE, "{text}");
+        for variable in ["KEY", "MODEL", "OPENAI_API_KEY"] {
+            assert!(text.contains(&format!("{variable} is not set")), "{text}");
+        }
+        assert!(text.contains("a.toml: 3 notes"), "{text}");
     }
 
     #[test]

@@ -118,8 +118,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Check a configuration, and show what it amounts to.
     ///
-    /// A key that is not in the environment is a warning here: a file may be checked on another
-    /// machine than the one that has the keys. To serve, it is an error.
+    /// A variable that is not set, such as one for a key, is only noted: a file may be checked on
+    /// another machine than the one that has the keys. To serve, it is an error.
     ///
     /// Ends with 0 when the configuration can be used, with 1 when it has errors (or warnings,
     /// with --strict), with 2 when the command line is wrong.

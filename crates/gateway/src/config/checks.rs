@@ -208,9 +208,7 @@ fn keys(config: &Config, options: &Options<'_>, notes: &mut Notes) {
             let table = named("providers", &provider.name);
             let mut found = Diagnostic::error(format!("{table}.key_env"), wrong.message);
             found.help = wrong.help;
-            if !options.need_keys {
-                found.severity = Severity::Warning;
-            }
+            found.severity = missing(variable, options);
             note(
                 notes,
                 found,
@@ -229,19 +227,25 @@ fn keys(config: &Config, options: &Options<'_>, notes: &mut Notes) {
         {
             let mut found = Diagnostic::error(path, wrong.message);
             found.help = wrong.help;
-            if !options.need_keys {
-                found.severity = Severity::Warning;
-            }
+            found.severity = missing(variable, options);
             note(notes, found, &[]);
         }
     }
     if let Err(wrong) = config.queue.webhook.signing_secret(options.env) {
         let mut found = Diagnostic::error("queue.webhook.secret_env", wrong.message);
         found.help = wrong.help;
-        if !options.need_keys {
-            found.severity = Severity::Warning;
-        }
+        found.severity = missing(&config.queue.webhook.secret_env, options);
         note(notes, found, &["queue.webhook.url"]);
+    }
+}
+
+/// How bad it is that no key can be had from a variable.
+fn missing(variable: &str, options: &Options<'_>) -> Severity {
+    match options.need_keys {
+        true => Severity::Error,
+        // Whoever checks may be where no keys are; one that is there and is none is wrong anywhere.
+        false if (options.env)(variable).is_some() => Severity::Warning,
+        false => Severity::Note,
     }
 }
 

@@ -22,6 +22,9 @@ pub struct Diagnostic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Severity {
+    /// It can where all is set that it names; here, something is not. That is nothing about the
+    /// configuration: it is a note only to those who check, and to serve it is an error.
+    Note,
     /// It can, and will probably not do what was meant.
     Warning,
     /// It can't.
@@ -87,6 +90,7 @@ impl Severity {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Note => "note",
             Self::Warning => "warning",
             Self::Error => "error",
         }
@@ -166,6 +170,7 @@ impl Report {
         let level = match diagnostic.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
+            Severity::Note => Level::NOTE,
         };
         let mut snippet = Snippet::source(self.source.as_str()).path(self.origin.as_str());
         if let Some(span) = &diagnostic.span {
@@ -187,7 +192,7 @@ impl Report {
 
     /// Such as `buttress.toml: 2 errors, 1 warning`.
     fn summary(&self) -> String {
-        let counted = [Severity::Error, Severity::Warning].map(|severity| {
+        let counted = [Severity::Error, Severity::Warning, Severity::Note].map(|severity| {
             match (self.count(severity), severity.as_str()) {
                 (0, _) => None,
                 (1, name) => Some(format!("1 {name}")),

@@ -113,7 +113,7 @@ impl Config {
         }
         let unset = match options.need_keys {
             true => Severity::Error,
-            false => Severity::Warning,
+            false => Severity::Note,
         };
         let interpolated = interpolate::fill(table.get_mut(), options.env, unset);
         let mut notes = Notes::of_interpolated(interpolated);

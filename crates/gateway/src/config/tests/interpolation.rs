@@ -192,7 +192,7 @@ fn what_is_not_set_is_needed_to_serve_and_not_to_check() {
     let (config, report) = checked.unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(config.limits.max_calls, 12);
     let said = report.to_string();
-    for word in ["warning", "CALLS is not set", "PROVIDER is not set"] {
+    for word in ["note", "CALLS is not set", "PROVIDER is not set"] {
         assert!(said.contains(word), "{said}");
     }
 }

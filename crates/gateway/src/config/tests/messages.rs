@@ -51,7 +51,17 @@ fn a_key_is_needed_to_serve_and_not_to_check() {
     let serve = Options::new(&nothing);
     assert_eq!(said(&parse(serve).unwrap_err()), format!("> error {rest}"));
     let (_, report) = parse(serve.keys_may_be_missing()).unwrap();
-    assert_eq!(said(&report), format!("> warning {rest}"));
+    assert_eq!(said(&report), format!("> note {rest}"));
+
+    // One that is set and is none is not missing.
+    let wrong = |name: &str| (name == "GROQ_API_KEY").then(|| "two words".to_owned());
+    let options = Options::new(&wrong).keys_may_be_missing();
+    let (_, report) = Config::parse("buttress.toml", source, &options).unwrap();
+    let said = said(&report);
+    assert!(
+        said.contains("> warning 2:12 providers.groq.key_env: "),
+        "{said}"
+    );
 }
 
 #[test]
@@ -76,10 +86,7 @@ fn a_webhook_needs_a_secret_to_be_called_and_not_to_be_checked() {
     let unset = "6:7 queue.webhook.secret_env: BUTTRESS_WEBHOOK_SECRET is not set\n\
                  >   set it where buttress is started: export BUTTRESS_WEBHOOK_SECRET=…";
     assert_eq!(parse(&nothing, true), (false, format!("> error {unset}")));
-    assert_eq!(
-        parse(&nothing, false),
-        (false, format!("> warning {unset}"))
-    );
+    assert_eq!(parse(&nothing, false), (false, format!("> note {unset}")));
     let (_, wrong) = parse(&secret("whsec_no-base64"), true);
     assert!(
         wrong.contains("BUTTRESS_WEBHOOK_SECRET is not whsec_"),
