@@ -73,6 +73,12 @@ mod systemd {
     }
 
     #[test]
+    fn its_configuration_asks_for_both_keys() {
+        let server = config().server;
+        assert!(server.client_key.is_some() && server.admin_key.is_some());
+    }
+
+    #[test]
     fn it_waits_for_longer_than_a_stop_may_take() {
         let unit = unit();
         let seconds = unit["TimeoutStopSec"].parse().unwrap();
@@ -222,7 +228,8 @@ mod kubernetes {
             Some(i64::from(config.server.listen.port()))
         );
         assert!(!config.server.listen.ip().is_loopback());
-        assert!(config.server.client_key.is_some());
+        let server = &config.server;
+        assert!(server.client_key.is_some() && server.admin_key.is_some());
         // Each pod has a file system of its own.
         let store = config.queue.store.unwrap().to_string();
         assert!(store.starts_with("redis://"), "{store}");
