@@ -292,6 +292,34 @@ fn told_to_stop_twice_it_does_not_wait() {
     drop(socket);
 }
 
+#[test]
+fn calls_that_outlast_the_grace_are_cut_off_and_told_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let file = format!(
+        "[server]\nshutdown_grace = \"100ms\"\n\
+         [providers.silent]\nkind = \"compatible\"\nkey_env = \"off\"\n\
+         base_url = \"http://{}/v1\"\n\
+         [[routes]]\nprovider = \"silent\"\nmodel = \"any\"\n",
+        silent.local_addr().unwrap()
+    );
+    std::fs::write(directory.path().join("buttress.toml"), file).unwrap();
+    let mut serving = Serving::start(&mut buttress(directory.path()), "SERVED BY");
+    let call = Proposal {
+        path: "/v1/chat/completions".to_owned(),
+        headers: Vec::new(),
+        body: json!({"model": "any", "messages": [{"role": "user", "content": "Hello?"}]}),
+    };
+    let caller = call.send(serving.address());
+    // It is under way: the provider has it, and says nothing.
+    let asked = silent.accept().unwrap();
+    serving.terminate();
+    assert_eq!(serving.end(), Some(1));
+    let log = serving.log();
+    assert!(log.contains("calls were cut off"), "{log}");
+    drop((caller, asked));
+}
+
 /// It listens for signals before it waits for anything, such as a store that says nothing.
 #[test]
 fn told_to_stop_while_it_starts_it_ends_well() {

@@ -5,7 +5,7 @@ mod table;
 
 use crate::{
     cli::StatusArgs,
-    command::{FAILED, FINE, in_full},
+    command::{BoxError, FAILED, FINE, in_full},
     config::Lookup,
 };
 use buttress_client::Secret;
@@ -41,22 +41,19 @@ pub fn run(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(show(
-        args,
-        key.as_ref(),
-        terminal && !args.once && !args.json,
-        out,
-    ))
+    let again = terminal && !args.once && !args.json;
+    let state = async || fetch::state(&args.url, key.as_ref()).await;
+    runtime.block_on(show(args, again, state, out))
 }
 
 async fn show(
     args: &StatusArgs,
-    key: Option<&Secret>,
     again: bool,
+    mut state: impl AsyncFnMut() -> Result<Value, BoxError>,
     out: &mut dyn Write,
 ) -> io::Result<u8> {
     loop {
-        let state = fetch::state(&args.url, key).await;
+        let state = state().await;
         if again {
             out.write_all(CLEAR.as_bytes())?;
         }
@@ -116,6 +113,60 @@ pub(crate) fn parse_url(text: &str) -> Result<Uri, String> {
 mod tests {
     use super::*;
     use serde_json::json;
+    use tokio::time::Instant;
+
+    /// A terminal that is closed once so much was flushed to it.
+    struct Terminal {
+        shown: Vec<u8>,
+        left: usize,
+    }
+
+    impl Write for Terminal {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.shown.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            let left = self.left.checked_sub(1);
+            self.left = left.ok_or(io::ErrorKind::BrokenPipe)?;
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn in_a_terminal_it_is_shown_anew_each_second() {
+        let args = StatusArgs {
+            url: Uri::from_static("http://localhost:1"),
+            once: false,
+            json: false,
+        };
+        let mut asked = 0;
+        let state = async || {
+            asked += 1;
+            match asked {
+                // It starts again.
+                2 => Err("it does not answer".into()),
+                _ => Ok(json!({"up_s": asked})),
+            }
+        };
+        let mut terminal = Terminal {
+            shown: Vec::new(),
+            left: 2,
+        };
+        let began = Instant::now();
+        let ended = show(&args, true, state, &mut terminal).await;
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(began.elapsed(), EACH * 2);
+        let shown = String::from_utf8(terminal.shown).unwrap();
+        let screens: Vec<_> = shown.split(CLEAR).collect();
+        let [before, first, second, third] = *screens else {
+            panic!("{screens:?}");
+        };
+        assert_eq!(before, "");
+        assert!(first.contains("up for 1.0 s"), "{first}");
+        assert_eq!(second, "http://localhost:1/: it does not answer\n");
+        assert!(third.contains("up for 3.0 s"), "{third}");
+    }
 
     #[test]
     fn json_moves_no_terminal_and_says_the_same() {
