@@ -51,6 +51,9 @@ test("a provider fails by a button, and its circuit opens and closes again", asy
   await page.waitForFunction(() => / of 2 routes held back: sandbox-openai.*circuit/.test(document.querySelector("#standing").textContent));
   await page.waitForSelector("#journeys > li");
   const journey = await page.$eval("#journeys > li", (item) => item.textContent);
+  await page.waitForFunction((route) => /^circuit open, next probe in \d/.test(document.querySelector(route)?.textContent), {}, `${route(FIRST)}.open [data-part="circuit"]`);
+  await page.waitForSelector(`${route(FIRST)} svg rect.bad`);
+  await page.waitForSelector("#charts svg rect:not(.rest)");
   assert.match(journey, /sandbox-openai.*sandbox-anthropic/s);
   if (process.env.SCREENSHOT) {
     // So that there is something to see.
@@ -89,6 +92,28 @@ test("a key that is parked is no route that lets calls through", async () => {
   await page.waitForSelector(`${route(FIRST)}.held`);
   await page.click(`${route(FIRST)} button[aria-label^="unpark"]`);
   await page.waitForSelector(`${route(FIRST)}:not(.held)`);
+});
+
+test("a route shows its next probe, what is left of its limits, and how its calls ended", async () => {
+  const shown = await page.evaluate(() => {
+    const name = "made-up";
+    route({
+      route: name, circuit: "open", circuit_seconds: 4.2, gate: "open",
+      limits: [{ counts: "requests", remaining: 42, limit: 100 }, { counts: "input_tokens", remaining: 7, limit: null }],
+      history: { answered: [3, 0], failed: [1, 2], cut_off: [0, 1] },
+    }, false);
+    const item = document.querySelector(`#routes > li[data-id="${name}"]`);
+    const rects = [...item.querySelectorAll("rect:not(.rest)")];
+    const bars = rects.map((rect) => [rect.getAttribute("class"), ...["x", "y", "height"].map((side) => +rect.getAttribute(side))]);
+    const text = (part) => item.querySelector(`[data-part="${part}"]`).textContent;
+    const told = { circuit: text("circuit"), counts: text("counts"), bars };
+    item.remove();
+    return told;
+  });
+  assert.equal(shown.circuit, "circuit open, next probe in 4.2 s");
+  assert.equal(shown.counts, "3 answered, 3 failed, 1 cut off in five minutes · 42 of 100 requests left · 7 input tokens left");
+  // The fullest step has the whole height, one kind upon the other.
+  assert.deepEqual(shown.bars, [["good", 0.5, 16.5, 43.5], ["bad", 0.5, 2, 14.5], ["bad", 5.5, 31, 29], ["left", 5.5, 16.5, 14.5]]);
 });
 
 test("what went wrong with a change stays to be read", async () => {
