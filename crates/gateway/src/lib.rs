@@ -1,4 +1,4 @@
-//! The buttress program: LLM error recovery in front of OpenAI and Anthropic clients.
+//! The buttress program: LLM error recovery in front of OpenAI, Anthropic and Gemini clients.
 //!
 //! It is a library with a thin program around it, so that tests can use its parts:
 //! [`config`] reads what it is to do, [`cli`] the command line, and each subcommand has a module.

@@ -1,9 +1,9 @@
 //! A scripted LLM provider on a loopback socket, failing the way real ones do.
 //!
-//! A [`Provider`] speaks OpenAI chat completions, Anthropic messages and Gemini, whole and streamed,
-//! and does with each call what its [`Script`] says: a good [`Reply`], an error in the provider's own
-//! words, or something that only a socket can show, such as a reset, silence, or a stream that
-//! stops. It keeps a record of what it [`Received`], when, and when the client let go.
+//! A [`Provider`] speaks OpenAI chat completions and responses, Anthropic messages and Gemini, whole
+//! and streamed, and does with each call what its [`Script`] says: a good [`Reply`], an error in the
+//! provider's own words, or something that only a socket can show, such as a reset, silence, or a
+//! stream that stops. It keeps a record of what it [`Received`], when, and when the client let go.
 //!
 //! ```
 //! use buttress_testkit::{Provider, Reply};

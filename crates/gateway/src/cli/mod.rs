@@ -14,7 +14,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind
 use http::Uri;
 use std::{net::SocketAddr, path::PathBuf};
 
-/// Error recovery for LLM calls, in front of any client that speaks to OpenAI or Anthropic.
+/// Error recovery for LLM calls, in front of any client that speaks to OpenAI, Anthropic or Gemini.
 ///
 /// Calls that fail are retried, wait for their limits, or go to another route, within one budget
 /// of time and calls. Point a client's base URL at it, and change nothing else.
