@@ -37,6 +37,18 @@ pub enum NotQueued {
     TimedOut,
 }
 
+impl NotQueued {
+    /// A stable lower-case name, for logs and labels: the one of the store's error, or
+    /// `timed_out`.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Refused(error) => error.as_str(),
+            Self::TimedOut => "timed_out",
+        }
+    }
+}
+
 impl<E> Degraded<E> {
     /// The name under which it is kept, if it is.
     #[must_use]

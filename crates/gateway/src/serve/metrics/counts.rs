@@ -129,11 +129,7 @@ impl Metrics {
 
     /// A request that nobody could answer was kept, or could not be.
     pub(in crate::serve) fn degraded(&self, queued: &Result<TaskId, NotQueued>) {
-        let outcome = match queued {
-            Ok(_) => "queued",
-            Err(NotQueued::Refused(error)) => error.as_str(),
-            Err(_) => "timed_out",
-        };
+        let outcome = queued.as_ref().map_or_else(NotQueued::as_str, |_| "queued");
         let labels = [("outcome", outcome.into())];
         let counter = self.recorder.counter(names::QUEUE_ENQUEUED, labels);
         counter.increment(1);
@@ -211,5 +207,35 @@ impl Drop for Metrics {
         for chore in self.upkeep.get().into_iter().chain(&*routes) {
             chore.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use buttress_queue::StoreError;
+
+    #[test]
+    fn what_may_become_of_a_request_is_called_alike_everywhere() {
+        let any = || "any".into();
+        let refused = [
+            StoreError::Unavailable(any()),
+            StoreError::Full("any"),
+            StoreError::ReadOnly(any()),
+            StoreError::TooLarge { bytes: 2, most: 1 },
+            StoreError::Corrupt(any()),
+            StoreError::Engine(any()),
+        ];
+        let refused = refused.map(|error| NotQueued::Refused(error).as_str());
+        let named = [&["queued"], &refused[..], &[NotQueued::TimedOut.as_str()]];
+        assert_eq!(named.concat(), OUTCOMES);
+
+        let mut all = names::ALL.iter();
+        let metric = all.find(|metric| metric.name == names::QUEUE_ENQUEUED);
+        let [("outcome", told)] = metric.unwrap().labels else {
+            panic!("{metric:?}");
+        };
+        let told = told.replace("; or why not: ", ", ");
+        assert_eq!(told, OUTCOMES.join(", "));
     }
 }
