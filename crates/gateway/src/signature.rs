@@ -1,29 +1,19 @@
 //! Signatures of webhooks, by the specification of
 //! [Standard Webhooks](https://github.com/standard-webhooks/standard-webhooks).
 
+use crate::config::{InvalidSecret, signing_key};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::hmac;
-use std::{error, fmt};
+use std::fmt;
 
 /// Signs what is sent, so that the receiver knows whom it is from.
 #[derive(Clone)]
 pub(crate) struct Signer(hmac::Key);
 
-/// What follows `whsec_` is no base64. Nothing of it is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InvalidSecret;
-
 impl Signer {
-    /// What follows `whsec_` is the key in base64; any other secret is the key itself.
     pub(crate) fn new(secret: &str) -> Result<Self, InvalidSecret> {
-        let key = match secret.strip_prefix("whsec_") {
-            Some(coded) => STANDARD.decode(coded).map_err(|_| InvalidSecret)?,
-            None => secret.as_bytes().to_vec(),
-        };
-        match key.is_empty() {
-            true => Err(InvalidSecret),
-            false => Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &key))),
-        }
+        let key = signing_key(secret)?;
+        Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &key)))
     }
 
     /// The value of `webhook-signature` for this message, sent at this time in seconds since 1970.
@@ -41,14 +31,6 @@ impl fmt::Debug for Signer {
         f.debug_struct("Signer").finish_non_exhaustive()
     }
 }
-
-impl fmt::Display for InvalidSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is not whsec_ with a key in base64 behind it")
-    }
-}
-
-impl error::Error for InvalidSecret {}
 
 #[cfg(test)]
 mod tests {

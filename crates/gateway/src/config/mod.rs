@@ -52,6 +52,7 @@ mod server;
 mod settings;
 mod shape;
 mod shared;
+mod signing;
 mod store;
 mod stream;
 mod summary;
@@ -85,7 +86,11 @@ pub use self::{
     timeout::Timeout,
     units::{duration, rate, size},
 };
-pub(crate) use self::{server::parse_listen, units::parse_duration};
+pub(crate) use self::{
+    server::parse_listen,
+    signing::{InvalidSecret, signing_key},
+    units::parse_duration,
+};
 use std::{cmp::Reverse, fmt, net::SocketAddr, path::PathBuf};
 
 /// What the program is to do.

@@ -4,13 +4,13 @@ use super::{
     fields::Fields,
     kind::Kind,
     provider::{self, variable},
+    signing::signing_key,
     store::{self, StoreUrl},
     value::{
         Read, Wrong, duration, filled, flag, form, integer, one_of, or_off, quoted, reader, size,
         text,
     },
 };
-use crate::signature::Signer;
 use buttress_client::Secret;
 use serde_json::Value;
 use std::time::Duration;
@@ -241,7 +241,7 @@ impl Webhook {
         }
         let variable = &self.secret_env;
         let secret = provider::key(env, variable)?;
-        match Signer::new(secret.expose()) {
+        match signing_key(secret.expose()) {
             Ok(_) => Ok(Some(secret)),
             Err(error) => Err(Wrong::new(
                 format!("{variable} {error}"),
