@@ -20,6 +20,7 @@ mod command;
 pub mod config;
 pub mod explain;
 mod files;
+mod http;
 pub mod journey;
 mod logging;
 pub mod queue;

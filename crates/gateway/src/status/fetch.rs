@@ -1,9 +1,10 @@
-use crate::command::{BoxError, in_full, plain};
-use buttress_client::{Connector, HttpVersion, Secret};
-use bytes::Bytes;
+use crate::{
+    command::{BoxError, in_full, plain},
+    http::client,
+};
+use buttress_client::{HttpVersion, Secret};
 use http::{Request, StatusCode, Uri, header::AUTHORIZATION};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use http_body_util::{BodyExt, Full, Limited};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -25,16 +26,14 @@ const ADDRESS_HELP: &str = "name the gateway's address: buttress status http://H
 /// How the gateway at this address stands.
 pub(super) async fn state(base: &Uri, key: Option<&Secret>) -> Result<Value, BoxError> {
     let asked = async {
-        let connector = Connector::new(LIMIT, HttpVersion::Http1, None)?;
-        let client: Client<Connector, Empty<Bytes>> =
-            Client::builder(TokioExecutor::new()).build(connector);
+        let client = client(LIMIT, HttpVersion::Http1)?;
         let base = base.to_string();
         let url = format!("{}/admin/state", base.trim_end_matches('/'));
         let mut request = Request::get(url);
         if let Some(key) = key {
             request = request.header(AUTHORIZATION, format!("Bearer {}", key.expose()));
         }
-        let answer = client.request(request.body(Empty::new())?).await;
+        let answer = client.request(request.body(Full::default())?).await;
         let answer = answer.map_err(|error| match error.is_connect() {
             true => format!("{}\n{ADDRESS_HELP}", in_full(&error)).into(),
             false => BoxError::from(error),

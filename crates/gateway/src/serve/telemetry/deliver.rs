@@ -1,17 +1,17 @@
 //! Bringing traces to a collector, by HTTP or gRPC.
 
-use crate::{command::in_full, config::Protocol};
-use buttress_client::{Connector, HttpVersion, InvalidClient};
+use crate::{
+    command::in_full,
+    config::Protocol,
+    http::{AGENT, HttpClient, client},
+};
+use buttress_client::{HttpVersion, InvalidClient};
 use bytes::{BufMut, Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderValue, Request, StatusCode, Uri,
     header::{CONTENT_TYPE, TE, USER_AGENT},
 };
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioTimer},
-};
 use std::{error::Error, fmt, time::Duration};
 use tokio::time::{sleep, timeout};
 
@@ -19,7 +19,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Brings traces to a collector.
 pub(super) struct Deliver {
-    http: Client<Connector, Full<Bytes>>,
+    http: HttpClient,
     url: Uri,
     headers: HeaderMap,
     protocol: Protocol,
@@ -53,13 +53,7 @@ impl Deliver {
             Protocol::Http => HttpVersion::Http1,
             Protocol::Grpc => HttpVersion::Http2,
         };
-        let connector = Connector::new(limit, version, None)?;
-        let http = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .http2_only(protocol == Protocol::Grpc)
-            .build(connector);
+        let http = client(limit, version)?;
         let url = match protocol {
             Protocol::Http => url.clone(),
             Protocol::Grpc => {
@@ -116,8 +110,7 @@ impl Deliver {
         if self.protocol == Protocol::Grpc {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }
-        const AGENT: &str = concat!("buttress/", env!("CARGO_PKG_VERSION"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.insert(USER_AGENT, AGENT);
 
         let answer = self.http.request(request).await;
         let (head, body) = answer.map_err(|error| passing(error.into()))?.into_parts();

@@ -1,7 +1,11 @@
 use super::{announce::announced, message::message};
-use crate::{command::in_full, signature::Signer};
+use crate::{
+    command::in_full,
+    http::{AGENT, HttpClient, client},
+    signature::Signer,
+};
 use buttress::core::http::retry_after;
-use buttress_client::{Connector, HttpVersion, InvalidClient};
+use buttress_client::{HttpVersion, InvalidClient};
 use buttress_queue::{Delivery, Queue, StoreError, TaskId, Verdict};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -10,10 +14,6 @@ use http::{
     header::{CONTENT_TYPE, USER_AGENT},
 };
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioTimer},
-};
 use std::{
     convert::Infallible,
     sync::Arc,
@@ -32,7 +32,7 @@ pub(in crate::serve) struct Tell(Arc<Shared>);
 
 struct Shared {
     tasks: Queue,
-    http: Client<Connector, Full<Bytes>>,
+    http: HttpClient,
     url: Uri,
     signer: Signer,
 }
@@ -45,13 +45,7 @@ const REST: (Duration, usize) = (Duration::from_secs(1), 4 << 10);
 
 impl Tell {
     pub(super) fn new(tasks: Queue, url: Uri, signer: Signer) -> Result<Self, InvalidClient> {
-        let connector = Connector::new(LIMIT, HttpVersion::Http1, None)?;
-        let http = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .http1_max_buf_size(64 << 10)
-            .build(connector);
+        let http = client(LIMIT, HttpVersion::Http1)?;
         Ok(Self(Arc::new(Shared {
             tasks,
             http,
@@ -143,8 +137,6 @@ impl Shared {
     /// again, and so the receiver can tell.
     fn request(&self, announcement: TaskId, body: Bytes, now: SystemTime) -> Request<Full<Bytes>> {
         const JSON: HeaderValue = HeaderValue::from_static("application/json");
-        const SELF: HeaderValue =
-            HeaderValue::from_static(concat!("buttress/", env!("CARGO_PKG_VERSION")));
         let id = format!("msg_{announcement}");
         let since = now.duration_since(SystemTime::UNIX_EPOCH);
         let timestamp = since.unwrap_or_default().as_secs();
@@ -154,7 +146,7 @@ impl Shared {
         *request.uri_mut() = self.url.clone();
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, JSON);
-        headers.insert(USER_AGENT, SELF);
+        headers.insert(USER_AGENT, AGENT);
         headers.insert("webhook-timestamp", timestamp.into());
         let named = [("webhook-id", id), ("webhook-signature", signature)];
         for (name, value) in named {
