@@ -62,8 +62,14 @@ pub(super) fn router(app: Arc<App>) -> Router {
     }
     calls
         .merge(others)
-        .fallback(async |_: NoPage, request: Request| unknown(request).await)
-        .method_not_allowed_fallback(|_: NoPage, request: Request| wrong_method(routes, request))
+        .fallback(
+            async |_: NoPage, State(app): State<Arc<App>>, request: Request| {
+                unknown(&app, &request)
+            },
+        )
+        .method_not_allowed_fallback(|_: NoPage, State(app): State<Arc<App>>, request: Request| {
+            wrong_method(routes, app, request)
+        })
         .with_state(app)
 }
 
@@ -103,11 +109,11 @@ async fn gemini(
     let (model, stream) = match asked_for.rsplit_once(':') {
         Some((model, "generateContent")) => (model, false),
         Some((model, "streamGenerateContent")) => (model, true),
-        _ => return unknown(request).await,
+        _ => return unknown(&app, &request),
     };
     let mut query = request.uri().query().unwrap_or_default().split('&');
     if stream && !query.any(|part| part == "alt=sse") {
-        let asked = Asked::of(request.uri(), request.headers());
+        let asked = Asked::of(request.uri(), request.headers()).at(&app);
         let message = "a stream is served as events only: ask for it with ?alt=sse";
         return asked.refuse(StatusCode::BAD_REQUEST, Kind::InvalidRequest, message);
     }
@@ -119,8 +125,11 @@ async fn responses(_: NoPage, State(app): State<Arc<App>>, request: Request) -> 
     call::run(&app, Dialect::OpenAiResponses, None, request).await
 }
 
-async fn unknown(request: Request) -> Response {
-    let asked = Asked::of(request.uri(), request.headers());
+fn unknown(app: &App, request: &Request) -> Response {
+    nothing_here(&Asked::of(request.uri(), request.headers()).at(app))
+}
+
+fn nothing_here(asked: &Asked<'_>) -> Response {
     asked.unknown_url(match asked.path() {
         path if path.starts_with(STORED) => {
             "responses are not kept here, so none can be fetched, changed or counted: only \
@@ -141,8 +150,8 @@ async fn unknown(request: Request) -> Response {
 
 /// The right one is what the routes themselves refuse this one with: a list of its own would miss
 /// the next path.
-async fn wrong_method(routes: Router, request: Request) -> Response {
-    let asked = Asked::of(request.uri(), request.headers());
+async fn wrong_method(routes: Router, app: Arc<App>, request: Request) -> Response {
+    let asked = Asked::of(request.uri(), request.headers()).at(&app);
     let mut again = Request::new(Body::empty());
     request.method().clone_into(again.method_mut());
     request.uri().clone_into(again.uri_mut());
@@ -185,6 +194,11 @@ mod tests {
         request
     }
 
+    fn unknown(method: Method, path: &str) -> Response {
+        let request = request(method, path);
+        nothing_here(&Asked::of(request.uri(), request.headers()))
+    }
+
     async fn error(response: Response) -> Value {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         let mut body: Value = serde_json::from_slice(&body).unwrap();
@@ -193,7 +207,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_path_that_is_not_there_is_no_model() {
-        let answer = unknown(request(Method::POST, "/v1/embeddings")).await;
+        let answer = unknown(Method::POST, "/v1/embeddings");
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
         let error = error(answer).await;
         assert_eq!(error["type"], "invalid_request_error");
@@ -202,7 +216,7 @@ mod tests {
 
     #[tokio::test]
     async fn counting_tokens_is_said_not_to_be_served() {
-        let answer = unknown(request(Method::POST, COUNT_TOKENS)).await;
+        let answer = unknown(Method::POST, COUNT_TOKENS);
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
         let error = error(answer).await;
         assert_eq!(error["type"], "not_found_error");
@@ -218,7 +232,7 @@ mod tests {
             ("/v1beta/models/g:embedContent", "generateContent"),
             ("/v1beta/files", "generateContent"),
         ] {
-            let error = error(unknown(request(Method::POST, path)).await).await;
+            let error = error(unknown(Method::POST, path)).await;
             assert_eq!(
                 (&error["code"], &error["status"]),
                 (&404.into(), &"NOT_FOUND".into())
@@ -230,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn stored_responses_are_said_not_to_be_served() {
-        let answer = unknown(request(Method::GET, "/v1/responses/resp_1")).await;
+        let answer = unknown(Method::GET, "/v1/responses/resp_1");
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
         let error = error(answer).await;
         assert_eq!(error["code"], "unknown_url");
