@@ -111,21 +111,21 @@ impl Transcript {
 
 /// Whether this is something that the API sends; `None` for what many send.
 fn is_known(item: &StreamItem) -> Option<bool> {
+    // Azure begins with a chunk that says nothing, and looks like the others.
+    let looks = || {
+        let mut names = item.raw.windows(CHOICES.len());
+        names.any(|name| name == CHOICES)
+    };
     match &item.part {
         Part::Delta(delta) => {
             let says = delta.is_content()
                 || delta.start.is_some()
                 || delta.finish.is_some()
                 || delta.usage.is_some();
-            // Azure begins with a chunk that says nothing, and looks like the others.
-            let looks = || {
-                let mut names = item.raw.windows(CHOICES.len());
-                names.any(|name| name == CHOICES)
-            };
             Some(says || looks())
         }
         Part::Done => Some(true),
-        Part::Other => Some(false),
+        Part::Other => Some(looks()),
         _ => None,
     }
 }
