@@ -45,10 +45,24 @@ impl Judge<LlmResponse, LlmError> for Tallied {
         mut result: Result<LlmResponse, LlmError>,
         witness: W,
     ) -> Result<LlmResponse, LlmError> {
-        if let (Ok(response), Some(tokens)) = (&mut result, &self.tokens) {
-            tokens.count(response);
+        let (Ok(response), Some(tokens)) = (&mut result, &self.tokens) else {
+            return AtStreamEnd::new().judge(result, witness);
+        };
+        let counts = tokens.count(response);
+        match (&mut response.body, counts) {
+            // Both are told by one who hears of the end.
+            (AnswerBody::Stream(stream), Some((counts, corrected))) => {
+                stream.tally(move |tally| {
+                    counts.end(&tally, corrected);
+                    match tally.outcome {
+                        Some(outcome) => witness.settled(outcome),
+                        None => drop(witness),
+                    }
+                });
+                result
+            }
+            _ => AtStreamEnd::new().judge(result, witness),
         }
-        AtStreamEnd::new().judge(result, witness)
     }
 }
 
@@ -79,7 +93,9 @@ impl Tokens {
         found.map(|(_, counts)| counts)
     }
 
-    fn count(&self, response: &mut LlmResponse) {
+    /// Counts what is known by now. Of a stream it is told whose tokens are to be counted when it
+    /// has ended, and whether those that it is known to have cost are counted already.
+    fn count(&self, response: &LlmResponse) -> Option<(Counts, bool)> {
         // Of answers that were corrected all are known by now: they were paid for all the same.
         let corrected = !response.attempts.is_empty();
         for (left, attempt) in (0..response.attempts.len()).rev().zip(&response.attempts) {
@@ -90,16 +106,14 @@ impl Tokens {
                 }
             }
         }
-        let Some(counts) = self.of(response.route.as_ref()) else {
-            return;
-        };
-        match &mut response.body {
-            AnswerBody::Json(_) if corrected => {}
-            AnswerBody::Json(_) => counts.add(&response.usage),
-            AnswerBody::Stream(stream) => {
-                let counts = counts.clone();
-                stream.tally(move |tally| counts.end(&tally, corrected));
+        let counts = self.of(response.route.as_ref())?;
+        match &response.body {
+            AnswerBody::Json(_) if corrected => None,
+            AnswerBody::Json(_) => {
+                counts.add(&response.usage);
+                None
             }
+            AnswerBody::Stream(_) => Some((counts.clone(), corrected)),
         }
     }
 }
@@ -124,7 +138,7 @@ impl Counts {
         if !counted {
             self.add(&tally.usage);
         }
-        if !tally.complete {
+        if !tally.is_complete() {
             let guessed = tally.text_bytes.div_ceil(BYTES_PER_TOKEN);
             self.abandon(tally.usage.output.unwrap_or(0).max(guessed));
         }

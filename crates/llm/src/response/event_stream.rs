@@ -19,8 +19,8 @@ use std::{
 pub struct EventStream {
     /// Nothing when the stream has ended.
     inner: Option<BoxStream>,
-    witnesses: Vec<BoxWitness>,
-    tallies: Vec<BoxTally>,
+    /// Those who want to know how it ends, in the order in which they said so.
+    told: Vec<BoxTally>,
     usage: Usage,
     finish: Option<Stop>,
     text_bytes: u64,
@@ -36,12 +36,19 @@ pub struct Tally {
     pub finish: Option<Stop>,
     /// The length of the text that came, in bytes.
     pub text_bytes: u64,
+    /// How it ended; nothing where it was dropped before its end.
+    pub outcome: Option<Result<(), Failure>>,
+}
+
+impl Tally {
     /// Whether the answer is complete.
-    pub complete: bool,
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        matches!(self.outcome, Some(Ok(())))
+    }
 }
 
 type BoxStream = Pin<Box<dyn Stream<Item = Result<StreamEvent, LlmError>> + Send>>;
-type BoxWitness = Box<dyn FnOnce(Result<(), Failure>) + Send>;
 type BoxTally = Box<dyn FnOnce(Tally) + Send>;
 
 /// One piece of a streamed answer.
@@ -78,8 +85,7 @@ impl EventStream {
     {
         Self {
             inner: Some(Box::pin(inner)),
-            witnesses: Vec::new(),
-            tallies: Vec::new(),
+            told: Vec::new(),
             usage: Usage::default(),
             finish: None,
             text_bytes: 0,
@@ -88,30 +94,25 @@ impl EventStream {
 
     /// Tells this witness how the stream ends.
     pub fn watch<W: Witness>(&mut self, witness: W) {
-        self.witnesses
-            .push(Box::new(|outcome| witness.settled(outcome)));
+        self.tally(|tally| match tally.outcome {
+            Some(outcome) => witness.settled(outcome),
+            None => drop(witness),
+        });
     }
 
     /// Tells what came of the stream when it ends, or is dropped before.
     pub fn tally(&mut self, told: impl FnOnce(Tally) + Send + 'static) {
-        self.tallies.push(Box::new(told));
+        self.told.push(Box::new(told));
     }
 
-    fn tell(&mut self, complete: bool) {
-        for told in self.tallies.drain(..) {
+    fn tell(&mut self, outcome: Option<Result<(), Failure>>) {
+        for told in self.told.drain(..) {
             told(Tally {
                 usage: self.usage,
                 finish: self.finish,
                 text_bytes: self.text_bytes,
-                complete,
+                outcome,
             });
-        }
-    }
-
-    fn settle(&mut self, outcome: Result<(), Failure>) {
-        self.tell(outcome.is_ok());
-        for witness in self.witnesses.drain(..) {
-            witness(outcome);
         }
     }
 }
@@ -132,16 +133,16 @@ impl Stream for EventStream {
             self.text_bytes += event.text.as_ref().map_or(0, |text| text.len() as u64);
         }
         match &next {
-            Some(Ok(event)) if event.last => self.settle(Ok(())),
+            Some(Ok(event)) if event.last => self.tell(Some(Ok(()))),
             Some(Ok(_)) => {}
             Some(Err(error)) => {
                 // The connection goes before anyone hears of it.
                 self.inner = None;
-                self.settle(Err(error.as_failure()));
+                self.tell(Some(Err(error.as_failure())));
             }
             None => {
                 self.inner = None;
-                self.settle(Ok(()));
+                self.tell(Some(Ok(())));
             }
         }
         Poll::Ready(next)
@@ -150,7 +151,8 @@ impl Stream for EventStream {
 
 impl Drop for EventStream {
     fn drop(&mut self) {
-        self.tell(false);
+        self.inner = None;
+        self.tell(None);
     }
 }
 
@@ -198,7 +200,7 @@ impl fmt::Debug for EventStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventStream")
             .field("ended", &self.inner.is_none())
-            .field("witnesses", &self.witnesses.len())
+            .field("told", &self.told.len())
             .finish_non_exhaustive()
     }
 }
