@@ -1,7 +1,7 @@
 //! The frames of a streamed answer, which keep to the call's deadline whether they are read or
 //! not.
 
-use super::{log::CallLog, turn::Turn};
+use super::log::CallLog;
 use buttress::{
     Context as _,
     core::{Elapsed, Phase},
@@ -19,7 +19,7 @@ use std::{
 };
 use tokio::{
     task::JoinHandle,
-    time::{Instant, sleep_until},
+    time::{Instant, Sleep, sleep_until},
 };
 
 /// How much is given in one piece at most, of what is there at once. Each piece is a chunk of
@@ -27,8 +27,9 @@ use tokio::{
 /// event.
 const PIECE: usize = 16 << 10;
 
-/// How long a piece is kept at most while there is always one event more.
-const KEPT: Duration = Duration::from_millis(1);
+/// How soon after one piece the next one is given that is not full. No reader sees the difference,
+/// and what comes faster than that has a connection write once where it would write for each event.
+const PACE: Duration = Duration::from_millis(1);
 
 /// The frames of a stream. When it breaks, the caller is told so in its own dialect: there is
 /// no end that could be taken for a proper one.
@@ -44,19 +45,27 @@ pub(super) struct Frames {
     dialect: Dialect,
     timer: Option<JoinHandle<()>>,
     piece: Piece,
-    /// Of the others, since the last frame.
-    turn: Turn,
+    pace: Pace,
 }
 
 /// What is given next.
 #[derive(Default)]
 struct Piece {
-    /// When its first frame was there.
-    begun: Option<Instant>,
     /// Not copied as long as it is alone.
     alone: Option<Bytes>,
     /// All of it where there are several frames, and room for more.
     joined: BytesMut,
+}
+
+/// When the next piece may be given.
+#[derive(Default)]
+struct Pace {
+    /// Nothing for the first one.
+    from: Option<Instant>,
+    /// Made by the first piece that has to wait.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the timer is set to that time.
+    set: bool,
 }
 
 struct Shared {
@@ -96,7 +105,7 @@ impl Frames {
             dialect,
             timer,
             piece: Piece::default(),
-            turn: Turn::default(),
+            pace: Pace::default(),
         }
     }
 }
@@ -108,12 +117,6 @@ impl Piece {
 
     fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// Whether it has been kept for as long as it may be.
-    fn is_old(&mut self) -> bool {
-        let now = Instant::now();
-        now.saturating_duration_since(*self.begun.get_or_insert(now)) >= KEPT
     }
 
     fn add(&mut self, frame: Bytes) {
@@ -129,9 +132,35 @@ impl Piece {
     }
 
     fn take(&mut self) -> Bytes {
-        self.begun = None;
         let alone = self.alone.take();
         alone.unwrap_or_else(|| self.joined.split().freeze())
+    }
+}
+
+impl Pace {
+    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(from) = self.from else {
+            return Poll::Ready(());
+        };
+        if !self.set {
+            if Instant::now() >= from {
+                return Poll::Ready(());
+            }
+            match &mut self.timer {
+                Some(timer) => timer.as_mut().reset(from),
+                None => self.timer = Some(Box::pin(sleep_until(from))),
+            }
+            self.set = true;
+        }
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().poll(cx),
+            None => Poll::Ready(()),
+        }
+    }
+
+    fn given(&mut self) {
+        self.from = Some(Instant::now() + PACE);
+        self.set = false;
     }
 }
 
@@ -191,34 +220,31 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 impl Stream for Frames {
     type Item = Result<Bytes, Infallible>;
 
-    /// A connection to a provider hands over one frame and is polled again before it hands over
-    /// the next one, however much it has read. So what is there is kept until the connection had
-    /// its turn and brought nothing, or for a moment where it always brings something.
+    /// An event that comes alone is given at once. A connection to a provider hands over one frame
+    /// and is polled again before it hands over the next one, however much it has read: so those
+    /// that follow fast are found together only by who waits for them.
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self {
             shared,
             dialect,
             piece,
-            turn,
+            pace,
             ..
         } = &mut *self;
         let mut shared = lock(shared);
         while piece.len() < PIECE {
             match shared.poll_frame(*dialect, cx) {
-                Poll::Ready(Some(frame)) => {
-                    piece.add(frame);
-                    turn.forget();
-                }
+                Poll::Ready(Some(frame)) => piece.add(frame),
                 Poll::Ready(None) if piece.is_empty() => return Poll::Ready(None),
                 Poll::Ready(None) => break,
                 Poll::Pending if piece.is_empty() => return Poll::Pending,
-                Poll::Pending if piece.is_old() => break,
                 Poll::Pending => {
-                    ready!(turn.poll_over(cx));
+                    ready!(pace.poll_due(cx));
                     break;
                 }
             }
         }
+        pace.given();
         Poll::Ready(Some(Ok(piece.take())))
     }
 }
@@ -276,7 +302,7 @@ mod tests {
         let frames = frames(vec![Duration::ZERO; events]);
         let pieces: Vec<_> = frames.map(|piece| piece.unwrap()).collect().await;
         assert_eq!(pieces.concat(), EVENT.repeat(events));
-        assert!(pieces.len() <= 4, "{} pieces", pieces.len());
+        assert!(pieces.len() <= 5, "{} pieces", pieces.len());
         let most = pieces.iter().map(Bytes::len).max().unwrap();
         assert!(most < PIECE + EVENT.len(), "{most}");
     }
@@ -293,21 +319,28 @@ mod tests {
         assert!(frames.next().await.is_none());
     }
 
-    /// Turns that are as long as the pauses between events bring one each, for ever.
     #[tokio::test(start_paused = true)]
-    async fn what_always_comes_in_time_for_the_turn_is_not_kept_for_long() {
+    async fn what_comes_fast_is_given_at_a_pace() {
         const PAUSE: Duration = Duration::from_micros(300);
-        let mut frames = frames(vec![Duration::ZERO; 40]);
+        const EVENTS: usize = 40;
+        let mut frames = frames(vec![Duration::ZERO; EVENTS]);
         tokio::spawn(async {
             loop {
                 time::advance(PAUSE).await;
             }
         });
         let mut given = Vec::new();
+        let mut last: Option<time::Instant> = None;
         while let Some(piece) = frames.next().await {
             given.push(piece.unwrap().len() / EVENT.len());
+            let now = time::Instant::now();
+            let since = last.replace(now).map(|last| now - last);
+            let more = given.iter().sum::<usize>() < EVENTS;
+            // A timer counts in milliseconds, of which the first one has begun.
+            let paced = since.is_none_or(|since| (PACE..=3 * PACE).contains(&since));
+            assert!(paced || !more, "{since:?}");
         }
-        assert_eq!(given.iter().sum::<usize>(), 40);
-        assert!(given.iter().all(|&events| events <= 5), "{given:?}");
+        assert_eq!(given.iter().sum::<usize>(), EVENTS);
+        assert_eq!(given[0], 1, "the first one does not wait");
     }
 }

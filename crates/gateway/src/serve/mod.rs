@@ -29,7 +29,6 @@ mod session;
 mod shared;
 mod signal;
 mod telemetry;
-mod turn;
 mod upstreams;
 mod worker;
 
