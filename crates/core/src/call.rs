@@ -1,7 +1,7 @@
 use crate::{
     Context, Event, Heard, Journey, Listener, Observe,
-    journey::{Progress, Record},
     listener::{Ear, Listeners},
+    record::{Progress, Record},
 };
 use std::{
     sync::{

@@ -64,6 +64,7 @@ mod journey;
 mod judge;
 mod listener;
 mod observe;
+mod record;
 // For the crates beside this one.
 #[doc(hidden)]
 pub mod recycle;
