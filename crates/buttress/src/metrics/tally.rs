@@ -54,10 +54,7 @@ impl Judge<LlmResponse, LlmError> for Tallied {
             (AnswerBody::Stream(stream), Some((counts, corrected))) => {
                 stream.tally(move |tally| {
                     counts.end(&tally, corrected);
-                    match tally.outcome {
-                        Some(outcome) => witness.settled(outcome),
-                        None => drop(witness),
-                    }
+                    tally.settle(witness);
                 });
                 result
             }

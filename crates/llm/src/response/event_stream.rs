@@ -46,6 +46,13 @@ impl Tally {
     pub const fn is_complete(&self) -> bool {
         matches!(self.outcome, Some(Ok(())))
     }
+
+    /// Tells this witness how it ended; one of a stream that was dropped before is dropped untold.
+    pub fn settle<W: Witness>(&self, witness: W) {
+        if let Some(outcome) = self.outcome {
+            witness.settled(outcome);
+        }
+    }
 }
 
 type BoxStream = Pin<Box<dyn Stream<Item = Result<StreamEvent, LlmError>> + Send>>;
@@ -94,10 +101,7 @@ impl EventStream {
 
     /// Tells this witness how the stream ends.
     pub fn watch<W: Witness>(&mut self, witness: W) {
-        self.tally(|tally| match tally.outcome {
-            Some(outcome) => witness.settled(outcome),
-            None => drop(witness),
-        });
+        self.tally(|tally| tally.settle(witness));
     }
 
     /// Tells what came of the stream when it ends, or is dropped before.
