@@ -64,8 +64,6 @@ struct Pace {
     from: Option<Instant>,
     /// Made by the first piece that has to wait.
     timer: Option<Pin<Box<Sleep>>>,
-    /// Whether the timer is set to that time.
-    set: bool,
 }
 
 struct Shared {
@@ -142,25 +140,21 @@ impl Pace {
         let Some(from) = self.from else {
             return Poll::Ready(());
         };
-        if !self.set {
-            if Instant::now() >= from {
-                return Poll::Ready(());
-            }
-            match &mut self.timer {
-                Some(timer) => timer.as_mut().reset(from),
-                None => self.timer = Some(Box::pin(sleep_until(from))),
-            }
-            self.set = true;
+        let set = |timer: &Pin<Box<Sleep>>| timer.deadline() == from;
+        if !self.timer.as_ref().is_some_and(set) && Instant::now() >= from {
+            return Poll::Ready(());
         }
-        match &mut self.timer {
-            Some(timer) => timer.as_mut().poll(cx),
-            None => Poll::Ready(()),
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep_until(from)));
+        if !set(timer) {
+            timer.as_mut().reset(from);
         }
+        timer.as_mut().poll(cx)
     }
 
     fn given(&mut self) {
         self.from = Some(Instant::now() + PACE);
-        self.set = false;
     }
 }
 
